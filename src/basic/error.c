@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The sentence that goes with an errno. Leaves printing to the mains. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/alloc.h"
+#include "basic/error.h"
+
+/**
+ * error_done() - free the sentence
+ * @e: may be NULL; is empty and can be used again afterwards
+ */
+void error_done(Error *e) {
+        if (!e)
+                return;
+        free(e->message);
+        e->message = NULL;
+}
+
+/**
+ * error_setf() - set the sentence, replacing any earlier one
+ * @e:      may be NULL, then only @r is passed on
+ * @r:      negative errno (or 0 to set a sentence without a failure)
+ * @format: printf; no full stop, no newline at the end
+ *
+ * Return: @r, so that callers can write "return error_setf(e, -EINVAL, ...)".
+ */
+int error_setf(Error *e, int r, const char *format, ...) {
+        va_list ap;
+        char *m = NULL;
+
+        if (!e)
+                return r;
+        va_start(ap, format);
+        if (vasprintf(&m, format, ap) < 0)
+                m = NULL;
+        va_end(ap);
+        free(e->message);
+        e->message = m;
+        return r;
+}
+
+/**
+ * error_prefixf() - put a subject and ": " in front of the sentence
+ * @e:      may be NULL; when it holds no sentence yet, that of @r is used
+ * @r:      negative errno
+ * @format: printf
+ *
+ * Return: @r.
+ */
+int error_prefixf(Error *e, int r, const char *format, ...) {
+        _cleanup_free_ char *subject = NULL;
+        va_list ap;
+        char *m = NULL;
+
+        if (!e)
+                return r;
+        va_start(ap, format);
+        if (vasprintf(&subject, format, ap) < 0)
+                subject = NULL;
+        va_end(ap);
+        if (!subject)
+                return r;
+        if (asprintf(&m, "%s: %s", subject, error_text(e, r)) < 0)
+                return r;
+        free(e->message);
+        e->message = m;
+        return r;
+}
+
+/**
+ * error_oom() - the one sentence for lack of memory
+ * @e: may be NULL
+ *
+ * Return: -ENOMEM.
+ */
+int error_oom(Error *e) {
+        return error_setf(e, -ENOMEM, "out of memory");
+}
+
+/**
+ * error_text() - the sentence to print
+ * @e: may be NULL
+ * @r: negative errno, used when there is no sentence
+ *
+ * Return: a string valid until @e changes or the next strerror().
+ */
+const char *error_text(const Error *e, int r) {
+        if (e && e->message)
+                return e->message;
+        return strerror(r < 0 ? -r : r);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The file system beneath a directory descriptor. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/path.h"
+#include "basic/str.h"
+
+/**
+ * root_open() - open a path of an image, its links resolved as if @root_fd were "/"
+ * @root_fd: the image's root directory
+ * @path:    absolute or relative; never leaves the root, whatever its links say
+ * @flags:   of open(), O_CLOEXEC is added; no O_CREAT
+ *
+ * Return: a descriptor; -ENOENT, -ELOOP, -EAGAIN (a rename raced), other errno of openat2().
+ */
+int root_open(int root_fd, const char *path, int flags) {
+        struct open_how how = {
+                .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
+                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        };
+        long fd;
+
+        fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+        return fd < 0 ? -errno : (int) fd;
+}
+
+/**
+ * root_mkdirs() - make a directory of an image and its parents, links resolved inside the root
+ * @root_fd: the image's root directory
+ * @path:    absolute; normalized
+ * @mode:    of new directories
+ *
+ * Return: an O_PATH descriptor of the directory; -ENOTDIR, -ELOOP, other errno.
+ */
+int root_mkdirs(int root_fd, const char *path, mode_t mode) {
+        _cleanup_close_ int fd = -EBADF;
+        const char *p = path;
+
+        fd = root_open(root_fd, "/", O_PATH | O_DIRECTORY);
+        if (fd < 0)
+                return fd;
+        while (*p) {
+                _cleanup_free_ char *sub = NULL, *name = NULL;
+                int next;
+
+                p += strspn(p, "/");
+                if (!*p)
+                        break;
+                name = strndup(p, strcspn(p, "/"));
+                p += strcspn(p, "/");
+                sub = strndup(path, (size_t) (p - path));
+                if (!name || !sub)
+                        return -ENOMEM;
+                next = root_open(root_fd, sub, O_PATH | O_DIRECTORY);
+                if (next == -ENOENT) {
+                        if (mkdirat(fd, name, mode) < 0 && errno != EEXIST)
+                                return -errno;
+                        next = root_open(root_fd, sub, O_PATH | O_DIRECTORY);
+                }
+                if (next < 0)
+                        return next;
+                fd_close(fd);
+                fd = next;
+        }
+        return TAKE_FD(fd);
+}
+
+/**
+ * mkdir_parents_at() - make a directory and its parents; for our own places
+ * @dir_fd: directory, or AT_FDCWD
+ * @path:   absolute or relative
+ * @mode:   of every directory that is made
+ *
+ * Return: 0 (also when it exists), negative errno of mkdir().
+ */
+int mkdir_parents_at(int dir_fd, const char *path, mode_t mode) {
+        _cleanup_free_ char *copy = NULL;
+
+        if (mkdirat(dir_fd, path, mode) == 0 || errno == EEXIST)
+                return 0;
+        if (errno != ENOENT)
+                return -errno;
+        copy = strdup(path);
+        if (!copy)
+                return -ENOMEM;
+        for (char *p = copy + 1; *p; p++) {
+                if (*p != '/')
+                        continue;
+                *p = '\0';
+                if (mkdirat(dir_fd, copy, mode) < 0 && errno != EEXIST)
+                        return -errno;
+                *p = '/';
+        }
+        return mkdirat(dir_fd, copy, mode) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+/* Empties the directory "fd" refers to. One level of descent per directory level; the depth of a tree that we made is
+ * bounded by the limits of the unpacker. Takes ownership of fd. */
+static int remove_children(int fd) { /* NOLINT(misc-no-recursion) bounded by path depth */
+        _cleanup_closedir_ DIR *d = NULL;
+        int r = 0;
+
+        d = fdopendir(fd);
+        if (!d) {
+                r = -errno;
+                (void) fd_close(fd);
+                return r;
+        }
+        for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+                int k;
+
+                if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+                        continue;
+                k = remove_tree_at(dirfd(d), e->d_name);
+                if (k < 0 && k != -ENOENT && r == 0)
+                        r = k;
+        }
+        return r;
+}
+
+/**
+ * remove_tree_at() - remove a file or a whole tree, never following links, never crossing into a mount
+ * @dir_fd: directory that holds it
+ * @name:   one component
+ *
+ * Return: 0 (also when it is not there), -EBUSY (something is mounted on it), other errno of unlink().
+ */
+int remove_tree_at(int dir_fd, const char *name) { /* NOLINT(misc-no-recursion) bounded by path depth */
+        int fd, r;
+
+        if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return -errno;
+        if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0)
+                return 0;
+        if (errno == EBUSY || errno == EPERM)
+                return -errno;
+        fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = remove_children(fd);
+        if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+                return r < 0 ? r : -errno;
+        return 0;
+}
+
+/**
+ * fsync_dir_at() - make renames, links and unlinks in a directory survive a power cut
+ * @dir_fd: directory, or AT_FDCWD
+ * @path:   directory beneath it, "." for itself
+ *
+ * Return: 0, negative errno of open() and fsync().
+ */
+int fsync_dir_at(int dir_fd, const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        return RET_NERRNO(fsync(fd));
+}
+
+/**
+ * rename_noreplace_at() - rename, unless the target exists
+ * @from_fd: directory
+ * @from:    name in it
+ * @to_fd:   directory
+ * @to:      name in it
+ *
+ * Return: 0, -EEXIST, other errno of renameat2().
+ */
+int rename_noreplace_at(int from_fd, const char *from, int to_fd, const char *to) {
+        return RET_NERRNO(renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE));
+}

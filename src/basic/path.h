@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Paths as text. */
+#pragma once
+
+#include <stdbool.h>
+
+#define PATH_LENGTH_MAX 4095
+
+bool path_is_absolute(const char *p);
+bool path_is_normalized(const char *p);
+bool path_is_safe_name(const char *p);
+const char *path_basename(const char *p);
+char *path_join(const char *a, const char *b);

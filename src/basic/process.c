@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Child processes by pidfd, without a shell. What a child may do once it runs is its own business (sandbox.c). */
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/process.h"
+#include "basic/str.h"
+
+static char *const default_environment[] = {
+        (char[]){ "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+        (char[]){ "LANG=C.UTF-8" },
+        NULL,
+};
+
+/* Moves the descriptors to 0..n-1 without one overwriting another that is still needed, and closes the rest. */
+static int arrange_fds(const int *fds, size_t n_fds) {
+        int high[16];
+
+        if (n_fds > ELEMENTSOF(high))
+                return -E2BIG;
+        for (size_t i = 0; i < n_fds; i++) {
+                _cleanup_close_ int null = -EBADF;
+                int from = fds[i];
+
+                if (from < 0) {
+                        null = open("/dev/null", O_RDWR | O_CLOEXEC);
+                        from = null;
+                }
+                high[i] = fcntl(from, F_DUPFD_CLOEXEC, (int) (n_fds + 16));
+                if (high[i] < 0)
+                        return -errno;
+        }
+        for (size_t i = 0; i < n_fds; i++)
+                if (dup2(high[i], (int) i) < 0)
+                        return -errno;
+        return syscall(SYS_close_range, (unsigned) n_fds, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static int drop_to(const struct passwd *pw) {
+        if (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+            setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0)
+                return -errno;
+        return 0;
+}
+
+static _noreturn_ void child(const ProcessSpec *spec, const struct passwd *pw, pid_t parent) {
+        static const int no_fds[] = { -EBADF, -EBADF, STDERR_FILENO };
+        sigset_t none;
+        int r;
+
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        for (int s = 1; s < 32; s++)
+                (void) signal(s, SIG_DFL);
+        r = arrange_fds(spec->fds ? spec->fds : no_fds, spec->fds ? spec->n_fds : ELEMENTSOF(no_fds));
+        if (r >= 0 && pw)
+                r = drop_to(pw);
+        /* Changing ids clears the parent-death signal, so it is set after that. */
+        if (r >= 0 && spec->die_with_parent) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (getppid() != parent)
+                        _exit(EXIT_FAILURE);
+        }
+        if (r >= 0) {
+                (void) execve(spec->path, spec->argv, spec->envp ? spec->envp : default_environment);
+                r = -errno;
+        }
+        (void) dprintf(STDERR_FILENO, "%s: %s\n", spec->path, strerror(-r));
+        _exit(127);
+}
+
+/**
+ * process_spawn() - start a program
+ * @spec: see there; @spec->user must exist when the caller is root
+ * @ret:  for process_wait() and process_done()
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, -ESRCH (no such user), -EAGAIN, -ENOMEM. A program that cannot be executed exits with 127.
+ */
+int process_spawn(const ProcessSpec *spec, Process *ret, Error *e) {
+        struct passwd *pw = NULL;
+        pid_t parent = getpid(), pid;
+        int fd;
+
+        if (spec->user && geteuid() == 0) {
+                pw = getpwnam(spec->user);
+                if (!pw)
+                        return error_setf(e, -ESRCH, "user '%s' does not exist; run systemd-sysusers",
+                                          spec->user);
+        }
+        pid = fork();
+        if (pid < 0)
+                return error_setf(e, -errno, "cannot fork: %m");
+        if (pid == 0)
+                child(spec, pw, parent);
+        fd = (int) syscall(SYS_pidfd_open, pid, 0);
+        if (fd < 0) {
+                int r = -errno;
+
+                (void) kill(pid, SIGKILL);
+                (void) waitpid(pid, NULL, 0);
+                return error_setf(e, r, "pidfd_open: %m");
+        }
+        *ret = (Process){ .pid = pid, .pidfd = fd };
+        return 0;
+}
+
+/**
+ * process_wait() - wait for the end
+ * @p:          is PROCESS_INIT afterwards
+ * @ret_status: exit code, or 128 + signal; may be NULL, then a failure is an error
+ * @e:          sentence on failure; may be NULL
+ *
+ * Return: 0, -EPROTO (only with @ret_status NULL: did not exit with 0), negative errno of waitid().
+ */
+int process_wait(Process *p, int *ret_status, Error *e) {
+        siginfo_t si = {};
+        int status;
+
+        while (waitid(P_PIDFD, (id_t) p->pidfd, &si, WEXITED) < 0)
+                if (errno != EINTR)
+                        return error_setf(e, -errno, "waitid: %m");
+        p->pidfd = fd_close(p->pidfd);
+        p->pid = 0;
+        status = si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
+        if (ret_status)
+                *ret_status = status;
+        else if (status != 0)
+                return error_setf(e, -EPROTO, "exited with status %d", status);
+        return 0;
+}
+
+/**
+ * process_done() - kill and reap a child that is still there
+ * @p: is PROCESS_INIT afterwards
+ */
+void process_done(Process *p) {
+        if (p->pidfd < 0)
+                return;
+        (void) syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+        (void) process_wait(p, &(int){ 0 }, NULL);
+}

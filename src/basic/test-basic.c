@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The small modules of src/basic, a table of cases each. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "basic/digest.h"
+#include "basic/error.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/lock.h"
+#include "basic/parse.h"
+#include "basic/path.h"
+#include "basic/process.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "basic/tmpfile.h"
+#include "basic/uuid.h"
+
+static void test_parse(void **state) {
+        uint64_t v;
+        unsigned u;
+
+        assert_int_equal(parse_uint64("18446744073709551615", &v), 0);
+        assert_true(v == UINT64_MAX);
+        assert_int_equal(parse_uint64("18446744073709551616", &v), -ERANGE);
+        assert_int_equal(parse_uint64("", &v), -EINVAL);
+        assert_int_equal(parse_uint64("+1", &v), -EINVAL);
+        assert_int_equal(parse_uint64(" 1", &v), -EINVAL);
+        assert_int_equal(parse_octal("0755", 07777, &u), 0);
+        assert_int_equal(u, 0755);
+        assert_int_equal(parse_octal("8", 07777, &u), -EINVAL);
+        assert_int_equal(parse_octal("10000", 07777, &u), -ERANGE);
+        assert_int_equal(parse_boolean("Yes"), 1);
+        assert_int_equal(parse_boolean("off"), 0);
+        assert_int_equal(parse_boolean("ture"), -EINVAL);
+        assert_int_equal(parse_size("512M", &v), 0);
+        assert_true(v == 512U << 20);
+        assert_int_equal(parse_size("512MB", &v), -EINVAL);
+        assert_int_equal(parse_size("16E", &v), -ERANGE);
+        assert_int_equal(parse_sec("1min 30s", &v), 0);
+        assert_true(v == 90 * USEC_PER_SEC);
+        assert_int_equal(parse_sec("500ms", &v), 0);
+        assert_true(v == 500000);
+        assert_int_equal(parse_sec("5 parsec", &v), -EINVAL);
+        assert_int_equal(parse_sec("", &v), -EINVAL);
+}
+
+static void test_path(void **state) {
+        static const struct {
+                const char *path;
+                bool normalized;
+        } cases[] = {
+                { "/", true },      { "/a", true },     { "a/b", true },    { "", false },   { "/a/", false },
+                { "/a//b", false }, { "/../a", false }, { "a/./b", false }, { "..", false }, { "...", true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                assert_int_equal(path_is_normalized(cases[i].path), cases[i].normalized);
+        assert_true(path_is_safe_name("a"));
+        assert_false(path_is_safe_name("a/b"));
+        assert_false(path_is_safe_name(".."));
+}
+
+static void test_strings(void **state) {
+        _cleanup_strv_free_ char **v = NULL;
+        _cleanup_free_ char *joined = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        char text[] = "  a b \n";
+
+        assert_int_equal(strv_split(" a  b c", " ", &v), 0);
+        assert_int_equal(strv_length(v), 3);
+        assert_int_equal(strv_join(v, ",", &joined), 0);
+        assert_string_equal(joined, "a,b,c");
+        assert_string_equal(str_strip(text), "a b");
+        assert_true(str_is_utf8("\xc3\xa9", 2));
+        assert_false(str_is_utf8("\xc0\xaf", 2));
+        assert_false(str_is_utf8("\xed\xa0\x80", 3));
+        assert_false(str_is_utf8("\xe2\x82", 2));
+        assert_int_equal(error_setf(&e, -ENOENT, "no '%s'", "x"), -ENOENT);
+        assert_int_equal(error_prefixf(&e, -ENOENT, "store"), -ENOENT);
+        assert_string_equal(error_text(&e, -ENOENT), "store: no 'x'");
+}
+
+static void test_digest(void **state) {
+        _cleanup_(digest_freep) Digest *d = NULL;
+        char hex[DIGEST_HEX_MAX], uuid[UUID_STRING_MAX];
+
+        assert_int_equal(digest_new(DIGEST_SHA256, &d), 0);
+        assert_int_equal(digest_update(d, "abc", 3), 0);
+        assert_int_equal(digest_final_hex(d, hex), 0);
+        assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_int_equal(uuid_new(uuid), 0);
+        assert_true(uuid_is_valid(uuid));
+        assert_false(uuid_is_valid("ba7816bf"));
+}
+
+static void test_files(void **state) {
+        char dir[] = "/tmp/test-basic-XXXXXX";
+        _cleanup_close_ int fd = -EBADF, lock = -EBADF, sub = -EBADF;
+        _cleanup_free_ char *text = NULL;
+        int other;
+
+        assert_non_null(mkdtemp(dir));
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(mkdir_parents_at(fd, "a/b/c", 0755), 0);
+        assert_int_equal(file_write_at(fd, "a/f", "one", 3, 0644, 0), 0);
+        assert_int_equal(file_write_at(fd, "a/f", "two", 3, 0644, FILE_WRITE_NO_REPLACE), -EEXIST);
+        assert_int_equal(file_write_at(fd, "a/f", "two", 3, 0644, 0), 0);
+        assert_int_equal(file_read_at(fd, "a/f", 100, &text, NULL), 0);
+        assert_string_equal(text, "two");
+        assert_int_equal(file_read_at(fd, "a/f", 2, &text, NULL), -E2BIG);
+        assert_int_equal(lock_file_at(fd, "l", LOCK_MODE_EXCLUSIVE, 0, &lock), 0);
+        assert_int_equal(lock_file_at(fd, "l", LOCK_MODE_SHARED, 0, &other), -EBUSY);
+        /* A link that points out of the root is resolved inside it. */
+        assert_int_equal(symlinkat("/etc", fd, "out"), 0);
+        assert_int_equal(root_open(fd, "/out/passwd", O_RDONLY), -ENOENT);
+        assert_int_equal(symlinkat("../../a", fd, "up"), 0);
+        sub = root_mkdirs(fd, "/up/new/dir", 0755);
+        assert_true(sub >= 0);
+        assert_int_equal(faccessat(fd, "a/new/dir", F_OK, 0), 0);
+        assert_int_equal(remove_tree_at(AT_FDCWD, dir), 0);
+        assert_int_equal(access(dir, F_OK), -1);
+}
+
+static void test_process(void **state) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        Process p = PROCESS_INIT;
+        char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char[]){ "cat; exit 3" }, NULL };
+        int in[2], out[2], status = -1;
+        char buffer[16] = "";
+
+        assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+        assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+        assert_int_equal(process_spawn(&(ProcessSpec){ .path = "/bin/sh",
+                                                       .argv = argv,
+                                                       .fds = (int[]){ in[0], out[1], STDERR_FILENO },
+                                                       .n_fds = 3 },
+                                       &p, &e),
+                         0);
+        (void) fd_close(in[0]);
+        (void) fd_close(out[1]);
+        assert_int_equal(fd_write_all(in[1], "hello", 5), 0);
+        (void) fd_close(in[1]);
+        assert_int_equal(fd_read_full(out[0], buffer, sizeof(buffer)), 5);
+        assert_string_equal(buffer, "hello");
+        assert_int_equal(process_wait(&p, &status, &e), 0);
+        assert_int_equal(status, 3);
+        (void) fd_close(out[0]);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_parse),  cmocka_unit_test(test_path),  cmocka_unit_test(test_strings),
+                cmocka_unit_test(test_digest), cmocka_unit_test(test_files), cmocka_unit_test(test_process),
+        };
+
+        return cmocka_run_group_tests_name("basic", tests, NULL, NULL);
+}
