@@ -10,7 +10,7 @@
 #   $STATE/NAME/cgroup     path of the lab's cgroup below the cgroup v2 mount
 #   $STATE/NAME/release    bookworm or trixie
 #   $STATE/NAME/console    what its console prints
-#   $STATE/NAME/mnt        in the supervisor's namespace: a tmpfs with upper, work, root, disk.img, rkt
+#   $STATE/NAME/mnt        in the supervisor's namespace: a tmpfs with upper, work, root; ext4 in rkt and data
 
 RELEASES='bookworm trixie'
 BOOT_TIMEOUT=180
@@ -149,12 +149,12 @@ verb_supervise() {
         flock -s 7
         cgroup=$(cgroup_own)
         mount -t tmpfs -o mode=755,size=80% "lab-$NAME" "$mnt"
-        mkdir "$mnt"/{upper,work,root,rkt}
+        mkdir "$mnt"/{upper,work,root}
         mount -t overlay -o "lowerdir=$root,upperdir=$mnt/upper,workdir=$mnt/work" "lab-$NAME" "$mnt/root"
-        truncate -s "$disk" "$mnt/disk.img"
-        mkfs.ext4 -q -F -m 0 "$mnt/disk.img"
-        mount -o loop "$mnt/disk.img" "$mnt/rkt"
-        rmdir "$mnt/rkt/lost+found"
+        disk_make "$mnt/rkt" "$disk"
+        disk_make "$mnt/data" 4G
+        mkdir "$mnt/data"/{journal,srv,home}
+        mkdir -m 1777 "$mnt/data/tmp"
         tr -d - </proc/sys/kernel/random/uuid >"$mnt/root/etc/machine-id"
         mkdir -p /run/systemd
         mount -t tmpfs -o mode=755 tmpfs /run/systemd
@@ -165,6 +165,15 @@ verb_supervise() {
                 [ ! -e "$dir/hard" ] || { rm "$dir/hard" && status=133; }
         done
         return "$status"
+}
+
+# disk_make DIR SIZE: a fresh ext4, mounted at DIR. Overlays and idmapped mounts need a real file system beneath.
+disk_make() {
+        mkdir "$1"
+        truncate -s "$2" "$1.img"
+        mkfs.ext4 -q -F -m 0 "$1.img"
+        mount -o loop "$1.img" "$1"
+        rmdir "$1/lost+found"
 }
 
 # cgroup_own: print the path of this lab's cgroup, after moving the supervisor into it.
@@ -205,8 +214,9 @@ supervised_nspawn() {
         SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 SYSTEMD_SECCOMP=0 \
                 exec 8>&- systemd-nspawn --quiet --boot --directory="$2/root" --machine="$NAME" --register=no \
                 --keep-unit --capability=all --private-network --private-users=no --resolv-conf=off --timezone=off \
-                --link-journal=no --console=read-only --bind="$2/rkt:/var/lib/rkt" --bind-ro="$TOP:/src" \
-                --bind="$CACHE/build-$3:/build" "${bind[@]}"
+                --link-journal=no --console=read-only --bind-ro="$TOP:/src" --bind="$CACHE/build-$3:/build" \
+                --bind="$2/rkt:/var/lib/rkt" --bind="$2/data/journal:/var/log/journal" --bind="$2/data/srv:/srv" \
+                --bind="$2/data/home:/home" --bind="$2/data/tmp:/var/tmp" "${bind[@]}"
 }
 
 verb_sh() {
