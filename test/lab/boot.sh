@@ -38,9 +38,17 @@ cgroup_mount() {
 
 lab_cgroup() { echo "$(cgroup_mount)$(cat "$STATE/$NAME/cgroup")"; }
 
+# cgroup_remove DIR: remove it and all below; the processes are gone or going.
+cgroup_remove() {
+        local tries=0
+        while [ -d "$1" ] && [ $((tries += 1)) -lt 100 ]; do
+                find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05
+        done
+}
+
 # lab_clean: kill whatever is left of lab $NAME and forget it. The caller holds the lock.
 lab_clean() {
-        local cgroup dir tries=0
+        local cgroup tries=0
         if [ -s "$STATE/$NAME/cgroup" ]; then
                 cgroup=$(lab_cgroup)
                 if [ -d "$cgroup" ]; then
@@ -50,9 +58,7 @@ lab_clean() {
                                         die "processes in $cgroup do not die: see cgroup.procs there"
                                 sleep 0.05
                         done
-                        find "$cgroup" -depth -type d | while read -r dir; do
-                                rmdir "$dir" 2>/dev/null || true
-                        done
+                        cgroup_remove "$cgroup"
                 fi
         fi
         rm -rf --one-file-system "${STATE:?}/$NAME"
@@ -206,6 +212,10 @@ cgroup_delegate() {
 # supervised_nspawn CGROUP MNT RELEASE: one boot; exit status 133 means that the lab asked for a reboot.
 supervised_nspawn() {
         local bind=() dev
+        # Always a new cgroup: Linux 6.18 kills what is cloned into one that cgroup.kill was used on before.
+        cgroup_remove "$1/lab"
+        mkdir -p "$1/lab"
+        cgroup_delegate "$1"
         echo "$BASHPID" >"$1/lab/cgroup.procs"
         for dev in /dev/kmsg; do
                 [ ! -e "$dev" ] || bind+=("--bind=$dev")
