@@ -27,7 +27,7 @@ static bool strbuf_reserve(StrBuf *b, size_t n) {
                 return false;
         }
         want = b->size + n + 1;
-        if (want <= b->allocated)
+        if (b->data && want <= b->allocated)
                 return true;
         want = MAX(want, b->allocated * 2);
         want = MAX(want, (size_t) 128);
