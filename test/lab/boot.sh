@@ -130,7 +130,7 @@ verb_up() {
         cgroup_mount >/dev/null
         lab_lock || die "lab '$NAME' is running already: end it with 'lab down --name $NAME', or give this one another --name"
         lab_clean
-        host_packages
+        host_packages systemd-nspawn:systemd-container mkfs.ext4:e2fsprogs nsenter:util-linux losetup:mount
         root=$(root_get "$release") || exit 1
         mkdir -p "$STATE/$NAME/mnt" "$CACHE/build-$release"
         echo "$release" >"$STATE/$NAME/release"

@@ -24,18 +24,19 @@ packages_of() {
 # root_path RELEASE: where its root is, or will be. A change of the list or of the recipe changes the name.
 root_path() {
         local key
-        key=$({ packages_of "$1"; cat "$LAB_DIR/root.sh" "$LAB_DIR/configure-root"; } | sha256sum)
+        key=$({ packages_of "$1"; cat "$LAB_DIR/configure-root"; } | sha256sum)
         echo "$CACHE/root-$1-${key:0:12}"
 }
 
-# host_packages: what the machine itself lacks, installed in one go.
+# host_packages PROGRAM:PACKAGE...: install on this machine, in one go, the packages whose program it lacks.
 host_packages() {
         local want=() pair
-        for pair in mmdebstrap:mmdebstrap systemd-nspawn:systemd-container mkfs.ext4:e2fsprogs nsenter:util-linux \
-                losetup:mount ip:iproute2; do
-                command -v "${pair%%:*}" >/dev/null || want+=("${pair##*:}")
+        for pair; do
+                case ${pair%%:*} in
+                /*) [ -e "${pair%%:*}" ] || want+=("${pair##*:}") ;;
+                *) command -v "${pair%%:*}" >/dev/null || want+=("${pair##*:}") ;;
+                esac
         done
-        [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || want+=(debian-archive-keyring)
         [ ${#want[@]} -gt 0 ] || return 0
         note "installing ${want[*]} with apt"
         {
@@ -68,29 +69,43 @@ debian_sources() {
         [ -z "$security" ] || echo "deb $opts$security $1-security main"
 }
 
-# root_make RELEASE TARGET: build it beside its final name, then rename.
-root_make() {
-        local release=$1 target=$2 tmp=$2.tmp.$$ log=$CACHE/make-$1.log packages avail
+# root_make RELEASE TARGET: build it beside its final name, then rename. In a subshell, for its traps.
+root_make() (
+        release=$1 tmp=$2.tmp.$BASHPID log=$CACHE/make-$1.log
         avail=$(df --output=avail -m "$CACHE" | tail -n 1)
         [ "$avail" -ge "$ROOT_NEED_MIB" ] ||
-                die "not enough disk space in $CACHE: $avail MiB free, $ROOT_NEED_MIB MiB needed (or set RKT_LAB_CACHE)"
+                die "not enough disk space in $CACHE: $((avail)) MiB free, $ROOT_NEED_MIB MiB needed (RKT_LAB_CACHE names another place)"
+        host_packages mmdebstrap:mmdebstrap \
+                /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
         rm -rf --one-file-system "$CACHE/root-$release-"*.tmp.*
+        trap 'rm -rf --one-file-system "$tmp"' EXIT
+        trap 'exit 130' INT TERM HUP
         note "making the root file system of $release (once, a few minutes; log: $log)"
         packages=$(packages_of "$release" | paste -sd,)
         debian_sources "$release" >"$CACHE/sources-$release.list"
-        apt-config dump | grep '^Acquire::' | grep -v '^Acquire::IndexTargets' >"$CACHE/apt.conf" || true
-        if ! unshare -m --propagation private mmdebstrap --quiet --mode=root --variant=minbase \
-                --include="$packages" --aptopt="$CACHE/apt.conf" \
+        apt-config dump | grep '^Acquire::' | grep -v '^Acquire::IndexTargets' >"$CACHE/apt-$release.conf" || true
+        # shellcheck disable=SC2016 # $1 is the hook's
+        unshare -m --propagation private mmdebstrap --quiet --mode=root --variant=minbase \
+                --include="$packages" --aptopt="$CACHE/apt-$release.conf" \
                 --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
                 --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
                 --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='force-unsafe-io' \
-                --setup-hook='mkdir -p "$1/etc/apt" && { [ ! -d /etc/apt/auth.conf.d ] || cp -a /etc/apt/auth.conf.d "$1/etc/apt/"; }' \
+                --setup-hook='mkdir -p "$1/etc/apt"; [ ! -d /etc/apt/auth.conf.d ] || cp -a /etc/apt/auth.conf.d "$1/etc/apt/"' \
                 --customize-hook="'$LAB_DIR/configure-root' \"\$1\"" \
-                "$release" "$tmp" "$CACHE/sources-$release.list" >"$log" 2>&1 </dev/null; then
-                rm -rf --one-file-system "$tmp"
+                "$release" "$tmp" "$CACHE/sources-$release.list" >"$log" 2>&1 </dev/null ||
                 die "mmdebstrap failed: $(grep -E '^E:|error:' "$log" | tail -n 1) (see $log)"
-        fi
-        mv -T "$tmp" "$target"
+        mv -T "$tmp" "$2"
+        root_forget "$release" "$2"
+)
+
+# root_forget RELEASE ROOT: remove the roots of this release that no lab used for a week; ROOT stays.
+root_forget() {
+        local old
+        for old in "$CACHE/root-$1-"*; do
+                if [ "$old" != "$2" ] && [ -n "$(find "$old" -maxdepth 0 -mtime +7)" ]; then
+                        flock -n "$old" rm -rf --one-file-system "$old" || true
+                fi
+        done
 }
 
 # root_get RELEASE: print the path of a ready root, making it if need be.
@@ -101,8 +116,9 @@ root_get() {
         if [ ! -d "$target" ]; then
                 exec {lock}>"$CACHE/make-$1.lock"
                 flock "$lock"
-                [ -d "$target" ] || root_make "$1" "$target" >&2
+                [ -d "$target" ] || root_make "$1" "$target" >&2 || exit 1
                 exec {lock}>&-
         fi
+        touch "$target"
         echo "$target"
 }
