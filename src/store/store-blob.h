@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Blobs: uncompressed tars by key, and the image manifest that was found in each. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+#define STORE_MANIFEST_MAX (1024U * 1024)
+
+int store_blob_open(Store *s, const char *key, int *ret_fd, uint64_t *ret_size, Error *e);
+int store_blob_verify(Store *s, const char *key, Error *e);
+int store_manifest_read(Store *s, const char *key, char **ret, size_t *ret_size, Error *e);
