@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From main() to a verb: find it, fill its options, call it, print its failure once. Help comes from the same tables. What the
+ * verbs do is theirs. Global flags stand anywhere: before the command, between a group and its command, after it. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#include "basic/log.h"
+#include "basic/strv.h"
+#include "basic/verbs.h"
+
+static const Option global_options[] = {
+        { "debug", 0, OPTION_BOOL, offsetof(VerbContext, debug),
+          .help = "print out more debug information to stderr" },
+        { "dir", 0, OPTION_STRING, offsetof(VerbContext, dir), .fallback = RKT_DATA_DIR, .value = "DIR",
+          .help = "rkt data directory" },
+        { "help", 'h', OPTION_BOOL, offsetof(VerbContext, help),
+          .help = "show what a command does and takes" },
+        { "insecure-options", 0, OPTION_STRING, offsetof(VerbContext, insecure_options), .fallback = "none",
+          .value = "LIST",
+          .help = "comma-separated list of security features to disable: none, image, tls, http, pubkey, "
+                  "ondisk, "
+                  "capabilities, paths, seccomp, all-fetch, all-run, all" },
+        { "local-config", 0, OPTION_STRING, offsetof(VerbContext, local_config), .fallback = "/etc/rkt",
+          .value = "DIR", .help = "local configuration directory" },
+        { "system-config", 0, OPTION_STRING, offsetof(VerbContext, system_config), .fallback = "/usr/lib/rkt",
+          .value = "DIR", .help = "system configuration directory" },
+        { "trust-keys-from-https", 0, OPTION_BOOL, offsetof(VerbContext, trust_keys_from_https),
+          .help = "automatically trust gpg keys fetched from https" },
+        { "user-config", 0, OPTION_STRING, offsetof(VerbContext, user_config), .fallback = "", .value = "DIR",
+          .help = "user configuration directory" },
+        { "cpuprofile", 0, OPTION_UNSUPPORTED, .flags = OPTION_HIDDEN },
+        { "memprofile", 0, OPTION_UNSUPPORTED, .flags = OPTION_HIDDEN },
+        {},
+};
+
+/**
+ * verbs_is_group() - does this name stand for several subcommands?
+ * @verbs: the table, NULL-terminated
+ * @name:  full name
+ *
+ * Return: true for "image" if there is an "image list".
+ */
+bool verbs_is_group(const Verb *const *verbs, const char *name) {
+        for (; *verbs; verbs++)
+                if ((*verbs)->group && streq((*verbs)->group, name))
+                        return true;
+        return false;
+}
+
+/* What a verb is called at one level: its own name within its group, its group's name from outside. */
+static const char *name_at_level(const Verb *v, const char *group) {
+        if (!streq_ptr(v->group, group))
+                return group ? NULL : v->group;
+        return v->name;
+}
+
+static int unknown_command(const Verb *const *verbs, const char *group, const char *name, Error *e) {
+        const char *best = NULL;
+        int distance = 3;
+
+        for (const Verb *const *v = verbs; *v; v++) {
+                const char *n = name_at_level(*v, group);
+                int d = n && !((*v)->flags & VERB_HIDDEN) ? edit_distance(name, n) : INT16_MAX;
+
+                if (d < distance) {
+                        distance = d;
+                        best = n;
+                }
+        }
+        if (best)
+                return error_setf(e, -ENXIO, "unknown command \"%s\" for \"rkt%s%s\" (did you mean \"%s\"?)",
+                                  name, group ? " " : "", str_or(group, ""), best);
+        return error_setf(e, -ENXIO,
+                          "unknown command \"%s\" for \"rkt%s%s\"; run \"rkt help%s%s\" for the list", name,
+                          group ? " " : "", str_or(group, ""), group ? " " : "", str_or(group, ""));
+}
+
+/**
+ * verb_find() - look a command up by its name or an unambiguous prefix
+ * @verbs: the table, NULL-terminated
+ * @group: group whose subcommand is meant; NULL for the first word
+ * @name:  what the user typed
+ * @ret:   a verb; of a group when the result is 1: any of its verbs, its ->group is the name
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: 0; 1 if @name is a group; -ENXIO unknown, -ENOTUNIQ ambiguous.
+ */
+int verb_find(const Verb *const *verbs, const char *group, const char *name, const Verb **ret, Error *e) {
+        const Verb *found = NULL;
+
+        for (const Verb *const *v = verbs; *v; v++) {
+                const char *n = name_at_level(*v, group);
+
+                if (n && streq(n, name)) {
+                        *ret = *v;
+                        return !streq_ptr((*v)->group, group);
+                }
+        }
+        for (const Verb *const *v = verbs; *v; v++) {
+                const char *n = name_at_level(*v, group), *other = found ? name_at_level(found, group) : NULL;
+
+                if (!n || ((*v)->flags & VERB_HIDDEN) || !*name || !startswith(n, name))
+                        continue;
+                if (other && !streq(other, n))
+                        return error_setf(e, -ENOTUNIQ, "command \"%s\" is ambiguous: it may be %s or %s",
+                                          name, other, n);
+                found = *v;
+        }
+        if (!found)
+                return unknown_command(verbs, group, name, e);
+        *ret = found;
+        return !streq_ptr(found->group, group);
+}
+
+/* The commands of one level, one line each. */
+static void help_commands(const Verb *const *verbs, const char *group, StrBuf *b) {
+        strbuf_add(b, "\nCOMMANDS:\n");
+        for (const Verb *const *v = verbs; *v; v++) {
+                const char *n = name_at_level(*v, group);
+                bool is_group = n && !streq_ptr((*v)->group, group);
+
+                if (!n || ((*v)->flags & VERB_HIDDEN))
+                        continue;
+                if (is_group && v != verbs && streq_ptr(v[-1]->group, n))
+                        continue; /* rows of a group stand together: the first one speaks for it */
+                if (is_group)
+                        strbuf_addf(b, "      %-16s Commands on %ss; see \"rkt help %s\"\n", n, n, n);
+                else
+                        strbuf_addf(b, "      %-16s %s\n", n, (*v)->help);
+        }
+}
+
+static int print_buffer(StrBuf *b, FILE *f) {
+        if (b->failed)
+                return -ENOMEM;
+        return b->data && fputs(b->data, f) < 0 ? -EIO : 0;
+}
+
+/**
+ * verbs_print_help() - the commands of the program or of a group
+ * @c:     global flags and the table
+ * @group: NULL for the whole program
+ * @f:     where to
+ *
+ * Return: 0; -ENOMEM, -EIO.
+ */
+int verbs_print_help(const VerbContext *c, const char *group, FILE *f) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        if (group)
+                strbuf_addf(
+                        &b,
+                        "NAME:\n      rkt %s - Operate on %ss\n\nUSAGE:\n      rkt [GLOBAL FLAGS] %s COMMAND "
+                        "[FLAGS] [ARGS]\n",
+                        group, group, group);
+        else
+                strbuf_add(&b,
+                           "NAME:\n      rkt - Run containers and pods under systemd\n\nUSAGE:\n"
+                           "      rkt [GLOBAL FLAGS] COMMAND [FLAGS] [ARGS]\n\nVERSION:\n      " RKT_VERSION
+                           "\n");
+        help_commands(c->verbs, group, &b);
+        strbuf_add(&b, "\nGLOBAL OPTIONS:\n");
+        options_help(global_options, &b);
+        return print_buffer(&b, f);
+}
+
+/**
+ * verb_print_help() - what one command does and takes
+ * @c: global flags and the table
+ * @v: the command
+ * @f: where to
+ *
+ * Return: 0; -ENOMEM, -EIO.
+ */
+int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        const char *group = str_or(v->group, ""), *space = v->group ? " " : "";
+
+        strbuf_addf(&b, "NAME:\n      rkt %s%s%s - %s\n", group, space, v->name, v->help);
+        strbuf_addf(&b, "\nUSAGE:\n      rkt %s%s%s%s%s%s\n", group, space, v->name,
+                    v->options ? " [FLAGS]" : "", v->usage ? " " : "", str_or(v->usage, ""));
+        if (v->description)
+                strbuf_addf(&b, "\nDESCRIPTION:\n%s\n", v->description);
+        if (v->options) {
+                strbuf_add(&b, "\nOPTIONS:\n");
+                options_help(v->options, &b);
+        }
+        strbuf_add(&b, "\nGLOBAL OPTIONS:\n");
+        options_help(global_options, &b);
+        return print_buffer(&b, f);
+}
+
+/**
+ * verb_options_parser() - a parser over a verb's words, for verbs with VERB_RAW
+ * @c:       global flags; more of them may stand among the verb's words
+ * @v:       the verb
+ * @args:    words, NULL-terminated
+ * @options: the struct that the verb's table fills
+ * @ret:     parser; add tables of your own from index 2 on
+ */
+void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret) {
+        *ret = (OptionParser){
+                .tables = { { v->options, options }, { global_options, (void *) (uintptr_t) c } },
+                .argv = args,
+        };
+}
+
+static int check_count(const Verb *v, size_t n, Error *e) {
+        if (n < v->min_args)
+                return error_setf(e, -EINVAL, "too few arguments: usage: rkt %s%s%s %s", str_or(v->group, ""),
+                                  v->group ? " " : "", v->name, str_or(v->usage, ""));
+        if (n > v->max_args)
+                return error_setf(e, -EINVAL, "too many arguments: usage: rkt %s%s%s %s",
+                                  str_or(v->group, ""), v->group ? " " : "", v->name, str_or(v->usage, ""));
+        return 0;
+}
+
+/* Takes the flags out of the words of a verb; what is left goes to words, which is as long as args. */
+static int parse_words(VerbContext *c, const Verb *v, char **args, void *options, char **words, size_t *ret_n,
+                       Error *e) {
+        OptionParser p;
+        size_t n = 0;
+        int r;
+
+        verb_options_parser(c, v, args, options, &p);
+        for (;;) {
+                const char *word;
+
+                r = options_next(&p, &word, e);
+                if (r < 0)
+                        return r;
+                if (r == OPTIONS_ARGUMENT)
+                        words[n++] = args[p.index - 1];
+                if (r == OPTIONS_END || r == OPTIONS_DASHES ||
+                    (r == OPTIONS_ARGUMENT && (v->flags & VERB_STOP_AT_WORD)))
+                        break;
+        }
+        while (args[p.index])
+                words[n++] = args[p.index++];
+        words[n] = NULL;
+        *ret_n = n;
+        return 0;
+}
+
+/* Parses, checks and calls; the verb's struct lives as long as the call. */
+static int call_verb(VerbContext *c, const Verb *v, char **args, Error *e) {
+        _cleanup_free_ void *options = calloc(1, v->options_size + 1);
+        _cleanup_free_ char **words = new0(char *, strv_length(args) + 1);
+        OptionTable t = { v->options, options };
+        size_t n = 0;
+        int r;
+
+        if (!options || !words)
+                return error_oom(e);
+        if ((v->flags & VERB_ROOT) && geteuid() != 0 && !strv_contains(args, "--help") &&
+            !strv_contains(args, "-h"))
+                return error_setf(e, -EPERM, "cannot run as unprivileged user");
+        r = options_init(&t, e);
+        if (r < 0)
+                return r;
+        if (v->flags & VERB_RAW) {
+                r = v->run(c, (int) strv_length(args), args, options, e);
+                options_done(&t);
+                return r;
+        }
+        r = parse_words(c, v, args, options, words, &n, e);
+        if (r >= 0 && c->debug)
+                log_set_debug(true);
+        if (r >= 0 && c->help) {
+                r = verb_print_help(c, v, stdout);
+                options_done(&t);
+                return r;
+        }
+        if (r >= 0)
+                r = check_count(v, n, e);
+        if (r >= 0)
+                r = v->run(c, (int) n, words, options, e);
+        options_done(&t);
+        return r;
+}
+
+/* Takes global flags up to the next word. Returns an OptionEvent. */
+static int next_word(OptionParser *p, const char **ret, Error *e) {
+        int r;
+
+        do
+                r = options_next(p, ret, e);
+        while (r == OPTIONS_OPTION || r == OPTIONS_DASHES);
+        return r;
+}
+
+/* Walks from the first word to the verb. */
+static int dispatch(VerbContext *c, char **argv, Error *e) {
+        OptionParser p = { .tables = { { global_options, c } }, .argv = argv, .index = 1 };
+        const char *word, *group = NULL;
+        const Verb *v = NULL;
+        int r;
+
+        do {
+                r = next_word(&p, &word, e);
+                if (r < 0)
+                        return r;
+                if (r == OPTIONS_END) {
+                        (void) verbs_print_help(c, group, c->help ? stdout : stderr);
+                        if (!c->help)
+                                log_error("missing command");
+                        return c->help ? 0 : EXIT_RKT_NO_COMMAND;
+                }
+                r = verb_find(c->verbs, group, word, &v, e);
+                if (r < 0)
+                        return r;
+                group = v->group;
+        } while (r == 1);
+
+        log_set_prefix(str_or(v->prefix, v->name));
+        log_set_debug(c->debug);
+        if (c->help)
+                return verb_print_help(c, v, stdout);
+        return call_verb(c, v, argv + p.index, e);
+}
+
+/**
+ * verbs_main() - run the command that argv names
+ * @verbs: the table, NULL-terminated; rows of one group stand together
+ * @argc:  of main()
+ * @argv:  of main()
+ *
+ * Return: the exit code of the program.
+ */
+int verbs_main(const Verb *const *verbs, int argc, char **argv) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        VerbContext c = { .verbs = verbs };
+        OptionTable t = { global_options, &c };
+        int r;
+
+        log_set_prefix("rkt");
+        r = options_init(&t, &e);
+        if (r >= 0)
+                r = dispatch(&c, argv, &e);
+        if (r < 0) {
+                log_error("%s", error_text(&e, r));
+                r = EXIT_RKT_FAILED;
+        }
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+                log_error_errno(-errno, "cannot write to standard output: %m");
+                return EXIT_RKT_FAILED;
+        }
+        return r;
+}

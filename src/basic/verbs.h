@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The commands of a program, by table: names with subcommands, arguments, flags; help and completion are made from it. */
+#pragma once
+
+#include <stdio.h>
+
+#include "basic/error.h"
+#include "basic/options.h"
+
+/* Exit codes, as rkt's. A verb that fails is 254; a missing command is 2. */
+#define EXIT_RKT_FAILED     254
+#define EXIT_RKT_NO_COMMAND 2
+
+#define VERB_ARGS_ANY UINT32_MAX
+
+typedef enum VerbFlags {
+        VERB_HIDDEN = 1 << 0, /* not in help and completion */
+        VERB_ROOT =
+                1
+                << 1, /* refuse others with "cannot run as unprivileged user", before looking at arguments */
+        VERB_RAW =
+                1
+                << 2, /* the verb walks its flags itself with options_next(): args is everything after its name */
+        VERB_STOP_AT_WORD =
+                1 << 3, /* the first word that is no flag ends the flags (enter UUID CMD --flag-of-cmd) */
+} VerbFlags;
+
+/* Global flags, accepted anywhere. */
+typedef struct VerbContext VerbContext;
+struct VerbContext {
+        bool debug;
+        bool help;
+        bool trust_keys_from_https;
+        const char *dir;                 /* never NULL: RKT_DATA_DIR unless --dir */
+        const char *local_config;        /* /etc/rkt */
+        const char *system_config;       /* /usr/lib/rkt */
+        const char *user_config;         /* "" if not given */
+        const char *insecure_options;    /* comma separated words; "none" */
+        const struct Verb *const *verbs; /* the whole table, for help and completion */
+};
+
+/* A command. Its options fill a struct of size options_size, zeroed and defaulted before, freed (OPTION_STRV) after.
+ *
+ * run() gets what stands after the verb's name without the flags (args, NULL-terminated, argc of them) and that struct.
+ * It returns the exit code of the program (>= 0), or a negative errno with the sentence in e: main prints "VERB: sentence"
+ * and exits with 254. Results go to standard output, everything else to standard error by log_*(). */
+typedef struct Verb {
+        const char *group; /* "image" in `rkt image list`; NULL for a plain command */
+        const char *name;
+        uint32_t min_args, max_args; /* VERB_ARGS_ANY: no limit */
+        unsigned flags;              /* VerbFlags */
+        const char *usage;           /* what follows the name, as "UUID [CMD [ARGS...]]"; NULL for nothing */
+        const char *help;            /* one line, as "List pods" */
+        const char *description;     /* paragraphs; NULL for none */
+        const char *prefix;          /* in front of messages on standard error; NULL: name */
+        const Option *options;       /* NULL for none */
+        size_t options_size;
+        int (*run)(const VerbContext *c, int argc, char **args, void *options, Error *e);
+} Verb;
+
+int verbs_main(const Verb *const *verbs, int argc, char **argv);
+int verb_print_help(const VerbContext *c, const Verb *v, FILE *f);
+int verbs_print_help(const VerbContext *c, const char *group, FILE *f);
+int verb_find(const Verb *const *verbs, const char *group, const char *name, const Verb **ret, Error *e);
+bool verbs_is_group(const Verb *const *verbs, const char *name);
+void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The rkt program: the table of its commands. Groups (image, pod) stand together. */
+#include "verbs/verbs.h"
+
+static const Verb *const verbs[] = {
+        &verb_help,
+        &verb_version,
+        NULL,
+};
+
+int main(int argc, char **argv) {
+        return verbs_main(verbs, argc, argv);
+}

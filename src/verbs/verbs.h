@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One row per verb, each defined in the verb's own file. A new verb: define `const Verb verb_x` there, declare it here, put
+ * &verb_x into the table in rkt.c and the file into meson.build. */
+#pragma once
+
+#include "basic/verbs.h"
+
+extern const Verb verb_help;
+extern const Verb verb_version;
