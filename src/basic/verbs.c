@@ -11,6 +11,10 @@
 #include "basic/strv.h"
 #include "basic/verbs.h"
 
+static int set_insecure(const Option *o, const char *value, void *data, Error *e) {
+        return insecure_flags_parse(value, &((VerbContext *) data)->insecure, e);
+}
+
 static const Option global_options[] = {
         { "debug", 0, OPTION_BOOL, offsetof(VerbContext, debug),
           .help = "print out more debug information to stderr" },
@@ -18,11 +22,10 @@ static const Option global_options[] = {
           .help = "rkt data directory" },
         { "help", 'h', OPTION_BOOL, offsetof(VerbContext, help),
           .help = "show what a command does and takes" },
-        { "insecure-options", 0, OPTION_STRING, offsetof(VerbContext, insecure_options), .fallback = "none",
-          .value = "LIST",
+        { "insecure-options", 0, OPTION_SET, .set = set_insecure, .value = "LIST",
           .help = "comma-separated list of security features to disable: none, image, tls, http, pubkey, "
                   "ondisk, "
-                  "capabilities, paths, seccomp, all-fetch, all-run, all" },
+                  "capabilities, paths, seccomp, all-fetch, all-run, all (default none)" },
         { "local-config", 0, OPTION_STRING, offsetof(VerbContext, local_config), .fallback = "/etc/rkt",
           .value = "DIR", .help = "local configuration directory" },
         { "system-config", 0, OPTION_STRING, offsetof(VerbContext, system_config), .fallback = "/usr/lib/rkt",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "basic/error.h"
+#include "basic/insecure.h"
 #include "basic/options.h"
 
 /* Exit codes, as rkt's. A verb that fails is 254; a missing command is 2. */
@@ -35,7 +36,7 @@ struct VerbContext {
         const char *local_config;        /* /etc/rkt */
         const char *system_config;       /* /usr/lib/rkt */
         const char *user_config;         /* "" if not given */
-        const char *insecure_options;    /* comma separated words; "none" */
+        InsecureFlags insecure;          /* what --insecure-options switches off */
         const struct Verb *const *verbs; /* the whole table, for help and completion */
 };
 
