@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Command line options by table. Grammar and words of the errors are those of rkt (Go's pflag): --x VALUE, --x=VALUE, -x VALUE,
  * flags and words in any order, "--" ends. What a flag means is the caller's; so is what a word means. */
-#include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,11 +3,11 @@
  * scripts can split as they did with rkt. JSON is an array of flat objects; nested documents are written by manifest's code. */
 #include <inttypes.h>
 #include <libsmartcols.h>
-#include <math.h>
 #include <string.h>
 #include <time.h>
 
 #include "basic/alloc.h"
+#include "basic/json-write.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/table.h"
@@ -154,56 +154,34 @@ int table_set(Table *t, size_t column, const char *text, const char *json, Error
         return 0;
 }
 
-/**
- * json_write_string() - a JSON string with its quotes
- * @f: where to
- * @s: UTF-8; NULL is the empty string
- */
-void json_write_string(FILE *f, const char *s) {
-        (void) fputc('"', f);
-        for (; s && *s; s++) {
-                unsigned char c = (unsigned char) *s;
-
-                if (c == '"' || c == '\\')
-                        (void) fprintf(f, "\\%c", c);
-                else if (c == '\n')
-                        (void) fputs("\\n", f);
-                else if (c == '\t')
-                        (void) fputs("\\t", f);
-                else if (c < 0x20 || c == 0x7f)
-                        (void) fprintf(f, "\\u%04x", c);
-                else
-                        (void) fputc(c, f);
-        }
-        (void) fputc('"', f);
-}
-
 /* All columns that have a JSON key: --fields is for tables, as in rkt. */
-static void print_json(const Table *t, bool pretty, FILE *f) {
-        (void) fputc('[', f);
-        for (size_t row = 0; row < t->n_rows; row++) {
-                const char *separator = "";
+static int print_json(const Table *t, bool pretty, FILE *f) {
+        _cleanup_json_write_ JsonWriter w = { .flags = pretty ? JSON_WRITE_PRETTY : 0 };
+        _cleanup_free_ char *text = NULL;
+        int r;
 
-                (void) fputs(row > 0 ? "," : "", f);
-                (void) fputs(pretty ? "\n\t{" : "{", f);
+        json_write_begin_array(&w);
+        for (size_t row = 0; row < t->n_rows; row++) {
+                json_write_begin_object(&w);
                 for (size_t i = 0; i < t->n_columns; i++) {
                         const Cell *c = &t->cells[row * t->n_columns + i];
                         const char *value = c->json ? c->json : c->text;
 
                         if (!t->columns[i].json_key)
                                 continue;
-                        (void) fprintf(f, "%s%s", separator, pretty ? "\n\t\t" : "");
-                        json_write_string(f, t->columns[i].json_key);
-                        (void) fputs(pretty ? ": " : ":", f);
+                        json_write_key(&w, t->columns[i].json_key);
                         if (t->columns[i].json_number)
-                                (void) fputs(str_or(value, "0"), f);
+                                json_write_number_text(&w, str_or(value, "0"));
                         else
-                                json_write_string(f, value);
-                        separator = ",";
+                                json_write_string(&w, str_or(value, ""));
                 }
-                (void) fputs(pretty ? "\n\t}" : "}", f);
+                json_write_end_object(&w);
         }
-        (void) fputs(pretty && t->n_rows > 0 ? "\n]\n" : "]\n", f);
+        json_write_end_array(&w);
+        r = json_writer_steal(&w, &text);
+        if (r < 0)
+                return r;
+        return fprintf(f, "%s\n", text) < 0 ? -EIO : 0;
 }
 
 static int fill_smartcols(const Table *t, struct libscols_table *tb) {
@@ -264,7 +242,7 @@ int table_print(const Table *t, TableFormat format, bool legend, FILE *f, Error 
         if (format == TABLE_TEXT)
                 r = print_text(t, legend, f);
         else
-                print_json(t, format == TABLE_JSON_PRETTY, f);
+                r = print_json(t, format == TABLE_JSON_PRETTY, f);
         return r < 0 ? error_setf(e, r, "cannot print the table: %s", strerror(-r)) : 0;
 }
 

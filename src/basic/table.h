@@ -22,7 +22,7 @@ typedef struct TableColumn {
         const char *name;     /* for --fields=: "importtime" */
         const char *title;    /* "IMPORT TIME" */
         const char *json_key; /* "import_time"; NULL: not in JSON */
-        bool json_number;     /* the JSON value is a number */
+        bool json_number;     /* the JSON value is an integer */
 } TableColumn;
 
 typedef struct Table Table;
@@ -38,4 +38,3 @@ int table_print(const Table *t, TableFormat format, bool legend, FILE *f, Error 
 char *format_age(int64_t now_usec, int64_t then_usec);
 char *format_timestamp_go(int64_t usec);
 char *format_bytes_go(uint64_t bytes);
-void json_write_string(FILE *f, const char *s);
