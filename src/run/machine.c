@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Talks to systemd and machined for the verbs. A pod of pod@NAME.service is stopped by a stop job, so that Restart= does not
+ * bring it back and ExecStopPost= has run when we return. A pod in the foreground has no unit that could be stopped in order:
+ * its PID 1 gets the signal on which systemd shuts down, or everything in its unit is killed. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-login.h>
+#include <unistd.h>
+
+#include "basic/process.h"
+#include "basic/str.h"
+#include "run/machine.h"
+
+#define SYSTEMD_NAME   "org.freedesktop.systemd1"
+#define SYSTEMD_PATH   "/org/freedesktop/systemd1"
+#define MANAGER        "org.freedesktop.systemd1.Manager"
+#define MACHINED_NAME  "org.freedesktop.machine1"
+#define MACHINED_PATH  "/org/freedesktop/machine1"
+#define MACHINED       "org.freedesktop.machine1.Manager"
+#define SIGNAL_HALT    (SIGRTMIN + 3) /* systemd(1): starts halt.target; what nspawn sends, too */
+#define BUS_TIMEOUT_US UINT64_C(25000000)
+
+#define _cleanup_bus_     _cleanup_(sd_bus_flush_close_unrefp)
+#define _cleanup_reply_   _cleanup_(sd_bus_message_unrefp)
+#define _cleanup_bus_err_ _cleanup_(sd_bus_error_free)
+
+/**
+ * machine_done() - free what machine_lookup() filled in
+ * @m: machine; empty afterwards
+ */
+void machine_done(Machine *m) {
+        free(m->unit);
+        *m = MACHINE_INIT;
+}
+
+static int open_bus(sd_bus **ret, Error *e) {
+        int r = sd_bus_open_system(ret);
+
+        return r < 0 ? error_setf(e, r, "cannot connect to the system bus: %s", strerror(-r)) : 0;
+}
+
+/* The sentence of a failed call: the other side's, if it gave one. */
+static int bus_failed(Error *e, int r, const sd_bus_error *err, const char *what) {
+        return error_setf(e, r, "%s: %s", what, err->message ? err->message : strerror(-r));
+}
+
+static int lookup(sd_bus *bus, const char *name, Machine *ret, Error *e) {
+        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+        _cleanup_reply_ sd_bus_message *reply = NULL;
+        _cleanup_machine_ Machine m = MACHINE_INIT;
+        const char *path;
+        uint32_t leader;
+        int r;
+
+        r = sd_bus_call_method(bus, MACHINED_NAME, MACHINED_PATH, MACHINED, "GetMachine", &err, &reply, "s",
+                               name);
+        if (r < 0 && sd_bus_error_has_name(&err, "org.freedesktop.machine1.NoSuchMachine"))
+                return error_setf(e, -ENOENT, "no machine \"%s\" is registered", name);
+        if (r < 0)
+                return bus_failed(e, r, &err, "cannot ask systemd-machined");
+        r = sd_bus_message_read(reply, "o", &path);
+        if (r < 0)
+                return error_setf(e, r, "systemd-machined gave no machine for \"%s\"", name);
+        r = sd_bus_get_property_string(bus, MACHINED_NAME, path, "org.freedesktop.machine1.Machine", "Unit",
+                                       &err, &m.unit);
+        if (r >= 0)
+                r = sd_bus_get_property_trivial(bus, MACHINED_NAME, path, "org.freedesktop.machine1.Machine",
+                                                "Leader", &err, 'u', &leader);
+        if (r < 0)
+                return bus_failed(e, r, &err, "cannot read the properties of the machine");
+        m.leader = (pid_t) leader;
+        *ret = m;
+        m = MACHINE_INIT;
+        return 0;
+}
+
+/**
+ * machine_lookup() - what machined knows about a running pod
+ * @name: machine name
+ * @ret:  filled in on success; free with machine_done()
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOENT: no such machine; errors of the bus.
+ */
+int machine_lookup(const char *name, Machine *ret, Error *e) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = open_bus(&bus, e);
+
+        return r < 0 ? r : lookup(bus, name, ret, e);
+}
+
+/* A job that is waited for. */
+typedef struct Job {
+        const char *path; /* NULL until the call has returned */
+        char *result;
+        bool done;
+} Job;
+
+static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        Job *j = userdata;
+        const char *path, *unit, *result;
+        uint32_t id;
+
+        if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0 || !j->path ||
+            !streq(path, j->path))
+                return 0;
+        j->done = true;
+        return str_replace(&j->result, result);
+}
+
+/* Sends the call, which returns a job, and waits until the job has ended. The match stands before the call, and nothing is
+ * dispatched between the reply and the loop: the signal cannot be missed. */
+static int run_job(sd_bus *bus, sd_bus_message *call, const char *what, Error *e) {
+        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+        _cleanup_reply_ sd_bus_message *reply = NULL;
+        Job j = {};
+        int r;
+
+        r = sd_bus_match_signal(bus, &slot, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "JobRemoved", on_job_removed,
+                                &j);
+        if (r >= 0)
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "Subscribe", NULL, NULL, "");
+        if (r < 0)
+                return error_setf(e, r, "cannot watch the jobs of systemd: %s", strerror(-r));
+        r = sd_bus_call(bus, call, BUS_TIMEOUT_US, &err, &reply);
+        if (r < 0)
+                return bus_failed(e, r, &err, what);
+        r = sd_bus_message_read(reply, "o", &j.path);
+        while (r >= 0 && !j.done) {
+                r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, UINT64_MAX);
+        }
+        if (r >= 0 && !streq_ptr(j.result, "done"))
+                r = error_setf(e, -EIO, "%s: the job ended as \"%s\"", what, str_or(j.result, "unknown"));
+        else if (r < 0)
+                r = error_setf(e, r, "%s: %s", what, strerror(-r));
+        free(j.result);
+        return r < 0 ? r : 0;
+}
+
+static int kill_unit(sd_bus *bus, const char *unit, Error *e) {
+        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+        int r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "KillUnit", &err, NULL, "ssi",
+                                   unit, "all", (int32_t) SIGKILL);
+
+        return r < 0 ? bus_failed(e, r, &err, "cannot kill the pod's processes") : 0;
+}
+
+/* Stop job first, so that Restart= is off, then the kill: the job ends with the last process. */
+static int stop_unit(sd_bus *bus, const char *unit, bool force, Error *e) {
+        _cleanup_reply_ sd_bus_message *call = NULL;
+        _cleanup_free_ char *what = strf("cannot stop %s", unit);
+        int r;
+
+        if (!what)
+                return error_oom(e);
+        if (force) {
+                _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "StopUnit", &err, NULL, "ss",
+                                       unit, "replace");
+                if (r < 0)
+                        return bus_failed(e, r, &err, what);
+                r = kill_unit(bus, unit, e);
+                if (r < 0)
+                        return r;
+        }
+        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "StopUnit");
+        if (r >= 0)
+                r = sd_bus_message_append(call, "ss", unit, "replace");
+        if (r >= 0)
+                r = sd_bus_message_set_allow_interactive_authorization(call, true);
+        if (r < 0)
+                return error_setf(e, r, "%s: %s", what, strerror(-r));
+        return run_job(bus, call, what, e);
+}
+
+/**
+ * machine_stop() - stop a running pod
+ * @name:  machine name
+ * @force: kill instead of asking
+ * @e:     sentence on failure; may be NULL
+ *
+ * For a pod of a service the call returns when it is down. For one in the foreground it returns when its init has been told; the
+ * pod's lock tells when it is over.
+ *
+ * Return: 0; 1: told, not yet down; -ENOENT: no such machine; errors of the bus.
+ */
+int machine_stop(const char *name, bool force, Error *e) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_machine_ Machine m = MACHINE_INIT;
+        int r;
+
+        r = open_bus(&bus, e);
+        if (r >= 0)
+                r = lookup(bus, name, &m, e);
+        if (r < 0)
+                return r;
+        if (startswith(m.unit, "pod@") && endswith(m.unit, ".service"))
+                return stop_unit(bus, m.unit, force, e);
+        if (force)
+                r = kill_unit(bus, m.unit, e);
+        else if (kill(m.leader, SIGNAL_HALT) < 0)
+                r = error_setf(e, -errno, "cannot signal the pod's init, process %d: %s", (int) m.leader,
+                               strerror(errno));
+        return r < 0 ? r : 1;
+}
+
+/* ActiveState of a unit; "inactive" for one that is not loaded. */
+static int unit_property(sd_bus *bus, const char *unit, const char *property, char **ret, Error *e) {
+        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = NULL;
+        int r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
+                                               property, &err, ret);
+        return r < 0 ? bus_failed(e, r, &err, "cannot ask systemd about the unit") : 0;
+}
+
+/**
+ * machine_unit_state() - ActiveState of a unit
+ * @unit: "pod@shop.service"
+ * @ret:  "active", "activating", "failed", ...; to free()
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0; errors of the bus.
+ */
+int machine_unit_state(const char *unit, char **ret, Error *e) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = open_bus(&bus, e);
+
+        return r < 0 ? r : unit_property(bus, unit, "ActiveState", ret, e);
+}
+
+/* Are we the main process of a service? Then its unit is ours, and the pod belongs there. */
+static int is_main_process(sd_bus *bus) {
+        _cleanup_free_ char *unit = NULL, *path = NULL;
+        uint32_t pid = 0;
+        int r;
+
+        r = sd_pid_get_unit(0, &unit);
+        if (r < 0 || !endswith(unit, ".service"))
+                return 0;
+        r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+        if (r < 0)
+                return r;
+        r = sd_bus_get_property_trivial(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Service",
+                                        "MainPID", NULL, 'u', &pid);
+        return r < 0 ? r : pid == (uint32_t) getpid();
+}
+
+/* "machine-" and the name as systemd-escape(1) would have it, as machined calls its scopes. */
+static int scope_name(const char *name, char **ret) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        strbuf_add(&b, "machine-");
+        for (; *name; name++)
+                if (*name == '-' || *name == '\\')
+                        strbuf_addf(&b, "\\x%02x", (unsigned) (unsigned char) *name);
+                else
+                        strbuf_add_n(&b, name, 1);
+        strbuf_add(&b, ".scope");
+        return strbuf_steal(&b, ret);
+}
+
+static int append_scope(sd_bus_message *m, const char *scope, const char *description) {
+        int r = sd_bus_message_append(m, "ss", scope, "fail");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "a(sv)", 5, "Description", "s", description, "Slice", "s",
+                                          "machine.slice", "PIDs", "au", 1, (uint32_t) getpid(), "Delegate",
+                                          "b", 1, "CollectMode", "s", "inactive-or-failed");
+        return r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
+}
+
+/**
+ * machine_enter_scope() - give a pod that is run by hand a unit of its own
+ * @name:        machine name
+ * @description: of the scope
+ * @e:           sentence on failure; may be NULL
+ *
+ * Moves this process into a new, delegated scope in machine.slice, where limits and "systemctl status" find the pod, and where
+ * the end of the user's session does not reach it. The main process of a service stays where it is: "rkt run" as ExecStart= is
+ * that service.
+ *
+ * Return: 0; 1: stayed; errors of the bus, -EIO if systemd refused.
+ */
+int machine_enter_scope(const char *name, const char *description, Error *e) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_reply_ sd_bus_message *call = NULL;
+        _cleanup_free_ char *scope = NULL;
+        int r;
+
+        r = open_bus(&bus, e);
+        if (r < 0)
+                return r;
+        if (is_main_process(bus) > 0)
+                return 1;
+        if (scope_name(name, &scope) < 0)
+                return error_oom(e);
+        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER,
+                                           "StartTransientUnit");
+        if (r >= 0)
+                r = append_scope(call, scope, description);
+        if (r < 0)
+                return error_setf(e, r, "cannot describe the scope: %s", strerror(-r));
+        return run_job(bus, call, "cannot start a scope for the pod", e);
+}
