@@ -92,8 +92,10 @@ inside() {
 boot_wait() {
         local end=$((SECONDS + BOOT_TIMEOUT)) state=
         while [ $SECONDS -lt $end ]; do
-                kill -0 "$1" 2>/dev/null ||
-                        die "lab '$NAME' did not boot: $(tail -n 1 "$STATE/$NAME/console" 2>/dev/null)"
+                kill -0 "$1" 2>/dev/null || {
+                        tail -n 20 "$STATE/$NAME/console" >&2
+                        die "lab '$NAME' did not boot: the end of its console is above"
+                }
                 if (inside test -S /run/systemd/private) 2>/dev/null; then
                         state=$( (inside timeout "$BOOT_TIMEOUT" systemctl is-system-running --wait) 2>/dev/null) || true
                         case $state in
@@ -130,7 +132,7 @@ verb_up() {
         cgroup_mount >/dev/null
         lab_lock || die "lab '$NAME' is running already: end it with 'lab down --name $NAME', or give this one another --name"
         lab_clean
-        host_packages systemd-nspawn:systemd-container mkfs.ext4:e2fsprogs nsenter:util-linux losetup:mount
+        host_needs "$release"
         root=$(root_get "$release") || exit 1
         mkdir -p "$STATE/$NAME/mnt" "$CACHE/build-$release"
         echo "$release" >"$STATE/$NAME/release"
@@ -164,7 +166,7 @@ verb_supervise() {
         tr -d - </proc/sys/kernel/random/uuid >"$mnt/root/etc/machine-id"
         mkdir -p /run/systemd
         mount -t tmpfs -o mode=755 tmpfs /run/systemd
-        mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        [ "$(cgroup_mount)" = /sys/fs/cgroup ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
         while [ "$status" -eq 133 ]; do
                 status=0
                 (supervised_nspawn "/sys/fs/cgroup$cgroup" "$mnt" "$(cat "$dir/release")") || status=$?

@@ -32,6 +32,7 @@ root_path() {
 host_packages() {
         local want=() pair
         for pair; do
+                [[ " ${want[*]} " != *" ${pair##*:} "* ]] || continue
                 case ${pair%%:*} in
                 /*) [ -e "${pair%%:*}" ] || want+=("${pair##*:}") ;;
                 *) command -v "${pair%%:*}" >/dev/null || want+=("${pair##*:}") ;;
@@ -44,6 +45,16 @@ host_packages() {
                         apt-get -q -y --no-install-recommends install "${want[@]}"
         } >"$STATE/apt.log" 2>&1 </dev/null ||
                 die "apt cannot install ${want[*]}: see $STATE/apt.log"
+}
+
+# host_needs RELEASE...: install what making (where still to be done) and running labs of these releases takes.
+host_needs() {
+        local release needs=(systemd-nspawn:systemd-container mkfs.ext4:e2fsprogs nsenter:util-linux losetup:mount)
+        for release; do
+                [ -d "$(root_path "$release")" ] || needs+=(mmdebstrap:mmdebstrap
+                        /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring)
+        done
+        host_packages "${needs[@]}"
 }
 
 # debian_uri LABEL: the mirror that this machine's apt uses for the archive ("Debian" or "Debian-Security").
@@ -75,8 +86,6 @@ root_make() (
         avail=$(df --output=avail -m "$CACHE" | tail -n 1)
         [ "$avail" -ge "$ROOT_NEED_MIB" ] ||
                 die "not enough disk space in $CACHE: $((avail)) MiB free, $ROOT_NEED_MIB MiB needed (RKT_LAB_CACHE names another place)"
-        host_packages mmdebstrap:mmdebstrap \
-                /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
         rm -rf --one-file-system "$CACHE/root-$release-"*.tmp.*
         trap 'rm -rf --one-file-system "$tmp"' EXIT
         trap 'exit 130' INT TERM HUP

@@ -177,6 +177,8 @@ verb_test() {
         LOGS=$CACHE/logs/$NAME
         rm -rf "$LOGS"
         mkdir -p "$LOGS"
+        # shellcheck disable=SC2086 # a list
+        host_needs $TEST_RELEASES
         for release in $TEST_RELEASES; do
                 root_get "$release" >/dev/null # before the two make theirs at the same time
         done
