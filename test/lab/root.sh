@@ -4,7 +4,7 @@
 # The root file systems of labs: one per release, made once by mmdebstrap from the machine's own Debian mirror and
 # kept in the cache under a name that says what went in. Sourced by `lab`.
 
-ROOT_NEED_MIB=6000
+ROOT_NEED_MIB=3000
 
 # packages_of RELEASE: the names that test/lab/packages lists for it, one per line.
 packages_of() {
@@ -41,18 +41,22 @@ host_packages() {
         [ ${#want[@]} -gt 0 ] || return 0
         note "installing ${want[*]} with apt"
         {
-                apt-get -q update && DEBIAN_FRONTEND=noninteractive \
-                        apt-get -q -y --no-install-recommends install "${want[@]}"
-        } >"$STATE/apt.log" 2>&1 </dev/null ||
+                flock 6 && apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+                        -o DPkg::Lock::Timeout=300 install "${want[@]}"
+        } 6>"$STATE/apt.lock" >"$STATE/apt.log" 2>&1 </dev/null ||
                 die "apt cannot install ${want[*]}: see $STATE/apt.log"
 }
 
-# host_needs RELEASE...: install what making (where still to be done) and running labs of these releases takes.
+# host_needs RELEASE...: install what making (where still to be done) and running labs of these releases takes; check the space.
 host_needs() {
-        local release needs=(systemd-nspawn:systemd-container mkfs.ext4:e2fsprogs nsenter:util-linux losetup:mount)
+        local release avail needs=(systemd-nspawn:systemd-container mkfs.ext4:e2fsprogs nsenter:util-linux losetup:mount)
+        mkdir -p "$CACHE"
+        avail=$(df --output=avail -m "$CACHE" | tail -n 1)
         for release; do
-                [ -d "$(root_path "$release")" ] || needs+=(mmdebstrap:mmdebstrap
-                        /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring)
+                [ ! -d "$(root_path "$release")" ] || continue
+                [ $((avail -= ROOT_NEED_MIB)) -ge 0 ] ||
+                        die "not enough disk space in $CACHE: a root takes $ROOT_NEED_MIB MiB (RKT_LAB_CACHE names another place)"
+                needs+=(mmdebstrap:mmdebstrap /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring)
         done
         host_packages "${needs[@]}"
 }
@@ -83,9 +87,6 @@ debian_sources() {
 # root_make RELEASE TARGET: build it beside its final name, then rename. In a subshell, for its traps.
 root_make() (
         release=$1 tmp=$2.tmp.$BASHPID log=$CACHE/make-$1.log
-        avail=$(df --output=avail -m "$CACHE" | tail -n 1)
-        [ "$avail" -ge "$ROOT_NEED_MIB" ] ||
-                die "not enough disk space in $CACHE: $((avail)) MiB free, $ROOT_NEED_MIB MiB needed (RKT_LAB_CACHE names another place)"
         rm -rf --one-file-system "$CACHE/root-$release-"*.tmp.*
         trap 'rm -rf --one-file-system "$tmp"' EXIT
         trap 'exit 130' INT TERM HUP
@@ -120,7 +121,6 @@ root_forget() {
 # root_get RELEASE: print the path of a ready root, making it if need be.
 root_get() {
         local target lock
-        mkdir -p "$CACHE"
         target=$(root_path "$1")
         if [ ! -d "$target" ]; then
                 exec {lock}>"$CACHE/make-$1.lock"

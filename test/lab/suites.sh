@@ -51,8 +51,8 @@ suite_meson() {
         local status=0 junit
         junit=/build/$(tree_key)/$1.xml
         in_lab rm -f "$junit"
-        in_lab /src/test/lab/build "$(tree_key)" "$3" test "$1" "$junit" >"$LOGS/$1-$2.log" 2>&1 || status=$?
-        grep -E '^ *[0-9]+/[0-9]+ ' "$LOGS/$1-$2.log" || [ "$status" -eq 0 ] || tail -n 40 "$LOGS/$1-$2.log"
+        in_lab /src/test/lab/build "$(tree_key)" "$3" test "$1" "$junit" 2>&1 | tee "$LOGS/$1-$2.log" |
+                sed -u '/^Summary of Failures/,$d; /^Ok: /,$d; /^ninja: \|^$/d' || status=$?
         in_lab sh -c "[ ! -e $junit ] || cat $junit" >"$LOGS/$1-$2.xml"
         suite_end "$1" "$2" "$status" "$LOGS/$1-$2.xml"
 }
