@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,16 @@ CACHE = os.environ.get("RKT_TEST_CACHE", "/var/tmp/rkt-test")
 DATA = "/var/lib/rkt"
 POD_DIR = "/etc/rkt/pods"
 PREFIX = "t-"  # of the pods that tests make
+
+
+ISOLATED = "[Pod]\nNetwork=none\nInsecureOptions=image\n"
+
+
+def app_section(name, image, script=None, more=""):
+    """An [App] that runs a shell script (None: what the image says)."""
+    quoted = (script or "").replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    run = f'Exec=/bin/sh -c "{quoted}"\n' if script is not None else ""
+    return f"[App {name}]\nImage={image}\n{run}{more}\n"
 
 
 class Result:
@@ -118,6 +129,7 @@ class Pods:
     def __init__(self, host):
         self.host = host
         self.names = []
+        self.before = {p["name"] for p in json.loads(host.rkt("list", "--format=json", check=False).out or "[]") or []}
 
     def write(self, name, text, reload=True, suffix=""):
         """Write NAME.pod (suffix: NAME.podSUFFIX, as .d/10.conf); returns the pod's name."""
@@ -131,10 +143,10 @@ class Pods:
             self.host.run("systemctl", "daemon-reload")
         return name
 
-    def shell(self, name, image, script, app="", pod="Network=none\n", rest=""):
-        """A pod of one app that runs a shell script from a busybox image; `app`: further keys of [App]."""
-        quoted = script.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-        return self.write(name, f"[Pod]\n{pod}\n[App main]\nImage={image}\nExec=/bin/sh -c \"{quoted}\"\n{app}\n{rest}")
+    def shell(self, name, image, script, app="", pod="", rest=""):
+        """A pod of one app `main` that runs a shell script from an unsigned busybox image. `app`, `pod`: further keys
+        of these sections; `rest`: further sections."""
+        return self.write(name, f"{ISOLATED}{pod}\n{app_section('main', image, script, app)}\n{rest}")
 
     def start(self, name, check=True, timeout=120):
         """systemctl start, which comes back when the pod is ready or failed."""
@@ -149,9 +161,26 @@ class Pods:
         machine_id = self.host.run("machinectl", "show", name, "--property=Id", "--value").out.strip()
         return f"{machine_id[:8]}-{machine_id[8:12]}-{machine_id[12:16]}-{machine_id[16:20]}-{machine_id[20:]}"
 
+    def ended(self, name, timeout=30):
+        """Wait until pod@NAME is no longer active; returns its properties."""
+        unit = f"pod@{name}"
+        ends = ("inactive", "failed")
+        self.host.wait_for(f"{unit} ends", lambda: self.host.show(unit, "ActiveState") in ends, timeout)
+        return self.host.show(unit, "ActiveState", "Result", "ExecMainStatus", "ExecMainCode", "NRestarts")
+
+    def ours(self):
+        """The pods that this test made, as `rkt list --format=json` has them, oldest first."""
+        listed = json.loads(self.host.rkt("list", "--format=json").out or "[]") or []
+        return sorted((p for p in listed if p["name"] not in self.before), key=lambda p: p.get("created_at") or 0)
+
+    def apps(self, uuid):
+        """The recorded exit statuses: {app: status}, from rkt status."""
+        lines = self.host.rkt("status", uuid).out.splitlines()
+        return {k[4:]: int(v) for k, v in (li.split("=", 1) for li in lines if li.startswith("app-"))}
+
     def shell_in(self, where, *command, check=True):
         """machinectl shell APP@POD COMMAND, as from a terminal: its output without the noise of machinectl."""
-        line = " ".join(["machinectl", "--quiet", "shell", where, *command])
+        line = shlex.join(["machinectl", "--quiet", "shell", where, *command])
         done = self.host.run("script", "--quiet", "--return", "--command", line, "/dev/null", check=check, timeout=60)
         return done.out.replace("\r\n", "\n")
 
@@ -171,6 +200,8 @@ class Pods:
             shutil.rmtree(f"{DATA}/volumes/{name}", ignore_errors=True)
         if self.names:
             self.host.run("systemctl", "daemon-reload")
+        for pod in self.ours():
+            self.host.rkt("rm", pod["name"], check=False)
 
 
 class Images:

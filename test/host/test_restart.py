@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Restart= of an app is the pod's systemd's business, Restart= of the pod is the host's."""
+from conftest import ISOLATED, app_section
+
+
+def test_app_restarts_within_the_pod(host, pods, images):
+    """Restart=always in [App]: the same pod, a new process."""
+    name = pods.write("apprst", ISOLATED +
+                      app_section("main", images.busybox, "echo run >> /v/runs; sleep 0.3; exit 1",
+                                  "Restart=always\nRestartSec=100ms\nVolume=v:/v") +
+                      app_section("other", images.busybox, "exec sleep infinity", "Volume=v:/v") + "[Volume v]\n")
+    pods.start(name)
+    uuid, other = pods.uuid(name), host.show("other.service", "MainPID", machine=name)
+    host.wait_for("three runs", lambda: pods.shell_in(f"other@{name}", "/bin/cat", "/v/runs").count("run") >= 3, 30)
+    assert int(host.show("main.service", "NRestarts", machine=name)) >= 2
+    assert pods.uuid(name) == uuid and host.show("other.service", "MainPID", machine=name) == other
+    assert host.is_active(f"pod@{name}")
+
+
+def test_app_that_ends_well_is_not_restarted(host, pods, images):
+    """Restart=on-failure: a clean end counts as done, and the pod of one app ends with it."""
+    name = pods.shell("append", images.busybox, "sleep 0.5", app="Restart=on-failure")
+    pods.start(name)
+    assert pods.ended(name)["Result"] == "success"
+    assert host.show(f"pod@{name}", "NRestarts") == "0"
+
+
+def test_pod_restarts(host, pods, images):
+    """Restart=on-failure in [Service]: a new pod after each failure."""
+    name = pods.shell("podrst", images.busybox, "sleep 0.3; exit 4",
+                      rest="[Service]\nRestart=on-failure\nRestartSec=100ms\n[Unit]\nStartLimitIntervalSec=0\n")
+    pods.start(name)
+    host.wait_for("two restarts", lambda: int(host.show(f"pod@{name}", "NRestarts")) >= 2, 60)
+    pods.stop(name)
+    assert len([p for p in pods.ours() if p["state"].startswith("exited")]) == 1
+
+
+def test_killed_app_fails_the_pod(host, pods, images):
+    """EXIT: an app killed by a signal is a failure of the pod, its status 128+N recorded or said."""
+    name = pods.shell("killed", images.busybox, "sleep 0.5; kill -9 $$")
+    pods.start(name)
+    ended = pods.ended(name)
+    assert ended["ActiveState"] == "failed"
+    assert list(pods.apps(pods.ours()[-1]["name"])) == ["main"]
+    assert host.status(f"pod@{name}")
+
+
+def test_never_policy(host, pods, images):
+    """ExitPolicy=never: the pod stays although its app failed."""
+    name = pods.shell("never", images.busybox, "sleep 0.3; exit 3", pod="ExitPolicy=never\n")
+    pods.start(name)
+    host.wait_for("app has failed", lambda: host.show("main.service", "ActiveState", machine=name) == "failed")
+    assert host.is_active(f"pod@{name}")
+
+
+def test_any_policy(pods, images):
+    """ExitPolicy=any: the first app that ends, even well, ends the pod."""
+    name = pods.write("any", ISOLATED + "ExitPolicy=any\n" + app_section("a", images.busybox, "sleep 0.5") +
+                      app_section("b", images.busybox, "trap 'exit 0' TERM; sleep 60 & wait $!"))
+    pods.start(name)
+    assert pods.ended(name)["Result"] == "success"

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""[Socket]: the host listens, the first connection starts the pod, the descriptors reach the app. SOCK-01."""
+import socket
+import threading
+
+import pytest
+
+
+@pytest.fixture
+def greet(images):
+    """The image of a server that only takes sockets which it is handed."""
+    return images.build("example.com/greet")
+
+
+def pod_text(image, network, sockets):
+    """A pod of that image."""
+    return f"[Pod]\nNetwork={network}\nInsecureOptions=image\n\n[App greet]\nImage={image}\n\n{sockets}"
+
+
+@pytest.mark.parametrize("network", ["none", "host"])
+def test_first_connection_starts_the_pod(host, pods, greet, network):
+    """Nothing runs before; the first request is answered by the app, and so is the next."""
+    name = pods.write(f"sock-{network}", pod_text(greet, network, "[Socket]\nListenStream=127.0.0.1:18081\n"))
+    host.run("systemctl", "start", f"pod@{name}.socket")
+    assert host.show(f"pod@{name}", "ActiveState") == "inactive"
+    for _ in range(2):
+        answer = host.run("curl", "-sS", "--max-time", "30", "http://127.0.0.1:18081/").out
+        assert answer.startswith("Hello from greet. 1 socket passed: ")
+    assert host.is_active(f"pod@{name}")
+    assert host.show(f"pod@{name}.socket", "SubState") == "running"
+
+
+def test_connections_wait_while_it_starts(host, pods, greet):
+    """Whoever connects during the start is answered: none is refused, reset or lost."""
+    name = pods.write("sock-many", pod_text(greet, "none", "[Socket]\nListenStream=127.0.0.1:18082\nBacklog=64\n"))
+    host.run("systemctl", "start", f"pod@{name}.socket")
+    answers = []
+
+    def ask():
+        answers.append(host.run("curl", "-sS", "--max-time", "30", "http://127.0.0.1:18082/", check=False).rc)
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [0] * 20
+
+
+def test_names_and_several_sockets(host, pods, greet, tmp_path):
+    """Two listeners, one of them a unix socket; FileDescriptorName= survives nspawn, which drops names."""
+    name = pods.write("sock-two", pod_text(greet, "none", "[Socket]\nListenStream=127.0.0.1:18083\n"
+                                           f"ListenStream={tmp_path}/greet.sock\nFileDescriptorName=web\n"))
+    host.run("systemctl", "start", f"pod@{name}.socket")
+    expected = "Hello from greet. 2 sockets passed: web:web\n"
+    assert host.run("curl", "-sS", "--max-time", "30", "--unix-socket", tmp_path / "greet.sock", "http://x/").out == expected
+    assert host.run("curl", "-sS", "--max-time", "30", "http://127.0.0.1:18083/").out == expected
+
+
+def test_stop_keeps_listening(host, pods, greet):
+    """The pod stops, the socket stays, the next connection starts a new pod."""
+    name = pods.write("sock-again", pod_text(greet, "none", "[Socket]\nListenStream=127.0.0.1:18084\n"))
+    host.run("systemctl", "start", f"pod@{name}.socket")
+    for _ in range(2):
+        assert host.run("curl", "-sS", "--max-time", "30", "http://127.0.0.1:18084/").out.startswith("Hello")
+        pods.stop(name)
+        assert not host.is_active(f"pod@{name}")
+        assert host.show(f"pod@{name}.socket", "ActiveState") == "active"
+
+
+def test_the_right_app_gets_it(host, pods, greet, images):
+    """App= says which app; the other one is handed nothing."""
+    script = 'Exec=/bin/sh -c "echo fds=$LISTEN_FDS.; exec sleep infinity"\n'
+    name = pods.write("sock-app", "[Pod]\nNetwork=none\nInsecureOptions=image\n"
+                      f"[App other]\nImage={images.busybox}\n{script}[App greet]\nImage={greet}\n"
+                      "[Socket]\nApp=greet\nListenStream=127.0.0.1:18085\n")
+    host.run("systemctl", "start", f"pod@{name}.socket")
+    assert host.run("curl", "-sS", "--max-time", "30", "http://127.0.0.1:18085/").out.startswith("Hello")
+    assert "fds=." in host.journal("-M", name, "-t", "other")
+
+
+def test_socket_of_a_broken_pod(host, pods, images):
+    """A pod that cannot start does not leave the client hanging: its connection ends."""
+    name = pods.write("sock-bad", "[Pod]\nNetwork=none\nInsecureOptions=image\n"
+                      f"[App main]\nImage={images.cache}/nothing.aci\n[Socket]\nListenStream=127.0.0.1:18086\n")
+    host.run("systemctl", "start", f"pod@{name}.socket")
+    with socket.create_connection(("127.0.0.1", 18086), timeout=60) as client:
+        client.settimeout(60)
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        try:
+            assert client.recv(100) == b""
+        except ConnectionResetError:
+            pass
+    assert host.show(f"pod@{name}", "ActiveState") in ("failed", "inactive")
+
+
+def test_install_is_the_sockets(host, pods, greet):
+    """With [Socket], [Install] wants the socket, not the service."""
+    name = pods.write("sock-inst", pod_text(greet, "none", "[Socket]\nListenStream=127.0.0.1:18087\n"
+                                            "[Install]\nWantedBy=sockets.target\n"))
+    assert f"pod@{name}.socket" in host.show("sockets.target", "Wants").split()
+    assert f"pod@{name}.service" not in host.show("sockets.target", "Wants").split()
+
+
+@pytest.mark.parametrize("line", ["ListenFIFO=/run/x", "ListenNetlink=kobject-uevent 1", "Accept=yes"])
+def test_refused_kinds(host, pods, greet, line):
+    """What nspawn's PID 1 cannot be handed is refused by the check, with its line."""
+    name = pods.write("sock-no", pod_text(greet, "none", f"[Socket]\nListenStream=127.0.0.1:18088\n{line}\n"))
+    refused = host.rkt("pod", "check", f"/etc/rkt/pods/{name}.pod", check=1)
+    assert line.split("=")[0] in refused.all and f"{name}.pod:" in refused.all
