@@ -238,3 +238,14 @@ verb_bench() {
         [ -n "$NAME_GIVEN" ] || NAME=bench
         on_fresh_lab test/bench/run trixie "$@"
 }
+
+# root [--release RELEASE]: for programs that want the tree itself.
+verb_root() {
+        local release=bookworm
+        case ${1:-} in
+        --release=*) release=${1#*=} ;;
+        --release) release=${2:-} ;;
+        esac
+        [[ " $RELEASES " == *" $release "* ]] || die "unknown release '$release': there are ${RELEASES/ / and }"
+        root_get "$release"
+}

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""After the power cut: old state or new state, never half; the next commands clean up and work."""
+import pathlib
+import subprocess
+
+DATA = pathlib.Path("/var/lib/rkt")
+
+
+def test_pod_is_back_by_itself(host):
+    """[Install] WantedBy= brought the pod back at boot, whatever was half done when the power went."""
+    host.wait_for("pod@cut to run", lambda: host.is_active("pod@cut.service"), timeout=180)
+    assert "cut" in [m["machine"] for m in host.machines()]
+
+
+def test_volume_kept_what_was_written(host):
+    """The persistent volume is there with at least the first line and the one of this boot."""
+    lines = (DATA / "volumes/cut/data/log").read_text().split()
+    assert len(lines) >= 2 and set(lines) == {"on"}
+
+
+def test_complete_image_is_complete(host):
+    """The image that was fetched before the cut is listed and its bytes still have their digest."""
+    image = pathlib.Path("/var/tmp/complete").read_text().strip()
+    assert image.startswith("sha512-")
+    assert image in host.rkt("image", "list", "--no-legend", "--fields=id", "--full").out
+    key = next((DATA / "cas/blob").rglob(image[:71]))
+    digest = subprocess.run(["sha512sum", key], check=True, capture_output=True, text=True).stdout
+    assert digest.startswith(image[len("sha512-"):][:64])
+
+
+def test_gc_takes_the_rest(host):
+    """After gc and a fetch nothing half-made is left in the store and among the pods."""
+    host.rkt("gc", "--grace-period=0s", "--expire-prepared=0s")
+    image = next(pathlib.Path("/var/tmp/rkt-test").rglob("*.aci"))
+    host.rkt("--insecure-options=image", "fetch", image)
+    assert list((DATA / "cas/tmp").iterdir()) == []
+    for state in ("embryo", "prepare", "garbage"):
+        assert list((DATA / "pods" / state).iterdir()) == []
+    host.run("systemctl", "stop", "pod@cut")
+    pathlib.Path("/etc/rkt/pods/cut.pod").unlink()
+    host.run("systemctl", "daemon-reload")
