@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Starting rkt-pull and reading what it says. The worker talks to the network, so everything it sends is as hostile as the
+ * network: lines are bounded, lengths are counted again. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/process.h"
+#include "basic/str.h"
+#include "config.h"
+#include "net/download.h"
+
+#define PULL_USER "rkt-pull"
+
+struct Download {
+        Process worker;
+        FILE *meta;
+        int body_fd;
+        PullHead head;
+        bool head_done;
+        uint64_t n_body;
+        uint64_t size_max;
+        uint64_t n_meta;
+};
+
+/**
+ * worker_path() - where a worker's program lies
+ * @name: "rkt-pull"
+ * @ret:  absolute path, for free()
+ *
+ * RKT_LIBEXEC in the environment names another directory, for tests; never for a program that gained privileges.
+ *
+ * Return: 0, -ENOMEM.
+ */
+int worker_path(const char *name, char **ret) {
+        const char *dir = secure_getenv("RKT_LIBEXEC");
+        char *p = strf("%s/%s", dir && *dir == '/' ? dir : RKT_LIBEXEC_DIR, name);
+
+        if (!p)
+                return -ENOMEM;
+        *ret = p;
+        return 0;
+}
+
+/**
+ * download_free() - end a download, whatever state it is in
+ * @d: may be NULL; a worker that still runs is killed
+ *
+ * Return: NULL.
+ */
+Download *download_free(Download *d) {
+        if (!d)
+                return NULL;
+        process_done(&d->worker);
+        if (d->meta)
+                (void) fclose(d->meta);
+        (void) fd_close(d->body_fd);
+        pull_head_done(&d->head);
+        free(d);
+        return NULL;
+}
+
+static int spawn(Download *d, int request_fd, Error *e) {
+        _cleanup_close_ int body_w = -EBADF, meta_w = -EBADF, meta_r = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        int p[2], r;
+
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return error_setf(e, -errno, "cannot make a pipe: %m");
+        d->body_fd = p[0];
+        body_w = p[1];
+        (void) fcntl(body_w, F_SETPIPE_SZ, 1024 * 1024);
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return error_setf(e, -errno, "cannot make a pipe: %m");
+        meta_r = p[0];
+        meta_w = p[1];
+        r = worker_path("rkt-pull", &path);
+        if (r < 0)
+                return error_oom(e);
+        r = process_spawn(
+                &(ProcessSpec){
+                        .path = path,
+                        .argv = (char *[]){ (char[]){ "rkt-pull" }, NULL },
+                        .fds = (int[]){ request_fd, body_w, STDERR_FILENO, meta_w },
+                        .n_fds = 4,
+                        .user = PULL_USER,
+                        .die_with_parent = true,
+                },
+                &d->worker, e);
+        if (r < 0)
+                return r;
+        d->meta = fdopen(meta_r, "re");
+        if (!d->meta)
+                return error_oom(e);
+        (void) TAKE_FD(meta_r);
+        return 0;
+}
+
+/**
+ * download_start() - start a worker on a URL
+ * @q:   copied; what and within which limits
+ * @ret: for download_free()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL, -ESRCH (the worker's user does not exist), -ENOMEM, errno of pipe() and fork().
+ */
+int download_start(const PullRequest *q, Download **ret, Error *e) {
+        _cleanup_(download_freep) Download *d = NULL;
+        _cleanup_close_ int request_r = -EBADF, request_w = -EBADF;
+        _cleanup_free_ char *text = NULL;
+        int p[2], r;
+
+        r = pull_request_write(q, &text);
+        if (r < 0)
+                return error_setf(e, r, "the URL contains characters that no URL has");
+        d = new0(Download, 1);
+        if (!d)
+                return error_oom(e);
+        d->worker = PROCESS_INIT;
+        d->body_fd = -EBADF;
+        d->head = PULL_HEAD_INIT;
+        d->size_max = q->size_max;
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return error_setf(e, -errno, "cannot make a pipe: %m");
+        request_r = p[0];
+        request_w = p[1];
+        /* Shorter than a pipe's buffer, so this never waits; and written before anybody could close the other end. */
+        r = fd_write_all(request_w, text, strlen(text));
+        if (r < 0)
+                return error_setf(e, r, "cannot write to a pipe: %s", strerror(-r));
+        r = spawn(d, request_r, e);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(d);
+        return 0;
+}
+
+static int meta_line(Download *d, PullLineType *ret, uint64_t *ret_size, Error *e) {
+        char line[PULL_TEXT_MAX + 2];
+        size_t length;
+        int r;
+
+        if (!fgets(line, sizeof(line), d->meta)) {
+                int status = 0;
+
+                (void) process_wait(&d->worker, &status, NULL);
+                return error_setf(e, -EPROTO, "the download worker ended too early (status %d)", status);
+        }
+        length = strlen(line);
+        d->n_meta += length;
+        if (length == 0 || d->n_meta > PULL_META_MAX || line[length - 1] != '\n')
+                return error_setf(e, -EPROTO, "the download worker says too much");
+        line[length - 1] = 0;
+        r = pull_meta_parse_line(line, &d->head, ret_size, e);
+        if (r < 0)
+                return r;
+        *ret = (PullLineType) r;
+        return 0;
+}
+
+/**
+ * download_head() - wait for the head
+ * @d:   a download
+ * @ret: valid as long as @d
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EPROTO (the worker died), and what http_get() returns.
+ */
+int download_head(Download *d, const PullHead **ret, Error *e) {
+        while (!d->head_done) {
+                PullLineType type;
+                uint64_t size;
+                int r;
+
+                r = meta_line(d, &type, &size, e);
+                if (r < 0)
+                        return r;
+                if (type == PULL_LINE_END)
+                        return error_setf(e, -EPROTO, "the download worker sent an end without a head");
+                d->head_done = type == PULL_LINE_HEAD_END;
+        }
+        *ret = &d->head;
+        return 0;
+}
+
+static int check_end(Download *d, Error *e) {
+        PullLineType type;
+        uint64_t size;
+        int r;
+
+        r = meta_line(d, &type, &size, e);
+        if (r < 0)
+                return r;
+        if (type != PULL_LINE_END || size != d->n_body)
+                return error_setf(e, -EPROTO, "the download is not complete");
+        return 0;
+}
+
+/**
+ * download_read() - read more of the body
+ * @d:        a download whose head was read
+ * @buffer:   @size bytes
+ * @size:     not 0
+ * @ret_size: bytes read; 0 at the end of a body that is complete
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0, -EFBIG, -EPROTO, and what http_get() returns. On failure the bytes read so far mean nothing.
+ */
+int download_read(Download *d, void *buffer, size_t size, size_t *ret_size, Error *e) {
+        ssize_t n;
+
+        assert(d->head_done && size > 0);
+        do
+                n = read(d->body_fd, buffer, size);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return error_setf(e, -errno, "cannot read from the download worker: %m");
+        d->n_body += (uint64_t) n;
+        if (d->n_body > d->size_max)
+                return error_setf(e, -EFBIG, "the download has more than %llu bytes",
+                                  (unsigned long long) d->size_max);
+        if (n == 0) {
+                int r = check_end(d, e);
+
+                if (r < 0)
+                        return r;
+        }
+        *ret_size = (size_t) n;
+        return 0;
+}
+
+/**
+ * download_small() - get a small body whole
+ * @q:        size_max is the limit in memory
+ * @ret:      for free(); NUL-terminated behind its end
+ * @ret_size: bytes
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: as download_read().
+ */
+int download_small(const PullRequest *q, char **ret, size_t *ret_size, Error *e) {
+        _cleanup_(download_freep) Download *d = NULL;
+        _cleanup_free_ char *data = NULL;
+        const PullHead *head;
+        size_t used = 0, n;
+        int r;
+
+        data = malloc((size_t) q->size_max + 2);
+        if (!data)
+                return error_oom(e);
+        r = download_start(q, &d, e);
+        if (r < 0)
+                return r;
+        r = download_head(d, &head, e);
+        if (r < 0)
+                return r;
+        do {
+                r = download_read(d, data + used, (size_t) q->size_max + 1 - used, &n, e);
+                if (r < 0)
+                        return r;
+                used += n;
+        } while (n > 0);
+        data[used] = 0;
+        *ret = TAKE_PTR(data);
+        *ret_size = used;
+        return 0;
+}

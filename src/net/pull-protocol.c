@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading and writing the lines between rkt and rkt-pull. */
+#include <strings.h>
+
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "net/pull-protocol.h"
+
+/**
+ * pull_request_done() - free what a request holds
+ * @r: may be used again afterwards
+ */
+void pull_request_done(PullRequest *r) {
+        free(r->url);
+        free(r->etag);
+        *r = (PullRequest){};
+}
+
+/**
+ * pull_head_done() - free what a head holds
+ * @h: may be used again afterwards
+ */
+void pull_head_done(PullHead *h) {
+        free(h->url);
+        free(h->etag);
+        *h = PULL_HEAD_INIT;
+}
+
+/**
+ * pull_text_is_plain() - may a text stand in a line, and in a message
+ * @s: any string
+ *
+ * Return: true for at most PULL_TEXT_MAX bytes of printable ASCII.
+ */
+bool pull_text_is_plain(const char *s) {
+        size_t n = 0;
+
+        for (; *s; s++)
+                if (*s < ' ' || *s > '~' || ++n > PULL_TEXT_MAX)
+                        return false;
+        return true;
+}
+
+/**
+ * pull_request_write() - the request as text
+ * @r:   url and etag are plain text
+ * @ret: for free()
+ *
+ * Return: 0, -EINVAL (a text is not plain), -ENOMEM.
+ */
+int pull_request_write(const PullRequest *r, char **ret) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        if (!pull_text_is_plain(r->url) || (r->etag && !pull_text_is_plain(r->etag)))
+                return -EINVAL;
+        strbuf_addf(&b, "url %s\n", r->url);
+        if (r->etag)
+                strbuf_addf(&b, "etag %s\n", r->etag);
+        strbuf_addf(&b, "allow-http %d\ninsecure-tls %d\n", r->allow_http, r->insecure_tls);
+        strbuf_addf(&b, "size-max %llu\n", (unsigned long long) r->size_max);
+        strbuf_addf(&b, "time-max %u\nredirects-max %u\n\n", r->time_max_sec, r->redirects_max);
+        return strbuf_steal(&b, ret);
+}
+
+static int parse_flag(const char *s, bool *ret) {
+        if (!streq(s, "0") && !streq(s, "1"))
+                return -EINVAL;
+        *ret = *s == '1';
+        return 0;
+}
+
+static int request_line(PullRequest *r, const char *key, const char *value) {
+        if (streq(key, "url"))
+                return str_replace(&r->url, value);
+        if (streq(key, "etag"))
+                return str_replace(&r->etag, value);
+        if (streq(key, "allow-http"))
+                return parse_flag(value, &r->allow_http);
+        if (streq(key, "insecure-tls"))
+                return parse_flag(value, &r->insecure_tls);
+        if (streq(key, "size-max"))
+                return parse_uint64(value, &r->size_max);
+        if (streq(key, "time-max"))
+                return parse_uint(value, 7 * 24 * 3600, &r->time_max_sec);
+        if (streq(key, "redirects-max"))
+                return parse_uint(value, 100, &r->redirects_max);
+        return -EINVAL;
+}
+
+/**
+ * pull_request_parse() - read a request
+ * @data: @size bytes
+ * @size: bytes, at most PULL_REQUEST_MAX
+ * @ret:  for pull_request_done()
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL, -E2BIG, -ENOMEM.
+ */
+int pull_request_parse(const char *data, size_t size, PullRequest *ret, Error *e) {
+        _cleanup_(pull_request_done) PullRequest q = {};
+        _cleanup_strv_free_ char **lines = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (size > PULL_REQUEST_MAX)
+                return error_setf(e, -E2BIG, "the request is too long");
+        text = strndup(data, size);
+        if (!text || strv_split(text, "\n", &lines) < 0)
+                return error_oom(e);
+        STRV_FOREACH (l, lines) {
+                char *blank = strchr(*l, ' ');
+
+                if (!**l)
+                        continue;
+                if (!blank || !pull_text_is_plain(*l))
+                        return error_setf(e, -EINVAL, "the request has a line without a value");
+                *blank = 0;
+                r = request_line(&q, *l, blank + 1);
+                if (r < 0)
+                        return error_setf(e, r == -ENOMEM ? r : -EINVAL, "the request has a wrong line '%s'",
+                                          *l);
+        }
+        if (!q.url || q.size_max == 0 || q.time_max_sec == 0)
+                return error_setf(e, -EINVAL, "the request is not complete");
+        *ret = q;
+        q = (PullRequest){};
+        return 0;
+}
+
+/**
+ * pull_head_write() - the head as text, with the empty line that ends it
+ * @h:   url set; texts that are not plain are left out
+ * @ret: for free()
+ *
+ * Return: 0, -ENOMEM.
+ */
+int pull_head_write(const PullHead *h, char **ret) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        strbuf_addf(&b, "status %u\nurl %s\n", h->status, h->url);
+        if (h->etag && *h->etag && pull_text_is_plain(h->etag))
+                strbuf_addf(&b, "etag %s\n", h->etag);
+        if (h->length != UINT64_MAX)
+                strbuf_addf(&b, "length %llu\n", (unsigned long long) h->length);
+        strbuf_addf(&b, "max-age %llu\n\n", (unsigned long long) h->max_age);
+        return strbuf_steal(&b, ret);
+}
+
+static int error_line(const char *value, Error *e) {
+        _cleanup_free_ char *number = NULL;
+        const char *blank = strchr(value, ' ');
+        unsigned code;
+
+        number = blank ? strndup(value, (size_t) (blank - value)) : strdup(value);
+        if (!number)
+                return error_oom(e);
+        if (parse_uint(number, 4095, &code) < 0 || code == 0 || !blank)
+                return error_setf(e, -EPROTO, "the download worker reports an error that cannot be read");
+        return error_setf(e, -(int) code, "%s", blank + 1);
+}
+
+/**
+ * pull_meta_parse_line() - take one line of meta data
+ * @line:     without its newline
+ * @h:        filled as the lines come
+ * @ret_size: bytes of the whole body, set with PULL_LINE_END
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: a PullLineType; -EPROTO when the line makes no sense, -ENOMEM; whatever negative errno an "error" line has,
+ * with its sentence in @e.
+ */
+int pull_meta_parse_line(const char *line, PullHead *h, uint64_t *ret_size, Error *e) {
+        const char *v;
+        int r = -EINVAL;
+
+        if (!pull_text_is_plain(line))
+                return error_setf(e, -EPROTO, "the download worker sent a line that is not text");
+        if (!*line) {
+                if (!h->url || h->status == 0)
+                        return error_setf(e, -EPROTO, "the download worker sent an incomplete head");
+                return PULL_LINE_HEAD_END;
+        }
+        if ((v = startswith(line, "error ")))
+                return error_line(v, e);
+        if ((v = startswith(line, "end ")))
+                return parse_uint64(v, ret_size) < 0
+                               ? error_setf(e, -EPROTO, "the download worker sent a wrong size")
+                               : PULL_LINE_END;
+        if ((v = startswith(line, "status ")))
+                r = parse_uint(v, 999, &h->status);
+        else if ((v = startswith(line, "url ")))
+                r = str_replace(&h->url, v);
+        else if ((v = startswith(line, "etag ")))
+                r = str_replace(&h->etag, v);
+        else if ((v = startswith(line, "length ")))
+                r = parse_uint64(v, &h->length);
+        else if ((v = startswith(line, "max-age ")))
+                r = parse_uint64(v, &h->max_age);
+        if (r < 0)
+                return error_setf(e, r == -ENOMEM ? r : -EPROTO, "the download worker sent a wrong line");
+        h->max_age = MIN(h->max_age, PULL_MAX_AGE_MAX);
+        return PULL_LINE_HEAD;
+}
+
+/**
+ * pull_parse_max_age() - how long an answer may be used without asking again
+ * @cache_control: value of the header; hostile
+ *
+ * Return: seconds, capped at PULL_MAX_AGE_MAX; 0 with no-cache, no-store, no max-age, or one that is not a number.
+ */
+uint64_t pull_parse_max_age(const char *cache_control) {
+        _cleanup_strv_free_ char **words = NULL;
+        uint64_t age = 0;
+
+        if (strv_split(cache_control, ", \t", &words) < 0)
+                return 0;
+        STRV_FOREACH (w, words) {
+                if (strcasecmp(*w, "no-cache") == 0 || strcasecmp(*w, "no-store") == 0)
+                        return 0;
+                if (strncasecmp(*w, "max-age=", 8) == 0) {
+                        int r = parse_uint64(*w + 8, &age);
+
+                        if (r == -ERANGE)
+                                age = PULL_MAX_AGE_MAX;
+                        else if (r < 0)
+                                return 0;
+                }
+        }
+        return MIN(age, PULL_MAX_AGE_MAX);
+}
