@@ -181,9 +181,11 @@ static int parse_path(ImageName *n, const char *s, const char *path, Error *e) {
         return str_replace(&n->text, path) < 0 ? error_oom(e) : 0;
 }
 
+/* A ':' or ',' makes it a name, unless it begins as a path does. */
 static bool is_path(const char *s) {
-        return *s == '/' || startswith(s, "./") || startswith(s, "../") || strstr(s, "/./") ||
-               strstr(s, "/../") || (endswith(s, ".aci") && !strchr(s, ':') && !strchr(s, ','));
+        if (*s == '/' || startswith(s, "./") || startswith(s, "../"))
+                return true;
+        return !strpbrk(s, ":,") && (strstr(s, "/./") || strstr(s, "/../") || endswith(s, ".aci"));
 }
 
 static int parse_any(ImageName *n, const char *s, Error *e) {
