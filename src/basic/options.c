@@ -160,7 +160,10 @@ int option_set_value(const Option *o, const char *value, void *data, Error *e) {
                 *(int64_t *) member(o, data) = usec;
                 return 0;
         case OPTION_SET: return o->set(o, value, data, e);
-        case OPTION_UNSUPPORTED: return error_setf(e, -EOPNOTSUPP, "--%s is not supported yet", o->name);
+        case OPTION_UNSUPPORTED:
+                if (o->fallback && streq(value, o->fallback))
+                        return 0;
+                return error_setf(e, -EOPNOTSUPP, "--%s is not supported yet", o->name);
         default: return error_setf(e, -EINVAL, "--%s has no type", o->name);
         }
 }
@@ -245,8 +248,8 @@ static int take_long(OptionParser *p, const char *word, Error *e) {
         o = find_option(p, word, n, false, &data);
         if (!o)
                 return unknown_option(p, name, e);
-        if (o->type == OPTION_UNSUPPORTED)
-                return option_set_value(o, NULL, data, e);
+        if (o->type == OPTION_UNSUPPORTED && !o->fallback)
+                return option_set_value(o, "", data, e);
         value = equals ? equals + 1 : bare_value(o);
         if (!value) {
                 value = p->argv[p->index];

@@ -10,12 +10,12 @@
 #include "basic/str.h"
 
 typedef enum OptionType {
-        OPTION_BOOL,        /* bool; --x, --x=true, --x=false */
-        OPTION_STRING,      /* const char *, points into argv; the last one wins */
-        OPTION_STRV,        /* char **, owned: options_done() frees; each use appends */
-        OPTION_DURATION,    /* int64_t, microseconds, may be negative; written 30m0s, 24h, 0 */
-        OPTION_SET,         /* the row's set() takes the value */
-        OPTION_UNSUPPORTED, /* a flag of rkt whose behaviour comes later: refused, saying so */
+        OPTION_BOOL,     /* bool; --x, --x=true, --x=false */
+        OPTION_STRING,   /* const char *, points into argv; the last one wins */
+        OPTION_STRV,     /* char **, owned: options_done() frees; each use appends */
+        OPTION_DURATION, /* int64_t, microseconds, may be negative; written 30m0s, 24h, 0 */
+        OPTION_SET,      /* the row's set() takes the value */
+        OPTION_UNSUPPORTED, /* a flag of rkt whose behaviour comes later: refused, unless its value is the fallback */
         _OPTION_TYPE_MAX,
 } OptionType;
 

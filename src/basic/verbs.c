@@ -40,6 +40,15 @@ static const Option global_options[] = {
 };
 
 /**
+ * verb_global_options() - the flags that every command takes
+ *
+ * Return: a table, for help and completion.
+ */
+const Option *verb_global_options(void) {
+        return global_options;
+}
+
+/**
  * verbs_is_group() - does this name stand for several subcommands?
  * @verbs: the table, NULL-terminated
  * @name:  full name
@@ -212,13 +221,11 @@ void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void 
 }
 
 static int check_count(const Verb *v, size_t n, Error *e) {
-        if (n < v->min_args)
-                return error_setf(e, -EINVAL, "too few arguments: usage: rkt %s%s%s %s", str_or(v->group, ""),
-                                  v->group ? " " : "", v->name, str_or(v->usage, ""));
-        if (n > v->max_args)
-                return error_setf(e, -EINVAL, "too many arguments: usage: rkt %s%s%s %s",
-                                  str_or(v->group, ""), v->group ? " " : "", v->name, str_or(v->usage, ""));
-        return 0;
+        if (n >= v->min_args && n <= v->max_args)
+                return 0;
+        return error_setf(e, -EINVAL, "too %s arguments: usage: rkt %s%s%s%s%s",
+                          n < v->min_args ? "few" : "many", str_or(v->group, ""), v->group ? " " : "",
+                          v->name, v->usage ? " " : "", str_or(v->usage, ""));
 }
 
 /* Takes the flags out of the words of a verb; what is left goes to words, which is as long as args. */

@@ -63,5 +63,6 @@ int verbs_main(const Verb *const *verbs, int argc, char **argv);
 int verb_print_help(const VerbContext *c, const Verb *v, FILE *f);
 int verbs_print_help(const VerbContext *c, const char *group, FILE *f);
 int verb_find(const Verb *const *verbs, const char *group, const char *name, const Verb **ret, Error *e);
+const Option *verb_global_options(void);
 bool verbs_is_group(const Verb *const *verbs, const char *name);
 void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret);

@@ -2,11 +2,14 @@
 /* The rkt program: the table of its commands. Groups (image, pod) stand together. */
 #include "verbs/verbs.h"
 
+/* clang-format off */
 static const Verb *const verbs[] = {
+        &verb_completion,
         &verb_help,
         &verb_version,
         NULL,
 };
+/* clang-format on */
 
 int main(int argc, char **argv) {
         return verbs_main(verbs, argc, argv);

@@ -5,5 +5,6 @@
 
 #include "basic/verbs.h"
 
+extern const Verb verb_completion;
 extern const Verb verb_help;
 extern const Verb verb_version;

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The command line without root: every verb's help, and golden cases.
+
+usage: cli-golden.py RKT SOURCE [--update]
+
+A case is test/golden/cli/NAME.in: a command line, split like a shell's; "user:" before it drops root, $DIR is an empty data
+directory. NAME.expected has the exit code, standard output and standard error."""
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HEAD = "# SPDX-License-Identifier: LGPL-2.1-or-later\n"
+NOBODY = 65534
+
+
+def run(rkt, args, drop=False):
+    user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if drop and os.geteuid() == 0 else {}
+    env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    return subprocess.run([rkt, *args], capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL,
+                          timeout=30, check=False, **user)
+
+
+def report(p, work):
+    text = f"{HEAD}exit {p.returncode}\n--- stdout\n{p.stdout}--- stderr\n{p.stderr}"
+    return text.replace(work, "$DIR")
+
+
+def golden(rkt, work, folder, update):
+    failed = 0
+    for name in sorted(n[:-3] for n in os.listdir(folder) if n.endswith(".in")):
+        lines = open(f"{folder}/{name}.in", encoding="utf-8").read().splitlines()
+        line = next(x for x in lines if x and not x.startswith("#"))
+        drop = line.startswith("user:")
+        args = [a.replace("$DIR", work) for a in shlex.split(line.removeprefix("user:"))]
+        got = report(run(rkt, args, drop), work)
+        path = f"{folder}/{name}.expected"
+        if update:
+            open(path, "w", encoding="utf-8").write(got)
+            continue
+        expected = open(path, encoding="utf-8").read()
+        if got != expected:
+            failed += 1
+            print(f"FAIL {name}: rkt {line}\nexpected:\n{expected}\ngot:\n{got}")
+    return failed
+
+
+def verbs(rkt):
+    """All verbs as lists of words, from the help."""
+    found, groups = [], [[]]
+    for group in groups:
+        text = run(rkt, ["help", *group]).stdout
+        commands = text.split("\nCOMMANDS:\n")[1].split("\n\n")[0]
+        for m in re.finditer(r"^ +(\S+) +(.*)$", commands, re.M):
+            (groups if m[2].startswith("Commands on ") else found).append([*group, m[1]])
+    return found
+
+
+def every_verb(rkt, source):
+    failed = 0
+    man = open(f"{source}/man/rkt.1.scd", encoding="utf-8").read()
+    scripts = {s: run(rkt, ["completion", s]).stdout for s in ("bash", "zsh", "fish")}
+    table = verbs(rkt)
+    if len(table) < 3:
+        print(f"FAIL: the help names only {table}")
+        failed += 1
+    for verb in table:
+        name = " ".join(verb)
+        a, b = run(rkt, [*verb, "--help"], drop=True), run(rkt, ["help", *verb])
+        checks = {
+            "--help exits with 0": a.returncode == 0 and b.returncode == 0,
+            "--help prints its name": a.stdout.startswith(f"NAME:\n      rkt {name} - "),
+            "help VERB is the same": a.stdout == b.stdout,
+            "nothing on standard error": a.stderr == b.stderr == "",
+            "an unknown flag is refused": run(rkt, [*verb, "--no-such-flag-at-all"], drop=True).returncode == 254,
+            "it is in rkt.1": re.search(rf"^\*{name}\*", man, re.M) is not None,
+            "its completion": all(verb[-1] in s for s in scripts.values()),
+        }
+        for what, good in checks.items():
+            if not good:
+                failed += 1
+                print(f"FAIL {name}: {what}")
+    return failed
+
+
+def main():
+    rkt, source, update = sys.argv[1], sys.argv[2], "--update" in sys.argv
+    with tempfile.TemporaryDirectory() as work:
+        os.chmod(work, 0o755)
+        copy = shutil.copy(rkt, f"{work}/rkt")  # the build directory may be closed to others
+        os.mkdir(f"{work}/data", 0o755)
+        failed = golden(copy, f"{work}/data", f"{source}/test/golden/cli", update)
+        failed += every_verb(copy, source)
+    sys.exit(1 if failed else 0)
+
+
+main()
