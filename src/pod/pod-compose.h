@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* PodSpec (what was asked for) and the manifests of the images become the pod manifest (what will run). Pure: text in,
+ * text out. What appc has no word for is kept in annotations, named here. */
+#pragma once
+
+#include "basic/error.h"
+#include "manifest/image-manifest.h"
+#include "manifest/pod-manifest.h"
+#include "podfile/pod-spec.h"
+
+/* Annotations of the pod. Absent: the default of PodSpec. */
+#define POD_ANNOTATION_NAME        "rkt.systemd/name"        /* machine name */
+#define POD_ANNOTATION_HOSTNAME    "rkt.systemd/hostname"    /* host name inside */
+#define POD_ANNOTATION_NETWORK     "rkt.systemd/network"     /* words, separated by spaces: "none", "host" */
+#define POD_ANNOTATION_EXIT_POLICY "rkt.systemd/exit-policy" /* words of ExitPolicy= */
+#define POD_ANNOTATION_LOG         "rkt.systemd/log"         /* words of Log= */
+#define POD_ANNOTATION_INSECURE    "rkt.systemd/insecure"    /* words of InsecureOptions= */
+
+/* Annotations of an app. */
+#define APP_ANNOTATION_UNIT     "rkt.systemd/unit"     /* lines KEY=VALUE for [Service], as they are */
+#define APP_ANNOTATION_SOCKETS  "rkt.systemd/sockets"  /* per socket a line "[NAME]", then lines KEY=VALUE */
+#define APP_ANNOTATION_AFTER    "rkt.systemd/after"    /* app names, separated by spaces */
+#define APP_ANNOTATION_BEFORE   "rkt.systemd/before"   /* the same */
+#define APP_ANNOTATION_REQUIRES "rkt.systemd/requires" /* the same */
+#define APP_ANNOTATION_WANTS    "rkt.systemd/wants"    /* the same */
+#define APP_ANNOTATION_BINDS_TO "rkt.systemd/binds-to" /* the same */
+#define APP_ANNOTATION_GROUPS   "rkt.systemd/groups"   /* supplementary groups by name, separated by spaces */
+#define APP_ANNOTATION_DOCKER   "appc.io/docker/repository"
+
+/* What is known of one app's image; app i of the spec has images[i]. */
+typedef struct ComposeImage {
+        const char *id; /* "sha512-" and hex digits */
+        const ImageManifest *manifest;
+} ComposeImage;
+
+typedef struct ComposeOptions {
+        const char *volumes_dir; /* where Persistent= volumes of all pods are kept; absolute */
+        const char *name;        /* machine name; overrides the spec's (rkt-UUID) when not NULL */
+} ComposeOptions;
+
+int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOptions *o, PodManifest **ret,
+                char ***ret_warnings, Error *e);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The recipe that makes a pod: images into the store, manifest, directory; then it lies in prepared/ (or, for "rkt run",
+ * in run/), locked by the caller, and run_pod() can start it. */
+#pragma once
+
+#include "basic/error.h"
+#include "image/image-get.h"
+#include "pod/pod.h"
+#include "podfile/pod-spec.h"
+#include "store/store.h"
+
+typedef struct PodPrepareOptions {
+        /* How images are got. NULL: from the store only; the spec's Pull= and InsecureOptions= are used otherwise. */
+        const ImageGetOptions *image;
+        PodDirectory to;          /* POD_DIRECTORY_PREPARED or POD_DIRECTORY_RUN */
+        const char *uuid_file;    /* written before the images are fetched, or NULL */
+        bool name_from_uuid;      /* the machine is called rkt-UUID, whatever the spec's name is */
+        ImageMessageFunc warning; /* a sentence that does not stop the start; may be NULL */
+        void *userdata;           /* of warning */
+} PodPrepareOptions;
+
+int pod_prepare_images(Store *s, const PodSpec *spec, const ImageGetOptions *options, char ***ret_ids,
+                       Error *e);
+int pod_prepare(Pods *pods, Store *s, const PodSpec *spec, const PodPrepareOptions *options, Pod **ret,
+                Error *e);

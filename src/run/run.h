@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The last step before a pod runs: private mounts, the stage1 root, and then systemd-nspawn in place of this process. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "basic/error.h"
+#include "pod/pod.h"
+#include "store/store.h"
+
+typedef struct RunOptions {
+        /* What the apps print goes to stdout and stderr of this process as well (rkt run in the foreground); else to
+         * the journals that Log= names. */
+        bool console;
+        /* The process is the main process of a systemd unit or the only one of a scope made for it. Always true today. */
+        bool keep_unit;
+} RunOptions;
+
+int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e);
+int run_stop_post(Pods *pods, const char *name, Error *e);
