@@ -151,8 +151,13 @@ verb_up() {
 
 # supervise ROOT DISK: what `up` starts in the background; holds the lock by fd 8, inherited.
 verb_supervise() {
-        local root=$1 disk=$2 dir=$STATE/$NAME mnt=$STATE/$NAME/mnt cgroup status=133
+        local root=$1 disk=$2 dir=$STATE/$NAME mnt=$STATE/$NAME/mnt cgroup fd status=133
         trap '' HUP INT
+        # whatever the caller had open, a lock perhaps
+        for fd in /proc/self/fd/*; do
+                fd=${fd##*/}
+                [ "$fd" -le 2 ] || [ "$fd" -eq 8 ] || [ "/proc/$$/fd/$fd" -ef "$LAB" ] || exec {fd}>&-
+        done
         exec 7<"$root"
         flock -s 7
         cgroup=$(cgroup_own)

@@ -47,6 +47,13 @@ suite_end() {
         echo "== $1, $2: $passed passed, $failed failed, $skipped skipped"
 }
 
+# show RELEASE [SED-ARGUMENT...]: what a suite prints, filtered, each line with the release in front.
+show() {
+        local release=$1
+        shift
+        sed -u "$@" -e "s/^/$release: /"
+}
+
 # in_lab COMMAND...: run it in lab $NAME.
 in_lab() { "$LAB" sh --name "$NAME" -- "$@" </dev/null; }
 
@@ -56,7 +63,7 @@ suite_meson() {
         junit=/build/$(tree_key)/$1.xml
         in_lab rm -f "$junit"
         in_lab /src/test/lab/build "$(tree_key)" "$3" test "$1" "$junit" 2>&1 | tee "$LOGS/$1-$2.log" |
-                sed -u '/^Summary of Failures/,$d; /^Ok: /,$d; /^ninja: \|^$/d' || status=$?
+                show "$2" -e '/^Summary of Failures/,$d; /^Ok: /,$d; /^ninja: \|^$/d' || status=$?
         in_lab sh -c "[ ! -e $junit ] || cat $junit" >"$LOGS/$1-$2.xml"
         suite_end "$1" "$2" "$status" "$LOGS/$1-$2.xml"
 }
@@ -66,7 +73,7 @@ suite_host() {
         local status=0 option=()
         [ "$3" = plain ] || option=(--asan)
         if ! "$LAB" install --name "$NAME" "${option[@]}" >"$LOGS/$1-$2.log" 2>&1; then
-                tail -n 40 "$LOGS/$1-$2.log"
+                tail -n 40 "$LOGS/$1-$2.log" | show "$2"
                 suite_end "$1" "$2" 1
                 return
         fi
@@ -75,7 +82,7 @@ suite_host() {
                 LAB_PROFILE="$3" ASAN_OPTIONS=detect_leaks=0 \
                 pytest-3 -p no:cacheprovider --rootdir=/src/test/host --timeout=300 -v --tb=short -rfEs \
                 --junit-xml=/tmp/host.xml "${PYTEST_ARGS[@]}" </dev/null 2>&1 | tee -a "$LOGS/$1-$2.log" |
-                sed -u '/^=* \(ERRORS\|FAILURES\) =*$/,/^=* short test summary/d' || status=$?
+                show "$2" -e '/^=* \(ERRORS\|FAILURES\) =*$/,/^=* short test summary/d' || status=$?
         # no test of that name on this release is no failure
         [ "$status" -ne 5 ] || [ -z "$FILTERED" ] || status=0
         in_lab sh -c '[ ! -e /tmp/host.xml ] || cat /tmp/host.xml' >"$LOGS/$1-$2.xml"
@@ -94,30 +101,31 @@ suite_vm() {
 suite_lab() {
         local status=0
         "$LAB_DIR/test-lab" 2>&1 | tee "$LOGS/lab-all.log" || status=$?
-        awk '/^ok .*# SKIP/ { s++; next } /^ok / { p++ } /^not ok / { f++ }
-                END { printf "<testsuite tests=\"%d\" failures=\"%d\" skipped=\"%d\">\n", p + f + s, f, s }' \
-                "$LOGS/lab-all.log" >"$LOGS/lab-all.xml"
+        awk 'BEGIN { print "<testsuite>" }
+                /^(not )?ok / { print "<testcase name=\"" NR "\">" }
+                /^not ok / { print "<failure/>" }
+                /^ok .*# SKIP/ { print "<skipped/>" }' "$LOGS/lab-all.log" >"$LOGS/lab-all.xml"
         suite_end lab all "$status" "$LOGS/lab-all.xml"
 }
 
-# suites_on RELEASE: all that was asked for and needs a lab of this release.
-suites_on() {
-        local release=$1 suite profile=plain
-        NAME=$NAME-$release
+# suites_in LAB RELEASE SUITE...: those of these suites that were asked for, in a lab of that name.
+suites_in() {
+        local release=$2 suite fresh='' profile=plain
+        NAME=$1
+        shift 2
         [ "$release" != bookworm ] || profile=asan
-        for suite in "${CHOSEN[@]}"; do
-                case $suite-$release in
-                lint-bookworm | unit-* | host-* | host-asan-bookworm) ;;
-                *) continue ;;
-                esac
-                [ "$suite-$release" != host-asan-trixie ] || continue
-                if [ "$suite" = host-asan ] && is_running; then
+        [[ " $TEST_RELEASES " == *" $release "* ]] || return 0
+        for suite; do
+                chosen "$suite" || continue
+                # what was installed with sanitizers must not be mixed with what was not
+                if [ "$suite" = host-asan ] && [ -n "$fresh" ]; then
                         "$LAB" down --name "$NAME"
                 fi
                 is_running || "$LAB" up --name "$NAME" --release "$release" || {
                         suite_end "$suite" "$release" 1
                         continue
                 }
+                fresh=1
                 echo "== $suite, $release"
                 case $suite in
                 lint) suite_meson lint "$release" plain ;;
@@ -127,6 +135,13 @@ suites_on() {
                 esac
         done
         [ -n "$KEEP" ] || ! is_running || "$LAB" down --name "$NAME"
+}
+
+# Two lanes, about equally long.
+lane_one() { suites_in "$NAME-bookworm" bookworm unit host host-asan; }
+lane_two() {
+        (suites_in "$NAME-trixie" trixie unit host)
+        (suites_in "$NAME-lint" bookworm lint)
 }
 
 # test_options ARGUMENT...: set CHOSEN, FILTERED, KEEP, PYTEST_ARGS, TEST_RELEASES.
@@ -166,32 +181,33 @@ test_options() {
 chosen() { [[ " ${CHOSEN[*]} " == *" $1 "* ]]; }
 
 test_cleanup() {
-        local release
+        local lab
         # shellcheck disable=SC2046 # a list of numbers
         kill $(jobs -p) 2>/dev/null || true
-        wait
-        for release in $TEST_RELEASES; do
-                (NAME=$NAME-$release && [ -z "$KEEP" ] && is_running && verb_down) || true
+        for lab in bookworm trixie lint; do
+                (NAME=$NAME-$lab && [ -z "$KEEP" ] && is_running && verb_down) || true
         done
+        wait
 }
 
 verb_test() {
         local release
         [ -n "$NAME_GIVEN" ] || NAME=test
         test_options "$@"
+        exec 5>>"$STATE/test-$NAME.lock"
+        flock -n 5 || die "a test run named '$NAME' is going on: give this one another --name"
         LOGS=$CACHE/logs/$NAME
         rm -rf "$LOGS"
         mkdir -p "$LOGS"
         # shellcheck disable=SC2086 # a list
         host_needs $TEST_RELEASES
         for release in $TEST_RELEASES; do
-                root_get "$release" >/dev/null # before the two make theirs at the same time
+                root_get "$release" >/dev/null # before the lanes make theirs at the same time
         done
         trap test_cleanup EXIT
         trap 'exit 130' INT TERM HUP
-        for release in $TEST_RELEASES; do
-                suites_on "$release" > >(sed -u "s/^/$release: /") 2>&1 &
-        done
+        lane_one &
+        lane_two &
         wait
         if chosen vm && [ -x "$TOP/test/vm/run" ]; then
                 for release in $TEST_RELEASES; do
