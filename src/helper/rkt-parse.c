@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt-parse: compressed bytes come in on stdin, frames go out on stdout (store/frame.h). It has nothing else: no file, no
+ * socket, no capability, a user of its own, and the system calls below. Whatever takes it over can write to one pipe.
+ *
+ *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/parse.h"
+#include "basic/sandbox.h"
+#include "store/frame.h"
+#include "store/inflate.h"
+#include "store/tar-check.h"
+
+#define PIECE      (256U * 1024)
+#define MEMORY_MAX (UINT64_C(256) << 20)
+
+typedef struct Arguments {
+        TarStreamLimits limits;
+        uint64_t ratio_max;
+        uint64_t ratio_after;
+        uint64_t manifest_max;
+} Arguments;
+
+static const char *const syscalls[] = {
+        "read",    "write", "writev",    "brk",          "mmap", "mremap",     "munmap",
+        "madvise", "futex", "getrandom", "rt_sigreturn", "exit", "exit_group", NULL,
+};
+
+static int on_entry(void *userdata, const TarEntry *t) {
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t size;
+        int r;
+
+        r = frame_encode_entry(t, &data, &size);
+        return r < 0 ? r : frame_write(STDOUT_FILENO, FRAME_ENTRY, data, size);
+}
+
+static int on_manifest(void *userdata, const char *data, size_t size) {
+        return frame_write(STDOUT_FILENO, FRAME_MANIFEST, data, size);
+}
+
+static int on_warning(void *userdata, const char *sentence) {
+        return frame_write(STDOUT_FILENO, FRAME_WARNING, sentence, strlen(sentence));
+}
+
+static const TarCheckOps ops = { .entry = on_entry, .manifest = on_manifest, .warning = on_warning };
+
+static int check_ratio(const Arguments *a, uint64_t n_in, uint64_t n_out, Error *e) {
+        if (n_out <= a->ratio_after || n_out / a->ratio_max <= n_in)
+                return 0;
+        return error_setf(e, -E2BIG,
+                          "the image is compressed more than %" PRIu64
+                          " to 1; it looks made to fill the disk, and is refused",
+                          a->ratio_max);
+}
+
+static int run(const Arguments *a, Error *e) {
+        _cleanup_(inflate_freep) Inflate *in = NULL;
+        _cleanup_(tar_check_freep) TarCheck *check = NULL;
+        _cleanup_free_ uint8_t *buffer = NULL;
+        FrameEnd end = {};
+        int r;
+
+        buffer = malloc(PIECE);
+        if (!buffer || tar_check_new(&ops, NULL, &a->limits, a->manifest_max, &check) < 0)
+                return error_oom(e);
+        r = inflate_new(STDIN_FILENO, &in, e);
+        if (r < 0)
+                return r;
+        for (;;) {
+                ssize_t n = inflate_read(in, buffer, PIECE, e);
+
+                if (n < 0)
+                        return (int) n;
+                if (n == 0)
+                        break;
+                end.size += (uint64_t) n;
+                r = check_ratio(a, inflate_n_in(in), end.size, e);
+                if (r >= 0)
+                        r = tar_check_push(check, buffer, (size_t) n, e);
+                if (r < 0)
+                        return r;
+                r = frame_write(STDOUT_FILENO, FRAME_DATA, buffer, (size_t) n);
+                if (r < 0)
+                        return error_setf(e, r, "cannot write to the store");
+        }
+        r = tar_check_finish(check, e);
+        if (r < 0)
+                return r;
+        end.n_entries = tar_check_n_entries(check);
+        return frame_write(STDOUT_FILENO, FRAME_END, &end, sizeof(end));
+}
+
+static int parse_arguments(int argc, char *argv[], Arguments *ret) {
+        uint64_t *const fields[] = { &ret->limits.size_max, &ret->limits.entries_max, &ret->ratio_max,
+                                     &ret->ratio_after, &ret->manifest_max };
+
+        if (argc != 1 + (int) ELEMENTSOF(fields))
+                return -EINVAL;
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+                if (parse_uint64(argv[1 + i], fields[i]) < 0)
+                        return -EINVAL;
+        return ret->ratio_max > 0 ? 0 : -EINVAL;
+}
+
+int main(int argc, char *argv[]) {
+        SandboxSpec sandbox = SANDBOX_INIT;
+        _cleanup_error_ Error e = ERROR_INIT;
+        Arguments a = {};
+        int r;
+
+        if (parse_arguments(argc, argv, &a) < 0) {
+                (void) fprintf(stderr, "rkt-parse is started by rkt, not by hand\n");
+                return EXIT_FAILURE;
+        }
+        (void) signal(SIGPIPE, SIG_IGN);
+        sandbox.syscalls = syscalls;
+        sandbox.memory_max = MEMORY_MAX;
+        sandbox.file_size_max = 0;
+        r = sandbox_enter(&sandbox, &e);
+        if (r >= 0)
+                r = run(&a, &e);
+        if (r < 0)
+                (void) frame_write_error(STDOUT_FILENO, r, error_text(&e, r));
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* zlib, libbz2 and liblzma behind one read().
+ *
+ * The libraries are called directly, because their checksums must be looked at and the end must be the end: libarchive
+ * does not compare gzip's CRC, and takes bytes behind the last member for a normal end (robustness.md 79, 80). Several
+ * members in a row are fine; anything else behind one is not. There is one layer: what comes out must be a tar.
+ */
+#include "store/inflate.h"
+
+#include <bzlib.h>
+#include <inttypes.h>
+#include <lzma.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "basic/alloc.h"
+
+/* One compression. step() uses i->in[start..end) and the buffer, and returns 1 when a member has ended. */
+typedef struct InflateKind {
+        const char *name;
+        const char *magic;
+        size_t magic_size;
+        int (*begin)(Inflate *i);
+        int (*step)(Inflate *i, uint8_t *buffer, size_t size, size_t *ret_n);
+        void (*end)(Inflate *i);
+} InflateKind;
+
+struct Inflate {
+        int fd;
+        const InflateKind *kind; /* NULL: plain */
+        uint8_t *in;             /* INFLATE_BUFFER */
+        size_t start;
+        size_t end;
+        uint64_t n_in; /* bytes read */
+        bool eof;
+        bool running; /* within a member */
+        union {
+                z_stream z;
+                bz_stream b;
+                lzma_stream x;
+        };
+};
+
+static int gzip_begin(Inflate *i) {
+        memset(&i->z, 0, sizeof(i->z));
+        return inflateInit2(&i->z, 15 + 16) == Z_OK ? 0 : -ENOMEM;
+}
+
+static int gzip_step(Inflate *i, uint8_t *buffer, size_t size, size_t *ret_n) {
+        int k;
+
+        i->z.next_in = i->in + i->start;
+        i->z.avail_in = (uInt) (i->end - i->start);
+        i->z.next_out = buffer;
+        i->z.avail_out = (uInt) size;
+        k = inflate(&i->z, Z_NO_FLUSH);
+        i->start = i->end - i->z.avail_in;
+        *ret_n = size - i->z.avail_out;
+        if (k == Z_STREAM_END)
+                return 1;
+        return k == Z_OK || k == Z_BUF_ERROR ? 0 : k == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
+}
+
+static void gzip_end(Inflate *i) {
+        (void) inflateEnd(&i->z);
+}
+
+static int bzip2_begin(Inflate *i) {
+        memset(&i->b, 0, sizeof(i->b));
+        return BZ2_bzDecompressInit(&i->b, 0, 0) == BZ_OK ? 0 : -ENOMEM;
+}
+
+static int bzip2_step(Inflate *i, uint8_t *buffer, size_t size, size_t *ret_n) {
+        int k;
+
+        i->b.next_in = (char *) i->in + i->start;
+        i->b.avail_in = (unsigned) (i->end - i->start);
+        i->b.next_out = (char *) buffer;
+        i->b.avail_out = (unsigned) size;
+        k = BZ2_bzDecompress(&i->b);
+        i->start = i->end - i->b.avail_in;
+        *ret_n = size - i->b.avail_out;
+        if (k == BZ_STREAM_END)
+                return 1;
+        return k == BZ_OK ? 0 : k == BZ_MEM_ERROR ? -ENOMEM : -EBADMSG;
+}
+
+static void bzip2_end(Inflate *i) {
+        (void) BZ2_bzDecompressEnd(&i->b);
+}
+
+static int xz_begin(Inflate *i) {
+        static const lzma_stream empty = LZMA_STREAM_INIT;
+
+        i->x = empty;
+        return lzma_stream_decoder(&i->x, INFLATE_MEMORY_MAX, 0) == LZMA_OK ? 0 : -ENOMEM;
+}
+
+static int xz_step(Inflate *i, uint8_t *buffer, size_t size, size_t *ret_n) {
+        lzma_ret k;
+
+        i->x.next_in = i->in + i->start;
+        i->x.avail_in = i->end - i->start;
+        i->x.next_out = buffer;
+        i->x.avail_out = size;
+        k = lzma_code(&i->x, LZMA_RUN);
+        i->start = i->end - i->x.avail_in;
+        *ret_n = size - i->x.avail_out;
+        if (k == LZMA_STREAM_END)
+                return 1;
+        if (k == LZMA_MEMLIMIT_ERROR)
+                return -E2BIG;
+        return k == LZMA_OK || k == LZMA_BUF_ERROR ? 0 : k == LZMA_MEM_ERROR ? -ENOMEM : -EBADMSG;
+}
+
+static void xz_end(Inflate *i) {
+        lzma_end(&i->x);
+}
+
+static const InflateKind kinds[] = {
+        { "gzip", "\x1f\x8b", 2, gzip_begin, gzip_step, gzip_end },
+        { "bzip2", "BZh", 3, bzip2_begin, bzip2_step, bzip2_end },
+        { "xz", "\xfd\x37\x7a\x58\x5a\x00", 6, xz_begin, xz_step, xz_end },
+};
+
+/* Reads until "size" bytes are there, or the end. */
+static int fill(Inflate *i, size_t size) {
+        if (i->start > 0) {
+                memmove(i->in, i->in + i->start, i->end - i->start);
+                i->end -= i->start;
+                i->start = 0;
+        }
+        while (i->end < size && !i->eof) {
+                ssize_t n = read(i->fd, i->in + i->end, INFLATE_BUFFER - i->end);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                i->eof = n == 0;
+                i->end += (size_t) n;
+                i->n_in += (uint64_t) n;
+        }
+        return 0;
+}
+
+static bool kind_matches(const Inflate *i, const InflateKind *k) {
+        return i->end - i->start >= k->magic_size && memcmp(i->in + i->start, k->magic, k->magic_size) == 0;
+}
+
+/**
+ * inflate_new() - look at the first bytes
+ * @fd:  read to its end, not closed
+ * @ret: for inflate_free()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EBADMSG (none of the formats), -ENOMEM, errno of read().
+ */
+int inflate_new(int fd, Inflate **ret, Error *e) {
+        _cleanup_(inflate_freep) Inflate *i = NULL;
+        int r;
+
+        i = new0(Inflate, 1);
+        if (!i)
+                return error_oom(e);
+        i->fd = fd;
+        i->in = malloc(INFLATE_BUFFER);
+        if (!i->in)
+                return error_oom(e);
+        r = fill(i, 512);
+        if (r < 0)
+                return error_setf(e, r, "cannot read the image: %s", strerror(-r));
+        if (i->end == 0)
+                return error_setf(e, -EBADMSG, "the image is empty");
+        FOREACH_ARRAY (k, kinds, ELEMENTSOF(kinds))
+                if (kind_matches(i, k))
+                        i->kind = k;
+        if (!i->kind && (i->end < 512 || memcmp(i->in + 257, "ustar", 5) != 0))
+                return error_setf(
+                        e, -EBADMSG,
+                        "the image is neither a tar archive nor one compressed by gzip, bzip2 or xz");
+        *ret = TAKE_PTR(i);
+        return 0;
+}
+
+/**
+ * inflate_free() - give up or end
+ * @i: may be NULL
+ *
+ * Return: NULL.
+ */
+Inflate *inflate_free(Inflate *i) {
+        if (!i)
+                return NULL;
+        if (i->running)
+                i->kind->end(i);
+        free(i->in);
+        free(i);
+        return NULL;
+}
+
+static int begin_member(Inflate *i, Error *e) {
+        int r;
+
+        r = fill(i, 16);
+        if (r < 0)
+                return error_setf(e, r, "cannot read the image: %s", strerror(-r));
+        if (i->end == i->start)
+                return 0;
+        if (!kind_matches(i, i->kind))
+                return error_setf(e, -EBADMSG, "bytes that do not belong there follow the end of the %s data",
+                                  i->kind->name);
+        r = i->kind->begin(i);
+        if (r < 0)
+                return error_oom(e);
+        i->running = true;
+        return 1;
+}
+
+static ssize_t read_plain(Inflate *i, uint8_t *buffer, size_t size, Error *e) {
+        size_t n;
+        int r;
+
+        if (i->end == i->start) {
+                r = fill(i, 1);
+                if (r < 0)
+                        return error_setf(e, r, "cannot read the image: %s", strerror(-r));
+        }
+        n = MIN(size, i->end - i->start);
+        memcpy(buffer, i->in + i->start, n);
+        i->start += n;
+        return (ssize_t) n;
+}
+
+/**
+ * inflate_read() - the next bytes of the tar
+ * @i:      object; unusable after a failure
+ * @buffer: @size bytes
+ * @size:   at least 1
+ * @e:      sentence on failure; may be NULL
+ *
+ * Return: bytes; 0 at the end, which means that all of the input was read and every checksum was right; -EBADMSG (broken,
+ * cut off, something behind the end), -E2BIG (wants more memory than allowed), -ENOMEM, errno of read().
+ */
+ssize_t inflate_read(Inflate *i, uint8_t *buffer, size_t size, Error *e) {
+        if (!i->kind)
+                return read_plain(i, buffer, size, e);
+        for (;;) {
+                size_t n = 0;
+                int r;
+
+                if (!i->running) {
+                        r = begin_member(i, e);
+                        if (r <= 0)
+                                return r;
+                }
+                if (i->start == i->end) {
+                        r = fill(i, 1);
+                        if (r < 0)
+                                return error_setf(e, r, "cannot read the image: %s", strerror(-r));
+                }
+                r = i->kind->step(i, buffer, size, &n);
+                if (r == -E2BIG)
+                        return error_setf(e, r, "the %s data needs more memory than allowed", i->kind->name);
+                if (r < 0)
+                        return error_setf(e, r, "the %s data is damaged at about byte %" PRIu64,
+                                          i->kind->name, i->n_in - (i->end - i->start));
+                if (r > 0) {
+                        i->kind->end(i);
+                        i->running = false;
+                }
+                if (n > 0)
+                        return (ssize_t) n;
+                if (r == 0 && i->eof && i->start == i->end)
+                        return error_setf(e, -EBADMSG, "the %s data is cut off at byte %" PRIu64,
+                                          i->kind->name, i->n_in);
+        }
+}
+
+/**
+ * inflate_n_in() - how much was read
+ * @i: object
+ *
+ * Return: compressed bytes.
+ */
+uint64_t inflate_n_in(const Inflate *i) {
+        return i->n_in;
+}

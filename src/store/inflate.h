@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Compressed bytes from a descriptor become the tar they hold. Formats by name: gzip, bzip2, xz, plain tar. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "basic/error.h"
+
+#define INFLATE_BUFFER     (128U * 1024)
+#define INFLATE_MEMORY_MAX (128U << 20) /* bytes that xz may ask for */
+
+typedef struct Inflate Inflate;
+
+int inflate_new(int fd, Inflate **ret, Error *e);
+Inflate *inflate_free(Inflate *i);
+DEFINE_CLEANUP(Inflate *, inflate_free);
+ssize_t inflate_read(Inflate *i, uint8_t *buffer, size_t size, Error *e);
+uint64_t inflate_n_in(const Inflate *i);

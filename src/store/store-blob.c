@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Blobs are found by key alone; how they came to be is store-import.c. */
+#include "store/store-blob.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/digest.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/str.h"
+#include "store/store-internal.h"
+
+#define PIECE (256U * 1024)
+
+/**
+ * store_blob_open() - read an image's tar
+ * @s:        store
+ * @key:      image
+ * @ret_fd:   for reading
+ * @ret_size: bytes; may be NULL
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL (no key), -ENOENT, -EBADMSG (not a regular file), other errno of open().
+ */
+int store_blob_open(Store *s, const char *key, int *ret_fd, uint64_t *ret_size, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        char path[STORE_BLOB_PATH_MAX];
+        struct stat st;
+
+        if (!store_key_is_valid(key))
+                return error_setf(e, -EINVAL, "'%.150s' is not the key of an image", key);
+        store_blob_path(key, "", path);
+        fd = openat(s->cas_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0)
+                return error_setf(e, -errno, "cannot open image '%s': %m", key);
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+                return error_setf(e, -EBADMSG, "image '%s' is damaged: not a regular file", key);
+        if (ret_size)
+                *ret_size = (uint64_t) st.st_size;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/**
+ * store_blob_verify() - are these still the bytes that the key stands for?
+ * @s:   store
+ * @key: image
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EBADMSG (they are not), -EINVAL, -ENOENT, -EIO, -ENOMEM.
+ */
+int store_blob_verify(Store *s, const char *key, Error *e) {
+        _cleanup_(digest_freep) Digest *d = NULL;
+        _cleanup_free_ char *buffer = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        char hex[DIGEST_HEX_MAX];
+        int r;
+
+        r = store_blob_open(s, key, &fd, NULL, e);
+        if (r < 0)
+                return r;
+        buffer = malloc(PIECE);
+        if (!buffer || digest_new(DIGEST_SHA512, &d) < 0)
+                return error_oom(e);
+        for (;;) {
+                ssize_t n = fd_read_full(fd, buffer, PIECE);
+
+                if (n < 0)
+                        return error_setf(e, (int) n, "cannot read image '%s': %s", key, strerror((int) -n));
+                if (n == 0)
+                        break;
+                r = digest_update(d, buffer, (size_t) n);
+                if (r < 0)
+                        return r;
+        }
+        r = digest_final_hex(d, hex);
+        if (r < 0)
+                return r;
+        if (strncmp(hex, key + strlen("sha512-"), STORE_KEY_HEX) != 0)
+                return error_setf(e, -EBADMSG,
+                                  "image '%s' is damaged: its content has changed; fetch it again", key);
+        return 0;
+}
+
+/**
+ * store_manifest_read() - the image manifest, byte for byte as it was in the archive
+ * @s:        store
+ * @key:      image
+ * @ret:      NUL-terminated; free()
+ * @ret_size: bytes; may be NULL
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL, -ENOENT, -E2BIG, other errno of open() and read().
+ */
+int store_manifest_read(Store *s, const char *key, char **ret, size_t *ret_size, Error *e) {
+        char path[STORE_BLOB_PATH_MAX];
+        size_t size;
+        int r;
+
+        if (!store_key_is_valid(key))
+                return error_setf(e, -EINVAL, "'%.150s' is not the key of an image", key);
+        store_blob_path(key, ".manifest", path);
+        r = file_read_at(s->cas_fd, path, STORE_MANIFEST_MAX, ret, &size);
+        if (r < 0)
+                return error_setf(e, r, "cannot read the manifest of image '%s': %s", key, strerror(-r));
+        if (ret_size)
+                *ret_size = size;
+        return 0;
+}
+
+int store_blob_unlink(Store *s, const char *key) {
+        char path[STORE_BLOB_PATH_MAX];
+        int r = 0;
+
+        store_blob_path(key, ".manifest", path);
+        if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
+                r = -errno;
+        store_blob_path(key, "", path);
+        if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
+                r = -errno;
+        return r;
+}

@@ -1,0 +1,691 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An image on its way into the store.
+ *
+ * rkt-parse reads what the caller writes into a pipe. A thread of ours reads its frames: the tar's bytes are hashed and
+ * written to a file without a name, the entries to another one, after a second look at their form. Nothing has a name
+ * until the commit, so giving up needs no cleaning. The commit lets rkt-untar make the tree from the entries, syncs once,
+ * and makes everything visible (store.c says in which order, and what happens if it dies on the way).
+ *
+ * The same machine makes a tree anew from a blob that is there: then the blob is the input, its digest must be the key,
+ * and nothing but the tree is committed.
+ */
+#include "store/store-import.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/digest.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/process.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "basic/tmpfile.h"
+#include "store/frame.h"
+#include "store/store-blob.h"
+#include "store/store-internal.h"
+#include "store/store-tree.h"
+#include "store/tree-backend.h"
+
+#define PIPE_SIZE    (1024 * 1024)
+#define WARNINGS_MAX 64
+
+struct StoreImport {
+        Store *store;
+        StoreImportLimits limits;
+        Process parse;
+        int in_fd;      /* the caller writes here */
+        int frames_fd;  /* the thread reads here */
+        int blob_fd;    /* the tar, a file without a name; or the blob that is rendered */
+        int entries_fd; /* checked entries as frames, a file without a name */
+        bool render_only;
+
+        pthread_t thread;
+        bool has_thread;
+        pthread_mutex_t mutex; /* guards manifest while the thread runs */
+
+        /* The thread's, until it was joined. */
+        Digest *digest;
+        uint64_t size;
+        uint64_t n_entries;
+        uint64_t last_byte; /* the highest one that an entry points at */
+        char *manifest;
+        size_t manifest_size;
+        char **warnings;
+        StrBuf entries; /* not yet written to entries_fd */
+        int result;
+        bool complete;
+        Error error;
+
+        bool finished;
+        char id[STORE_ID_MAX];
+        char key[STORE_KEY_MAX];
+};
+
+static int flush_entries(StoreImport *i, size_t at_least) {
+        int r;
+
+        if (i->entries.size <= at_least)
+                return 0;
+        r = fd_write_all(i->entries_fd, i->entries.data, i->entries.size);
+        i->entries.size = 0;
+        return r;
+}
+
+static int take_data(StoreImport *i, const uint8_t *data, size_t size, Error *e) {
+        int r;
+
+        i->size += size;
+        if (i->size > i->limits.size_max)
+                return error_setf(e, -E2BIG, "the archive is larger than the limit of %" PRIu64 " bytes",
+                                  i->limits.size_max);
+        r = digest_update(i->digest, data, size);
+        if (r < 0)
+                return error_setf(e, r, "cannot hash the image");
+        if (i->render_only)
+                return 0;
+        r = fd_write_all(i->blob_fd, data, size);
+        return r < 0 ? error_setf(e, r, "cannot write to '%s/cas/tmp': %s", i->store->dir, strerror(-r)) : 0;
+}
+
+static int take_entry(StoreImport *i, const uint8_t *data, size_t size, Error *e) {
+        _cleanup_(tar_entry_done) TarEntry t = TAR_ENTRY_INIT;
+        FrameHeader h = { .type = FRAME_ENTRY, .size = (uint32_t) size };
+        int r;
+
+        if (++i->n_entries > i->limits.entries_max)
+                return error_setf(e, -E2BIG, "the archive has more than %" PRIu64 " entries",
+                                  i->limits.entries_max);
+        r = frame_decode_entry(data, size, &t);
+        if (r < 0)
+                return error_setf(e, r == -ENOMEM ? r : -EPROTO, "rkt-parse sent an entry that cannot be");
+        FOREACH_ARRAY (s, t.segments, t.n_segments)
+                i->last_byte = MAX(i->last_byte, s->source + s->size);
+        strbuf_add_n(&i->entries, (const char *) &h, sizeof(h));
+        strbuf_add_n(&i->entries, (const char *) data, size);
+        if (i->entries.failed)
+                return error_oom(e);
+        r = flush_entries(i, 128 * 1024);
+        return r < 0 ? error_setf(e, r, "cannot write to '%s/cas/tmp': %s", i->store->dir, strerror(-r)) : 0;
+}
+
+static int take_manifest(StoreImport *i, const uint8_t *data, size_t size, Error *e) {
+        char *copy;
+
+        if (i->manifest || size > i->limits.manifest_max)
+                return error_setf(e, -EPROTO, "rkt-parse sent a manifest that cannot be");
+        copy = malloc(size + 1);
+        if (!copy)
+                return error_oom(e);
+        memcpy(copy, data, size);
+        copy[size] = '\0';
+        (void) pthread_mutex_lock(&i->mutex);
+        i->manifest = copy;
+        i->manifest_size = size;
+        (void) pthread_mutex_unlock(&i->mutex);
+        return 0;
+}
+
+static int take_warning(StoreImport *i, const uint8_t *data, size_t size) {
+        _cleanup_free_ char *s = NULL;
+
+        if (strv_length(i->warnings) >= WARNINGS_MAX)
+                return 0;
+        s = strndup((const char *) data, MIN(size, (size_t) 1000));
+        if (!s)
+                return -ENOMEM;
+        for (char *p = s; *p; p++)
+                if ((unsigned char) *p < 0x20 || (unsigned char) *p >= 0x7f)
+                        *p = '?';
+        return strv_extend(&i->warnings, s);
+}
+
+/* The last frame: what was counted on both sides must agree, and no entry may point behind the end. */
+static int take_end(StoreImport *i, const uint8_t *data, size_t size, Error *e) {
+        FrameEnd end;
+        int r;
+
+        if (frame_decode_end(data, size, &end) < 0 || end.size != i->size || end.n_entries != i->n_entries ||
+            i->last_byte > i->size || !i->manifest)
+                return error_setf(e, -EPROTO, "rkt-parse contradicts itself");
+        r = flush_entries(i, 0);
+        if (r < 0)
+                return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", i->store->dir, strerror(-r));
+        i->complete = true;
+        return 0;
+}
+
+static int take_frame(StoreImport *i, FrameType type, const uint8_t *data, size_t size, Error *e) {
+        if (i->complete)
+                return error_setf(e, -EPROTO, "rkt-parse goes on after its end");
+        switch (type) {
+        case FRAME_DATA: return take_data(i, data, size, e);
+        case FRAME_ENTRY: return take_entry(i, data, size, e);
+        case FRAME_MANIFEST: return take_manifest(i, data, size, e);
+        case FRAME_WARNING: return take_warning(i, data, size);
+        case FRAME_END: return take_end(i, data, size, e);
+        case FRAME_ERROR: return frame_decode_error(data, size, e);
+        default: return error_setf(e, -EPROTO, "rkt-parse sent an unknown frame");
+        }
+}
+
+static void *thread_main(void *userdata) {
+        StoreImport *i = userdata;
+        FrameReader reader = FRAME_READER_INIT;
+        int r;
+
+        reader.fd = i->frames_fd;
+        for (;;) {
+                const uint8_t *data = NULL;
+                size_t size = 0;
+                FrameType type;
+
+                r = frame_read(&reader, &type, &data, &size, &i->error);
+                if (r <= 0)
+                        break;
+                r = take_frame(i, type, data, size, &i->error);
+                if (r < 0)
+                        break;
+        }
+        if (r == 0 && !i->complete)
+                r = error_setf(&i->error, -EPROTO, "rkt-parse ended without a word; see the system's log");
+        i->result = r;
+        frame_reader_done(&reader);
+        /* Makes a worker that still writes end, and with it a caller that still writes to the worker. */
+        i->frames_fd = fd_close(i->frames_fd);
+        return NULL;
+}
+
+static int make_pipe(int fds[2], Error *e) {
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return error_setf(e, -errno, "pipe: %m");
+        (void) fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE); /* slower without, no more */
+        return 0;
+}
+
+/* source: what rkt-parse reads; -EBADF: a new pipe, whose other end is in_fd. */
+static int start_worker(StoreImport *i, int source, Error *e) {
+        const StoreImportLimits *l = &i->limits;
+        _cleanup_close_ int in_read = -EBADF, out_write = -EBADF;
+        char numbers[5][24];
+        char *argv[] = {
+                (char[]){ "rkt-parse" }, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], NULL
+        };
+        int fds[2], r;
+
+        (void) snprintf(numbers[0], sizeof(numbers[0]), "%" PRIu64, l->size_max);
+        (void) snprintf(numbers[1], sizeof(numbers[1]), "%" PRIu64, l->entries_max);
+        (void) snprintf(numbers[2], sizeof(numbers[2]), "%" PRIu64, l->ratio_max);
+        (void) snprintf(numbers[3], sizeof(numbers[3]), "%" PRIu64, l->ratio_after);
+        (void) snprintf(numbers[4], sizeof(numbers[4]), "%" PRIu64, l->manifest_max);
+        if (source < 0) {
+                r = make_pipe(fds, e);
+                if (r < 0)
+                        return r;
+                source = in_read = fds[0];
+                i->in_fd = fds[1];
+        }
+        r = make_pipe(fds, e);
+        if (r < 0)
+                return r;
+        i->frames_fd = fds[0];
+        out_write = fds[1];
+        r = store_worker_spawn("rkt-parse", "rkt-parse", argv,
+                               (const int[]){ source, out_write, STDERR_FILENO }, 3, &i->parse, e);
+        if (r < 0)
+                return r;
+        r = pthread_create(&i->thread, NULL, thread_main, i);
+        if (r != 0)
+                return error_setf(e, -r, "cannot start a thread: %s", strerror(r));
+        i->has_thread = true;
+        return 0;
+}
+
+static int import_new(Store *s, const StoreImportLimits *limits, int source, StoreImport **ret, Error *e) {
+        _cleanup_(store_import_freep) StoreImport *i = NULL;
+        _cleanup_close_ int tmp = -EBADF;
+        int r;
+
+        if (s->read_only)
+                return error_setf(e, -EROFS, "the store '%s' is open for reading only", s->dir);
+        i = new0(StoreImport, 1);
+        if (!i)
+                return error_oom(e);
+        i->store = s;
+        i->limits = *limits;
+        i->limits.manifest_max = MIN(i->limits.manifest_max, STORE_MANIFEST_MAX);
+        i->parse = PROCESS_INIT;
+        i->in_fd = i->frames_fd = i->blob_fd = i->entries_fd = -EBADF;
+        (void) pthread_mutex_init(&i->mutex, NULL);
+        i->render_only = source >= 0;
+        if (digest_new(DIGEST_SHA512, &i->digest) < 0)
+                return error_oom(e);
+        tmp = openat(s->cas_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (tmp < 0)
+                return error_setf(e, -errno, "cannot open '%s/cas/tmp': %m", s->dir);
+        r = tmpfile_open_at(tmp, 0600, &i->entries_fd);
+        if (r >= 0 && !i->render_only)
+                r = tmpfile_open_at(tmp, 0600, &i->blob_fd);
+        if (r >= 0 && i->render_only) {
+                i->blob_fd = fcntl(source, F_DUPFD_CLOEXEC, 3);
+                r = i->blob_fd < 0 ? -errno : 0;
+        }
+        if (r < 0)
+                return error_setf(e, r, "cannot create a file in '%s/cas/tmp': %s", s->dir, strerror(-r));
+        r = start_worker(i, source, e);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(i);
+        return 0;
+}
+
+/**
+ * store_import_new() - start the worker and get ready for bytes
+ * @s:      store, must outlive the import
+ * @limits: copied; STORE_IMPORT_LIMITS_DEFAULT
+ * @ret:    for store_import_free()
+ * @e:      sentence on failure; may be NULL
+ *
+ * Return: 0, -EROFS (store open for reading only), -ESRCH (no user rkt-parse), -ENOSPC, -EMFILE, -ENOMEM.
+ */
+int store_import_new(Store *s, const StoreImportLimits *limits, StoreImport **ret, Error *e) {
+        return import_new(s, limits, -EBADF, ret, e);
+}
+
+/**
+ * store_import_free() - end it; what was not committed is gone
+ * @i: may be NULL
+ *
+ * Return: NULL.
+ */
+StoreImport *store_import_free(StoreImport *i) {
+        if (!i)
+                return NULL;
+        (void) fd_close(i->in_fd);
+        process_done(&i->parse); /* kills it, so the thread sees the end */
+        if (i->has_thread)
+                (void) pthread_join(i->thread, NULL);
+        (void) fd_close(i->frames_fd);
+        (void) fd_close(i->blob_fd);
+        (void) fd_close(i->entries_fd);
+        (void) pthread_mutex_destroy(&i->mutex);
+        digest_free(i->digest);
+        free(i->manifest);
+        strv_free(i->warnings);
+        strbuf_done(&i->entries);
+        error_done(&i->error);
+        free(i);
+        return NULL;
+}
+
+/**
+ * store_import_fd() - where the compressed bytes go, for those who poll or splice
+ * @i: import
+ *
+ * Return: the writing end of a blocking pipe, owned by @i; closed by store_import_finish(). Writing fails with EPIPE (and
+ * raises SIGPIPE) once the archive was refused: call store_import_finish() to learn why.
+ */
+int store_import_fd(const StoreImport *i) {
+        return i->in_fd;
+}
+
+/**
+ * store_import_write() - hand in compressed bytes
+ * @i:    import, before store_import_finish()
+ * @data: @size bytes
+ * @size: bytes
+ * @e:    sentence on failure; may be NULL
+ *
+ * Blocks while the worker is busy. Raises no SIGPIPE.
+ *
+ * Return: 0; -EPIPE (the archive was refused: store_import_finish() says why), other errno of write().
+ */
+int store_import_write(StoreImport *i, const void *data, size_t size, Error *e) {
+        sigset_t pipe_set, old;
+        int r;
+
+        (void) sigemptyset(&pipe_set);
+        (void) sigaddset(&pipe_set, SIGPIPE);
+        (void) pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+        r = fd_write_all(i->in_fd, data, size);
+        if (r == -EPIPE && !sigismember(&old, SIGPIPE))
+                (void) sigtimedwait(&pipe_set, NULL, &(struct timespec){});
+        (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+        return r < 0 ? error_setf(e, r, "cannot write to rkt-parse: %s", strerror(-r)) : 0;
+}
+
+/**
+ * store_import_finish() - that were all bytes
+ * @i: import
+ * @e: sentence on failure, naming the entry at fault; may be NULL
+ *
+ * Return: 0, id and manifest are known then; -EBADMSG (no ACI, damaged, cut off), -ENODATA (manifest or rootfs missing),
+ * -EOPNOTSUPP (an entry that images may not have), -E2BIG, -ENAMETOOLONG (limits), -ENOTUNIQ, -EPROTO (the worker broke
+ * down), -ENOSPC, -EIO.
+ */
+int store_import_finish(StoreImport *i, Error *e) {
+        char hex[DIGEST_HEX_MAX];
+        int r, status;
+
+        assert(!i->finished);
+        i->finished = true;
+        i->in_fd = fd_close(i->in_fd);
+        if (i->has_thread)
+                (void) pthread_join(i->thread, NULL);
+        i->has_thread = false;
+        if (i->result < 0)
+                return error_setf(e, i->result, "%s", error_text(&i->error, i->result));
+        r = process_wait(&i->parse, &status, e);
+        if (r < 0)
+                return r;
+        if (status != 0)
+                return error_setf(e, -EPROTO, "rkt-parse failed with status %d", status);
+        r = digest_final_hex(i->digest, hex);
+        if (r < 0)
+                return error_setf(e, r, "cannot hash the image");
+        (void) snprintf(i->id, sizeof(i->id), "sha512-%s", hex);
+        return store_key_from_id(i->id, i->key);
+}
+
+/**
+ * store_import_get_manifest() - the bytes of the file "manifest"
+ * @i:        import, at any time
+ * @ret:      NUL-terminated, owned by @i
+ * @ret_size: bytes
+ *
+ * Return: 1, or 0 if it has not come by yet.
+ */
+int store_import_get_manifest(StoreImport *i, const char **ret, size_t *ret_size) {
+        bool found;
+
+        (void) pthread_mutex_lock(&i->mutex);
+        found = i->manifest;
+        *ret = i->manifest;
+        *ret_size = i->manifest_size;
+        (void) pthread_mutex_unlock(&i->mutex);
+        return found;
+}
+
+/**
+ * store_import_id() - the image's id
+ * @i: import, after store_import_finish()
+ *
+ * Return: "sha512-" and 128 digits, owned by @i.
+ */
+const char *store_import_id(const StoreImport *i) {
+        return i->id;
+}
+
+/**
+ * store_import_key() - the image's key
+ * @i: import, after store_import_finish()
+ *
+ * Return: "sha512-" and 64 digits, owned by @i.
+ */
+const char *store_import_key(const StoreImport *i) {
+        return i->key;
+}
+
+/**
+ * store_import_warnings() - what of the archive will not be in the tree
+ * @i: import, after store_import_finish()
+ *
+ * Return: sentences fit for a terminal; NULL: none.
+ */
+char *const *store_import_warnings(const StoreImport *i) {
+        return i->warnings;
+}
+
+/* What comes back from rkt-untar: an error, or what it made. */
+static int read_untar(int fd, FrameEnd *ret, Error *e) {
+        FrameReader reader = FRAME_READER_INIT;
+        const uint8_t *data;
+        FrameType type;
+        size_t size;
+        int r;
+
+        reader.fd = fd;
+        r = frame_read(&reader, &type, &data, &size, e);
+        if (r == 0)
+                r = error_setf(e, -EPROTO, "rkt-untar ended without a word; see the system's log");
+        else if (r > 0 && type == FRAME_ERROR)
+                r = frame_decode_error(data, size, e);
+        else if (r > 0)
+                r = type == FRAME_END && frame_decode_end(data, size, ret) >= 0
+                            ? 0
+                            : error_setf(e, -EPROTO, "rkt-untar sent an impossible frame");
+        frame_reader_done(&reader);
+        return r;
+}
+
+/* Makes tmp_fd/rootfs. Not synced. */
+static int render(StoreImport *i, int tmp_fd, uint64_t *ret_size, Error *e) {
+        _cleanup_(process_done) Process untar = PROCESS_INIT;
+        _cleanup_close_ int out_read = -EBADF, out_write = -EBADF, root = -EBADF, blob = -EBADF;
+        char *argv[] = { (char[]){ "rkt-untar" }, NULL }, proc[64];
+        FrameEnd end = {};
+        int fds[2], r;
+
+        if (mkdirat(tmp_fd, "rootfs", 0755) < 0)
+                return error_setf(e, -errno, "cannot create a tree in '%s/cas/tmp': %m", i->store->dir);
+        root = openat(tmp_fd, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (root < 0)
+                return error_setf(e, -errno, "cannot open a tree in '%s/cas/tmp': %m", i->store->dir);
+        /* The worker gets the blob for reading only. */
+        (void) snprintf(proc, sizeof(proc), "/proc/self/fd/%d", i->blob_fd);
+        blob = open(proc, O_RDONLY | O_CLOEXEC);
+        if (blob < 0)
+                return error_setf(e, -errno, "cannot open the blob: %m");
+        if (lseek(i->entries_fd, 0, SEEK_SET) < 0)
+                return error_setf(e, -errno, "cannot rewind the entries: %m");
+        r = make_pipe(fds, e);
+        if (r < 0)
+                return r;
+        out_read = fds[0];
+        out_write = fds[1];
+        r = store_worker_spawn("rkt-untar", NULL, argv,
+                               (const int[]){ i->entries_fd, out_write, STDERR_FILENO, blob, root }, 5,
+                               &untar, e);
+        if (r < 0)
+                return r;
+        out_write = fd_close(out_write);
+        r = read_untar(out_read, &end, e);
+        if (r < 0)
+                return r;
+        r = process_wait(&untar, NULL, e);
+        if (r < 0)
+                return error_prefixf(e, r, "rkt-untar");
+        if (end.n_entries != i->n_entries)
+                return error_setf(e, -EPROTO, "rkt-untar made %" PRIu64 " of %" PRIu64 " entries",
+                                  end.n_entries, i->n_entries);
+        *ret_size = end.size;
+        return 0;
+}
+
+/* Gives a file without a name its place, over one that is there: that one may be damaged, this one is not. On the way it
+ * has a name in our directory in cas/tmp, which is removed with all that is in it. */
+static int place_file(StoreImport *i, int tmp_fd, int fd, const char *path, Error *e) {
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *folder = strndup(path, (size_t) (slash - path));
+        int r;
+
+        if (!folder)
+                return error_oom(e);
+        r = mkdir_parents_at(i->store->cas_fd, folder, 0700);
+        if (r >= 0)
+                r = fsync_dir_at(i->store->cas_fd, "blob/sha512");
+        if (r < 0)
+                return error_setf(e, r, "cannot create '%s/cas/%s': %s", i->store->dir, folder, strerror(-r));
+        r = tmpfile_link_at(fd, tmp_fd, slash + 1, FILE_WRITE_NO_SYNC);
+        if (r >= 0)
+                r = RET_NERRNO(renameat(tmp_fd, slash + 1, i->store->cas_fd, path));
+        if (r >= 0)
+                r = fsync_dir_at(i->store->cas_fd, folder);
+        return r < 0 ? error_setf(e, r, "cannot create '%s/cas/%s': %s", i->store->dir, path, strerror(-r))
+                     : 0;
+}
+
+static int write_manifest(StoreImport *i, int *ret_fd, Error *e) {
+        _cleanup_close_ int tmp = -EBADF, fd = -EBADF;
+        int r;
+
+        tmp = openat(i->store->cas_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (tmp < 0)
+                return error_setf(e, -errno, "cannot open '%s/cas/tmp': %m", i->store->dir);
+        r = tmpfile_open_at(tmp, 0600, &fd);
+        if (r >= 0)
+                r = fd_write_all(fd, i->manifest, i->manifest_size);
+        if (r < 0)
+                return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", i->store->dir, strerror(-r));
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+static int move_tree(StoreImport *i, int tmp_fd, Error *e) {
+        char path[STORE_TREE_PATH_MAX];
+        int r;
+
+        store_tree_path(i->key, path);
+        if (mkdirat(i->store->cas_fd, path, 0700) < 0 && errno != EEXIST)
+                return error_setf(e, -errno, "cannot create '%s/cas/%s': %m", i->store->dir, path);
+        /* The directory that holds it is as durable as the rename: one fsync for each. */
+        r = fsync_dir_at(i->store->cas_fd, "tree");
+        if (r >= 0) {
+                _cleanup_close_ int dir =
+                        openat(i->store->cas_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+                r = dir < 0 ? -errno : rename_noreplace_at(tmp_fd, "rootfs", dir, "rootfs");
+                if (r >= 0)
+                        r = RET_NERRNO(fsync(dir));
+        }
+        return r < 0 ? error_setf(e, r, "cannot create '%s/cas/%s': %s", i->store->dir, path, strerror(-r))
+                     : 0;
+}
+
+/* From here on things get names. "image" NULL: only the tree. */
+static int make_visible(StoreImport *i, int tmp_fd, int manifest_fd, bool has_tree, const StoreImage *image,
+                        uint64_t tree_size, Error *e) {
+        char intent[STORE_KEY_MAX + 8], path[STORE_BLOB_PATH_MAX];
+        StoreImage copy;
+        int r;
+
+        if (!image)
+                return has_tree ? move_tree(i, tmp_fd, e) : 0;
+        (void) snprintf(intent, sizeof(intent), "%s%s\n", i->key, has_tree ? " tree" : "");
+        r = file_write_at(tmp_fd, STORE_TMP_INTENT, intent, strlen(intent), 0600, 0);
+        if (r < 0)
+                return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", i->store->dir, strerror(-r));
+        store_blob_path(i->key, "", path);
+        r = place_file(i, tmp_fd, i->blob_fd, path, e);
+        if (r < 0)
+                return r;
+        store_blob_path(i->key, ".manifest", path);
+        r = place_file(i, tmp_fd, manifest_fd, path, e);
+        if (r >= 0 && has_tree)
+                r = move_tree(i, tmp_fd, e);
+        if (r < 0)
+                return r;
+        copy = *image;
+        copy.id = i->id;
+        copy.size = i->size;
+        if (tree_size > 0)
+                copy.tree_size = tree_size;
+        return store_image_write(i->store, &copy, e);
+}
+
+/* Renders, syncs, and commits under the lock; -EAGAIN if the tree that was to be used has gone meanwhile. */
+static int commit_once(StoreImport *i, const StoreImage *image, int tmp_fd, Error *e) {
+        _cleanup_close_ int lock = -EBADF, manifest = -EBADF;
+        bool make_tree = !store_tree_exists(i->store, i->key);
+        uint64_t tree_size = 0;
+        int r;
+
+        if (make_tree) {
+                r = render(i, tmp_fd, &tree_size, e);
+                if (r < 0)
+                        return r;
+        }
+        r = write_manifest(i, &manifest, e);
+        if (r < 0)
+                return r;
+        if (syncfs(tmp_fd) < 0)
+                return error_setf(e, -errno, "cannot sync '%s': %m", i->store->dir);
+        r = store_commit_lock(i->store, &lock, e);
+        if (r < 0)
+                return r;
+        if (store_tree_exists(i->store, i->key))
+                make_tree = false;
+        else if (!make_tree)
+                return -EAGAIN;
+        return make_visible(i, tmp_fd, manifest, make_tree, image, tree_size, e);
+}
+
+static int commit(StoreImport *i, const StoreImage *image, Error *e) {
+        _cleanup_close_ int shared = -EBADF, tmp_fd = -EBADF;
+        _cleanup_free_ char *tmp = NULL;
+        int r, k;
+
+        assert(i->finished && i->result >= 0);
+        r = store_lock(i->store, LOCK_MODE_SHARED, 1, &shared, e);
+        if (r >= 0)
+                r = store_tmp_new(i->store, &tmp, &tmp_fd, e);
+        if (r < 0)
+                return r;
+        do
+                r = commit_once(i, image, tmp_fd, e);
+        while (r == -EAGAIN);
+        /* After a failure the names that were given are taken back as if this process had died. */
+        if (r < 0) {
+                tmp_fd = fd_close(tmp_fd);
+                (void) store_tmp_clean(i->store, NULL);
+                return r;
+        }
+        k = remove_tree_at(i->store->cas_fd, tmp);
+        return k < 0 && k != -ENOENT
+                       ? error_setf(e, k, "cannot remove '%s/cas/%s': %s", i->store->dir, tmp, strerror(-k))
+                       : 0;
+}
+
+/**
+ * store_import_commit() - the image is wanted: make it exist
+ * @i:     import, after a successful store_import_finish()
+ * @image: name, labels, source, signed_by and latest are taken from it; id, size, tree_size are set here
+ * @e:     sentence on failure; may be NULL
+ *
+ * Everything becomes visible at once and is on disk when this returns, or nothing is left. An image that is there
+ * already only gets its new description.
+ *
+ * Return: 0; -ENOTUNIQ, -EBADMSG, -ELOOP (entries that contradict each other), -ENOSPC, -EDQUOT, -EIO, -EPROTO.
+ */
+int store_import_commit(StoreImport *i, const StoreImage *image, Error *e) {
+        return commit(i, image, e);
+}
+
+/* Makes the tree of an image whose blob is here. */
+int store_tree_render(Store *s, const char *key, Error *e) {
+        _cleanup_(store_import_freep) StoreImport *i = NULL;
+        StoreImportLimits limits = STORE_IMPORT_LIMITS_DEFAULT;
+        _cleanup_close_ int blob = -EBADF;
+        int r;
+
+        /* It was let in once, perhaps with other limits. */
+        limits.size_max = limits.entries_max = INT64_MAX;
+        r = store_blob_open(s, key, &blob, NULL, e);
+        if (r >= 0)
+                r = import_new(s, &limits, blob, &i, e);
+        if (r >= 0)
+                r = store_import_finish(i, e);
+        if (r < 0)
+                return error_prefixf(e, r, "image '%s'", key);
+        if (!streq(i->key, key))
+                return error_setf(e, -EBADMSG,
+                                  "image '%s' is damaged: its content has changed; fetch it again", key);
+        r = commit(i, NULL, e);
+        return r < 0 ? error_prefixf(e, r, "image '%s'", key) : 0;
+}

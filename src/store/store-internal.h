@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the modules of the store share among themselves. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "basic/process.h"
+#include "store/store.h"
+
+struct Store {
+        char *dir;
+        int dir_fd;
+        int cas_fd;
+        bool read_only;
+};
+
+#define STORE_BLOB_PATH_MAX (sizeof("blob/sha512/xx/.manifest") + STORE_KEY_MAX)
+#define STORE_TREE_PATH_MAX (sizeof("tree/") + STORE_KEY_MAX)
+#define STORE_TMP_INTENT    "intent"
+
+void store_blob_path(const char *key, const char *suffix, char ret[STORE_BLOB_PATH_MAX]);
+void store_tree_path(const char *key, char ret[STORE_TREE_PATH_MAX]);
+int store_tmp_new(Store *s, char **ret_name, int *ret_fd, Error *e);
+int store_tmp_clean(Store *s, Error *e);
+int store_commit_lock(Store *s, int *ret_fd, Error *e);
+bool store_image_exists(Store *s, const char *key);
+int store_image_unlink(Store *s, const char *key);
+int store_blob_unlink(Store *s, const char *key);
+int store_worker_spawn(const char *name, const char *user, char *const argv[], const int *fds, size_t n_fds,
+                       Process *ret, Error *e);

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The small JSON files of cas/ref: what exists, what it is called, where it came from. */
+#include "store/store-ref.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basic/digest.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/json.h"
+#include "basic/path.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "basic/tmpfile.h"
+#include "store/store-internal.h"
+
+#define REF_SIZE_MAX (1024U * 1024)
+#define HASH_DIGITS  16
+#define IMAGE_FOLDER "ref/image"
+#define REF_PATH_MAX (sizeof("ref/remote//") + STORE_KEY_MAX + DIGEST_HEX_MAX)
+
+static const JsonField label_fields[] = {
+        JSON_ROW("name", json_kind_string, StoreLabel, name, JSON_MANDATORY),
+        JSON_ROW("value", json_kind_string, StoreLabel, value, JSON_ALWAYS),
+        {},
+};
+
+static void label_done(void *p) {
+        StoreLabel *l = p;
+
+        free(l->name);
+        free(l->value);
+}
+
+static const JsonStruct label_struct = {
+        .size = sizeof(StoreLabel),
+        .fields = label_fields,
+        .flags = JSON_OPEN,
+        .done = label_done,
+};
+
+static const JsonField image_fields[] = {
+        JSON_ROW("id", json_kind_string, StoreImage, id, JSON_MANDATORY),
+        JSON_ROW("name", json_kind_string, StoreImage, name, JSON_MANDATORY),
+        JSON_LIST_ROW("labels", StoreImage, labels, label_struct, 0),
+        JSON_ROW("source", json_kind_string, StoreImage, source, 0),
+        JSON_ROW("signedBy", json_kind_strv, StoreImage, signed_by, 0),
+        JSON_ROW("latest", json_kind_boolean, StoreImage, latest, 0),
+        JSON_ROW("size", json_kind_uint64, StoreImage, size, JSON_MANDATORY),
+        JSON_ROW("treeSize", json_kind_uint64, StoreImage, tree_size, 0),
+        JSON_ROW("importTimeUSec", json_kind_uint64, StoreImage, import_usec, JSON_MANDATORY),
+        {},
+};
+
+static int image_check(void *p, Error *e) {
+        StoreImage *i = p;
+        char key[STORE_KEY_MAX];
+
+        if (!i->id || !i->name || !store_id_is_valid(i->id))
+                return error_setf(e, -EBADMSG, "no image id or no name");
+        FOREACH_ARRAY (l, i->labels, i->n_labels)
+                if (!l->name || (!l->value && !(l->value = strdup(""))))
+                        return error_setf(e, -EBADMSG, "a label without a name");
+        (void) store_key_from_id(i->id, key);
+        i->key = strdup(key);
+        return i->key ? 0 : error_oom(e);
+}
+
+static void image_done(void *p) {
+        store_image_done(p);
+}
+
+static const JsonStruct image_struct = {
+        .size = sizeof(StoreImage),
+        .fields = image_fields,
+        .flags = JSON_OPEN,
+        .done = image_done,
+        .check = image_check,
+};
+
+static const JsonField remote_fields[] = {
+        JSON_ROW("url", json_kind_string, StoreRemote, url, JSON_MANDATORY),
+        JSON_ROW("signatureURL", json_kind_string, StoreRemote, signature_url, 0),
+        JSON_ROW("etag", json_kind_string, StoreRemote, etag, 0),
+        JSON_ROW("key", json_kind_string, StoreRemote, key, JSON_MANDATORY),
+        JSON_ROW("cacheMaxAgeSec", json_kind_uint64, StoreRemote, cache_max_age, 0),
+        JSON_ROW("downloadTimeUSec", json_kind_uint64, StoreRemote, download_usec, JSON_MANDATORY),
+        {},
+};
+
+static int remote_check(void *p, Error *e) {
+        const StoreRemote *r = p;
+
+        return r->url && r->key && store_key_is_valid(r->key) ? 0
+                                                              : error_setf(e, -EBADMSG, "no URL or no key");
+}
+
+static void remote_done(void *p) {
+        store_remote_done(p);
+}
+
+static const JsonStruct remote_struct = {
+        .size = sizeof(StoreRemote),
+        .fields = remote_fields,
+        .flags = JSON_OPEN,
+        .done = remote_done,
+        .check = remote_check,
+};
+
+/**
+ * store_image_done() - free what it holds
+ * @i: is STORE_IMAGE_INIT afterwards
+ */
+void store_image_done(StoreImage *i) {
+        free(i->id);
+        free(i->key);
+        free(i->name);
+        FOREACH_ARRAY (l, i->labels, i->n_labels)
+                label_done(l);
+        free(i->labels);
+        free(i->source);
+        strv_free(i->signed_by);
+        *i = STORE_IMAGE_INIT;
+}
+
+/**
+ * store_remote_done() - free what it holds
+ * @r: is STORE_REMOTE_INIT afterwards
+ */
+void store_remote_done(StoreRemote *r) {
+        free(r->url);
+        free(r->signature_url);
+        free(r->etag);
+        free(r->key);
+        *r = STORE_REMOTE_INIT;
+}
+
+/**
+ * store_image_list_done() - free all
+ * @l: is empty afterwards
+ */
+void store_image_list_done(StoreImageList *l) {
+        FOREACH_ARRAY (i, l->images, l->n_images)
+                store_image_done(i);
+        free(l->images);
+        *l = (StoreImageList){};
+}
+
+/**
+ * store_image_label() - the value of a label
+ * @i:    image
+ * @name: label
+ *
+ * Return: its value, owned by @i; NULL if there is none.
+ */
+const char *store_image_label(const StoreImage *i, const char *name) {
+        FOREACH_ARRAY (l, i->labels, i->n_labels)
+                if (streq(l->name, name))
+                        return l->value;
+        return NULL;
+}
+
+static int hash_string(const char *s, char ret[DIGEST_HEX_MAX]) {
+        _cleanup_(digest_freep) Digest *d = NULL;
+        int r;
+
+        r = digest_new(DIGEST_SHA256, &d);
+        if (r >= 0)
+                r = digest_update(d, s, strlen(s));
+        return r < 0 ? r : digest_final_hex(d, ret);
+}
+
+static int image_path(const char *key, const char *name, char ret[REF_PATH_MAX]) {
+        char hash[DIGEST_HEX_MAX];
+        int r;
+
+        r = hash_string(name, hash);
+        if (r < 0)
+                return r;
+        (void) snprintf(ret, REF_PATH_MAX, IMAGE_FOLDER "/%s.%.*s", key, HASH_DIGITS, hash);
+        return 0;
+}
+
+static int remote_path(const char *url, char ret[REF_PATH_MAX]) {
+        char hash[DIGEST_HEX_MAX];
+        int r;
+
+        r = hash_string(url, hash);
+        if (r < 0)
+                return r;
+        (void) snprintf(ret, REF_PATH_MAX, "ref/remote/%s", hash);
+        return 0;
+}
+
+/* KEY.NAMEHASH, as in cas/ref/image? */
+static bool is_image_file(const char *name) {
+        char key[STORE_KEY_MAX];
+
+        if (strlen(name) != STORE_KEY_MAX - 1 + 1 + HASH_DIGITS || name[STORE_KEY_MAX - 1] != '.')
+                return false;
+        memcpy(key, name, STORE_KEY_MAX - 1);
+        key[STORE_KEY_MAX - 1] = '\0';
+        return store_key_is_valid(key);
+}
+
+static int read_ref(Store *s, const char *path, const JsonStruct *type, void *p, usec_t *ret_mtime,
+                    Error *e) {
+        _cleanup_(json_freep) JsonValue *v = NULL;
+        _cleanup_free_ char *text = NULL;
+        struct stat st;
+        size_t size;
+        int r;
+
+        r = file_read_at(s->cas_fd, path, REF_SIZE_MAX, &text, &size);
+        if (r < 0)
+                return error_setf(e, r, "cannot read '%s/cas/%s': %s", s->dir, path, strerror(-r));
+        r = json_parse(text, size, &v, e);
+        if (r >= 0)
+                r = json_map_struct(v, type, p, e);
+        if (r < 0) {
+                type->done(p);
+                return error_prefixf(e, r == -ENOMEM ? r : -EBADMSG, "'%s/cas/%s' is damaged", s->dir, path);
+        }
+        if (ret_mtime) {
+                if (fstatat(s->cas_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        st.st_mtim = (struct timespec){};
+                *ret_mtime = st.st_mtim.tv_sec < 0 ? 0
+                                                   : (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC +
+                                                             (usec_t) st.st_mtim.tv_nsec / 1000;
+        }
+        return 0;
+}
+
+/* By way of a locked directory in cas/tmp, so that dying leaves nothing that nobody removes. */
+static int write_ref(Store *s, const char *path, const JsonStruct *type, const void *p, Error *e) {
+        _cleanup_json_write_ JsonWriter w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL, *tmp = NULL, *folder = NULL;
+        _cleanup_close_ int tmp_fd = -EBADF;
+        int r;
+
+        json_write_struct(&w, type, p);
+        r = json_writer_steal(&w, &text);
+        folder = strndup(path, strlen(path) - strlen(path_basename(path)));
+        if (r < 0 || !folder)
+                return error_oom(e);
+        r = store_tmp_new(s, &tmp, &tmp_fd, e);
+        if (r < 0)
+                return r;
+        r = file_write_at(tmp_fd, "ref", text, strlen(text), 0600, 0);
+        if (r >= 0)
+                r = RET_NERRNO(renameat(tmp_fd, "ref", s->cas_fd, path));
+        if (r >= 0)
+                r = fsync_dir_at(s->cas_fd, folder);
+        RET_GATHER(r, remove_tree_at(s->cas_fd, tmp));
+        return r < 0 ? error_setf(e, r, "cannot write '%s/cas/%s': %s", s->dir, path, strerror(-r)) : 0;
+}
+
+/* The file of an image, whatever its name is. */
+static int find_file(Store *s, const char *key, char **ret) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r;
+
+        r = dir_list_at(s->cas_fd, IMAGE_FOLDER, &names);
+        if (r < 0)
+                return r;
+        for (char **n = names; n && *n; n++)
+                if (is_image_file(*n) && strncmp(*n, key, STORE_KEY_MAX - 1) == 0) {
+                        *ret = strf(IMAGE_FOLDER "/%s", *n);
+                        return *ret ? 0 : -ENOMEM;
+                }
+        return -ENOENT;
+}
+
+bool store_image_exists(Store *s, const char *key) {
+        _cleanup_free_ char *path = NULL;
+
+        /* Any doubt means yes: this decides whether something is thrown away. */
+        return find_file(s, key, &path) != -ENOENT;
+}
+
+int store_image_unlink(Store *s, const char *key) {
+        int r;
+
+        for (;;) {
+                _cleanup_free_ char *path = NULL;
+
+                r = find_file(s, key, &path);
+                if (r == -ENOENT)
+                        return fsync_dir_at(s->cas_fd, IMAGE_FOLDER);
+                if (r < 0)
+                        return r;
+                if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
+                        return -errno;
+        }
+}
+
+/**
+ * store_image_load() - what is known about an image
+ * @s:   store
+ * @key: image
+ * @ret: store_image_done(), also after a failure harmless
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL (no key), -ENOENT, -EBADMSG (its file is damaged), -ENOMEM.
+ */
+int store_image_load(Store *s, const char *key, StoreImage *ret, Error *e) {
+        _cleanup_free_ char *path = NULL;
+        StoreImage i = STORE_IMAGE_INIT;
+        int r;
+
+        if (!store_key_is_valid(key))
+                return error_setf(e, -EINVAL, "'%.150s' is not the key of an image", key);
+        r = find_file(s, key, &path);
+        if (r == -ENOENT)
+                return error_setf(e, r, "no image has the id '%s'", key);
+        if (r < 0)
+                return error_setf(e, r, "cannot list '%s/cas/" IMAGE_FOLDER "': %s", s->dir, strerror(-r));
+        r = read_ref(s, path, &image_struct, &i, &i.last_used_usec, e);
+        if (r < 0)
+                return r;
+        *ret = i;
+        return 0;
+}
+
+/**
+ * store_image_write() - make an image exist, or change what is known about it
+ * @s: store
+ * @i: id and name are needed; key is ignored; import_usec 0 means now
+ * @e: sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL, -ENOSPC, -EIO, -ENOMEM.
+ */
+int store_image_write(Store *s, const StoreImage *i, Error *e) {
+        char key[STORE_KEY_MAX], path[REF_PATH_MAX];
+        StoreImage copy = *i;
+        struct timespec now;
+        int r;
+
+        if (!i->id || !i->name || store_key_from_id(i->id, key) < 0)
+                return error_setf(e, -EINVAL, "an image needs an id and a name");
+        if (copy.import_usec == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0)
+                copy.import_usec = (usec_t) now.tv_sec * USEC_PER_SEC + (usec_t) now.tv_nsec / 1000;
+        r = image_path(key, i->name, path);
+        if (r < 0)
+                return error_oom(e);
+        return write_ref(s, path, &image_struct, &copy, e);
+}
+
+static bool labels_match(const StoreImage *i, const StoreLabel *labels, size_t n_labels) {
+        FOREACH_ARRAY (l, labels, n_labels)
+                if (!streq_ptr(store_image_label(i, l->name), l->value))
+                        return false;
+        return true;
+}
+
+/**
+ * store_image_find() - the image that a name and labels mean
+ * @s:        store
+ * @name:     exact
+ * @labels:   the image must have all of these; it may have more
+ * @n_labels: count
+ * @ret:      store_image_done()
+ * @e:        sentence on failure; may be NULL
+ *
+ * Of several the one that was imported last; without a label "version", those come first that were fetched without one.
+ *
+ * Return: 0, -ENOENT, -ENOMEM, errno of opendir().
+ */
+int store_image_find(Store *s, const char *name, const StoreLabel *labels, size_t n_labels, StoreImage *ret,
+                     Error *e) {
+        _cleanup_(store_image_done) StoreImage best = STORE_IMAGE_INIT;
+        _cleanup_strv_free_ char **names = NULL;
+        bool any_version = true;
+        char hash[DIGEST_HEX_MAX];
+        int r;
+
+        FOREACH_ARRAY (l, labels, n_labels)
+                any_version = any_version && !streq(l->name, "version");
+        r = hash_string(name, hash);
+        if (r >= 0)
+                r = dir_list_at(s->cas_fd, IMAGE_FOLDER, &names);
+        if (r < 0)
+                return error_setf(e, r, "cannot list '%s/cas/" IMAGE_FOLDER "': %s", s->dir, strerror(-r));
+        for (char **n = names; n && *n; n++) {
+                _cleanup_(store_image_done) StoreImage i = STORE_IMAGE_INIT;
+                _cleanup_free_ char *path = NULL;
+                bool latest;
+
+                if (!is_image_file(*n) || strncmp(*n + STORE_KEY_MAX, hash, HASH_DIGITS) != 0)
+                        continue;
+                path = strf(IMAGE_FOLDER "/%s", *n);
+                if (!path)
+                        return error_oom(e);
+                if (read_ref(s, path, &image_struct, &i, &i.last_used_usec, NULL) < 0 ||
+                    !streq(i.name, name) || !labels_match(&i, labels, n_labels))
+                        continue;
+                latest = any_version && i.latest != best.latest;
+                if (best.id && (latest ? best.latest : i.import_usec <= best.import_usec))
+                        continue;
+                store_image_done(&best);
+                best = i;
+                i = STORE_IMAGE_INIT;
+        }
+        if (!best.id)
+                return error_setf(e, -ENOENT, "image '%s' is not in the store", name);
+        *ret = best;
+        best = STORE_IMAGE_INIT;
+        return 0;
+}
+
+/**
+ * store_image_list() - all images
+ * @s:   store
+ * @ret: store_image_list_done(); in no order; damaged ones are left out
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM, errno of opendir().
+ */
+int store_image_list(Store *s, StoreImageList *ret, Error *e) {
+        _cleanup_(store_image_list_done) StoreImageList l = {};
+        _cleanup_strv_free_ char **names = NULL;
+        int r;
+
+        r = dir_list_at(s->cas_fd, IMAGE_FOLDER, &names);
+        if (r < 0)
+                return error_setf(e, r, "cannot list '%s/cas/" IMAGE_FOLDER "': %s", s->dir, strerror(-r));
+        for (char **n = names; n && *n; n++) {
+                _cleanup_free_ char *path = NULL;
+                StoreImage i = STORE_IMAGE_INIT;
+
+                if (!is_image_file(*n))
+                        continue;
+                path = strf(IMAGE_FOLDER "/%s", *n);
+                if (!path || !GREEDY_GROW(l.images, l.n_images))
+                        return error_oom(e);
+                if (read_ref(s, path, &image_struct, &i, &i.last_used_usec, NULL) < 0)
+                        continue;
+                l.images[l.n_images++] = i;
+        }
+        *ret = l;
+        l = (StoreImageList){};
+        return 0;
+}
+
+/**
+ * store_image_touch() - an image was used now
+ * @s:   store
+ * @key: image
+ *
+ * Return: 0, -ENOENT, -EINVAL, errno of utimensat().
+ */
+int store_image_touch(Store *s, const char *key) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (!store_key_is_valid(key))
+                return -EINVAL;
+        r = find_file(s, key, &path);
+        if (r < 0)
+                return r;
+        return RET_NERRNO(utimensat(s->cas_fd, path, NULL, AT_SYMLINK_NOFOLLOW));
+}
+
+/**
+ * store_remote_load() - what a URL gave last time
+ * @s:   store
+ * @url: exact
+ * @ret: store_remote_done()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOENT (never fetched), -EBADMSG (its file is damaged: fetch again), -ENOMEM.
+ */
+int store_remote_load(Store *s, const char *url, StoreRemote *ret, Error *e) {
+        StoreRemote remote = STORE_REMOTE_INIT;
+        char path[REF_PATH_MAX];
+        int r;
+
+        r = remote_path(url, path);
+        if (r < 0)
+                return error_oom(e);
+        r = read_ref(s, path, &remote_struct, &remote, NULL, e);
+        if (r < 0)
+                return r;
+        if (!streq(remote.url, url)) {
+                store_remote_done(&remote);
+                return error_setf(e, -EBADMSG, "'%s/cas/%s' is damaged: it is about another URL", s->dir,
+                                  path);
+        }
+        *ret = remote;
+        return 0;
+}
+
+/**
+ * store_remote_write() - remember what a URL gave
+ * @s: store
+ * @r: url and key are needed
+ * @e: sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL, -ENOSPC, -EIO, -ENOMEM.
+ */
+int store_remote_write(Store *s, const StoreRemote *r, Error *e) {
+        char path[REF_PATH_MAX];
+
+        if (!r->url || !r->key || !store_key_is_valid(r->key))
+                return error_setf(e, -EINVAL, "a remote needs a URL and the key of an image");
+        if (remote_path(r->url, path) < 0)
+                return error_oom(e);
+        return write_ref(s, path, &remote_struct, r, e);
+}
+
+/**
+ * store_remote_remove() - forget what a URL gave
+ * @s:   store
+ * @url: exact
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0 (also when nothing was known), errno of unlink().
+ */
+int store_remote_remove(Store *s, const char *url, Error *e) {
+        char path[REF_PATH_MAX];
+
+        if (remote_path(url, path) < 0)
+                return error_oom(e);
+        if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
+                return error_setf(e, -errno, "cannot remove '%s/cas/%s': %m", s->dir, path);
+        return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Checked entries and the blob that they point into become a directory tree. */
+#pragma once
+
+#include <stdint.h>
+
+#include "basic/error.h"
+#include "store/tar-entry.h"
+
+typedef struct Untar Untar;
+
+int untar_new(int root_fd, int blob_fd, Untar **ret, Error *e);
+Untar *untar_free(Untar *u);
+DEFINE_CLEANUP(Untar *, untar_free);
+int untar_entry(Untar *u, const TarEntry *t, Error *e);
+int untar_finish(Untar *u, uint64_t *ret_size, uint64_t *ret_n, Error *e);
