@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* trustedkeys/: reading both directories, and adding to the local one. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/hex.h"
+#include "basic/path.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "basic/tmpfile.h"
+#include "image/discovery.h"
+#include "image/image-name.h"
+#include "image/keyring.h"
+
+#define DEPTH_MAX 32U
+
+/**
+ * keyring_free() - free a keyring
+ * @k: may be NULL
+ *
+ * Return: NULL.
+ */
+Keyring *keyring_free(Keyring *k) {
+        if (!k)
+                return NULL;
+        FOREACH_ARRAY (i, k->keys, k->n_keys) {
+                free(i->prefix);
+                pgp_key_done(&i->key);
+        }
+        free(k->keys);
+        (void) strv_free(k->warnings);
+        free(k);
+        return NULL;
+}
+
+/* What is being walked: the files seen so far hide those of the same name that come later. */
+typedef struct Walk {
+        Keyring *k;
+        const char *config;
+        char **seen;
+} Walk;
+
+static int read_key(int dir_fd, const char *name, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        return fd_read_to_end(fd, PGP_KEY_FILE_MAX, ret, ret_size);
+}
+
+static int add_key(Walk *w, int dir_fd, const char *name, const char *prefix, Error *e) {
+        _cleanup_(pgp_key_done) PgpKey key = PGP_KEY_INIT;
+        _cleanup_free_ char *text = NULL, *where = NULL, *copy = NULL;
+        _cleanup_error_ Error sub = ERROR_INIT;
+        size_t size;
+        int r;
+
+        where = strf("trustedkeys/%s%s/%s", prefix ? "prefix.d/" : "root.d", str_or(prefix, ""), name);
+        copy = prefix ? strdup(prefix) : NULL;
+        if (!where || (prefix && !copy))
+                return error_oom(e);
+        if (strv_contains(w->seen, where))
+                return 0;
+        if (strv_extend(&w->seen, where) < 0)
+                return error_oom(e);
+        r = read_key(dir_fd, name, &text, &size);
+        if (r >= 0 && size == 0)
+                return 0;
+        if (r >= 0)
+                r = pgp_key_parse(text, size, &key, &sub);
+        if (r >= 0 && !streq(key.fingerprint, name))
+                r = error_setf(&sub, -EINVAL, "the key in it has the fingerprint %s", key.fingerprint);
+        if (r < 0)
+                return strv_extendf(&w->k->warnings, "trusted key '%s/%s' is ignored: %s", w->config, where,
+                                    error_text(&sub, r)) < 0
+                               ? error_oom(e)
+                               : 0;
+        if (w->k->n_keys >= KEYRING_KEYS_MAX)
+                return error_setf(e, -E2BIG, "more than %u trusted keys", KEYRING_KEYS_MAX);
+        if (!GREEDY_GROW(w->k->keys, w->k->n_keys))
+                return error_oom(e);
+        w->k->keys[w->k->n_keys++] = (TrustedKey){ TAKE_PTR(copy), key };
+        key = PGP_KEY_INIT;
+        return 0;
+}
+
+static bool is_fingerprint(const char *s) {
+        return strlen(s) == PGP_FINGERPRINT_HEX && strspn(s, "0123456789abcdef") == PGP_FINGERPRINT_HEX;
+}
+
+static int walk(Walk *w, int parent_fd, const char *name, const char *prefix, unsigned depth, Error *e) {
+        _cleanup_close_ int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_strv_free_ char **names = NULL;
+        int r;
+
+        if (fd < 0)
+                return errno == ENOENT || errno == ENOTDIR
+                               ? 0
+                               : error_setf(e, -errno, "cannot read the trusted keys in '%s': %m", w->config);
+        if (depth > DEPTH_MAX)
+                return error_setf(e, -ELOOP, "the trusted keys in '%s' are nested too deeply", w->config);
+        r = dir_list_at(fd, ".", &names);
+        if (r < 0)
+                return error_setf(e, r, "cannot read the trusted keys in '%s': %s", w->config, strerror(-r));
+        STRV_FOREACH (n, names) {
+                _cleanup_free_ char *below = NULL;
+
+                if (**n == '.')
+                        continue;
+                if (is_fingerprint(*n) && (depth > 0 || !prefix)) {
+                        r = add_key(w, fd, *n, prefix, e);
+                        if (r < 0)
+                                return r;
+                        continue;
+                }
+                if (!prefix)
+                        continue;
+                below = depth == 0 ? strdup(*n) : strf("%s/%s", prefix, *n);
+                if (!below)
+                        return error_oom(e);
+                r = walk(w, fd, *n, below, depth + 1, e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int load_config(Walk *w, const char *config, Error *e) {
+        _cleanup_close_ int fd = open(config, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r;
+
+        if (fd < 0)
+                return errno == ENOENT ? 0 : error_setf(e, -errno, "cannot open '%s': %m", config);
+        w->config = config;
+        r = walk(w, fd, "trustedkeys/root.d", NULL, 0, e);
+        if (r < 0)
+                return r;
+        return walk(w, fd, "trustedkeys/prefix.d", "", 0, e);
+}
+
+/**
+ * keyring_load() - read every trusted key
+ * @system_config: directory; need not exist
+ * @local_config:  directory; need not exist. Its files hide those of the same name in @system_config
+ * @ret:           for keyring_free()
+ * @e:             sentence on failure; may be NULL
+ *
+ * A file that is no key, or another key than its name says, is passed over with a warning: it takes trust away, never
+ * gives any.
+ *
+ * Return: 0, -E2BIG, -ELOOP, -ENOMEM, errno of open() and read() of directories.
+ */
+int keyring_load(const char *system_config, const char *local_config, Keyring **ret, Error *e) {
+        _cleanup_(keyring_freep) Keyring *k = new0(Keyring, 1);
+        Walk w = { .k = k };
+        int r;
+
+        if (!k)
+                return error_oom(e);
+        r = load_config(&w, local_config, e);
+        if (r >= 0)
+                r = load_config(&w, system_config, e);
+        (void) strv_free(w.seen);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(k);
+        return 0;
+}
+
+/**
+ * keyring_trusts() - may this key sign images of this name
+ * @k:           a keyring
+ * @fingerprint: of the primary key, lower case
+ * @name:        of the image
+ *
+ * Return: whether.
+ */
+bool keyring_trusts(const Keyring *k, const char *fingerprint, const char *name) {
+        FOREACH_ARRAY (i, k->keys, k->n_keys)
+                if (streq(i->key.fingerprint, fingerprint) &&
+                    (!i->prefix || name_has_prefix(name, i->prefix)))
+                        return true;
+        return false;
+}
+
+/**
+ * keyring_to_binary() - all keys, one after the other, as gpgv reads them
+ * @k:        a keyring
+ * @ret:      for free(); a key that is trusted for several names stands there once
+ * @ret_size: bytes; 0 when there is no key
+ *
+ * Return: 0, -ENOMEM.
+ */
+int keyring_to_binary(const Keyring *k, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *data = NULL;
+        size_t size = 0, used = 0;
+
+        FOREACH_ARRAY (i, k->keys, k->n_keys)
+                size += i->key.size;
+        data = malloc(size + 1);
+        if (!data)
+                return -ENOMEM;
+        for (size_t i = 0; i < k->n_keys; i++) {
+                const PgpKey *key = &k->keys[i].key;
+                bool again = false;
+
+                for (size_t j = 0; j < i; j++)
+                        again = again || streq(k->keys[j].key.fingerprint, key->fingerprint);
+                if (again)
+                        continue;
+                memcpy(data + used, key->data, key->size);
+                used += key->size;
+        }
+        *ret = TAKE_PTR(data);
+        *ret_size = used;
+        return 0;
+}
+
+/**
+ * keyring_add() - trust a key
+ * @local_config: directory; made when missing
+ * @prefix:       for images at or beneath it; NULL for every image
+ * @text:         @size bytes of an armored public key
+ * @size:         bytes
+ * @ret_path:     the file that was written, for free()
+ * @e:            sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL (@prefix is not a name), what pgp_key_parse() returns, errno of mkdir(), open() and write().
+ */
+int keyring_add(const char *local_config, const char *prefix, const char *text, size_t size, char **ret_path,
+                Error *e) {
+        _cleanup_(pgp_key_done) PgpKey key = PGP_KEY_INIT;
+        _cleanup_free_ char *folder = NULL, *path = NULL;
+        int r;
+
+        if (prefix && image_identifier_check(prefix) < 0)
+                return error_setf(e, -EINVAL, "'%s' cannot be the name of an image", prefix);
+        r = pgp_key_parse(text, size, &key, e);
+        if (r < 0)
+                return r;
+        folder = strf("%s/trustedkeys/%s%s", local_config, prefix ? "prefix.d/" : "root.d",
+                      str_or(prefix, ""));
+        path = folder ? path_join(folder, key.fingerprint) : NULL;
+        if (!path)
+                return error_oom(e);
+        r = mkdir_parents_at(AT_FDCWD, folder, 0755);
+        if (r >= 0)
+                r = file_write_at(AT_FDCWD, path, text, size, 0644, 0);
+        if (r < 0)
+                return error_setf(e, r, "cannot write '%s': %s", path, strerror(-r));
+        *ret_path = TAKE_PTR(path);
+        return 0;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gpgv, started by rkt-gpgv under a user of its own, with the keys in memory, the signature in memory, and the image's bytes
+ * on a socket. It says what it found on a pipe. */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/process.h"
+#include "basic/str.h"
+#include "image/signature.h"
+#include "net/download.h"
+
+#define GPGV_USER  "rkt-gpgv"
+#define STATUS_MAX (256U * 1024)
+
+struct SignatureCheck {
+        Process gpgv;
+        int data_fd; /* -EBADF: nothing more is wanted */
+        int status_fd;
+        bool no_keys; /* gpgv does not start on an empty keyring, and has nothing to find */
+};
+
+/**
+ * signature_check_free() - end a check, whatever state it is in
+ * @c: may be NULL
+ *
+ * Return: NULL.
+ */
+SignatureCheck *signature_check_free(SignatureCheck *c) {
+        if (!c)
+                return NULL;
+        process_done(&c->gpgv);
+        (void) fd_close(c->data_fd);
+        (void) fd_close(c->status_fd);
+        free(c);
+        return NULL;
+}
+
+static int memory_file(const char *name, const void *data, size_t size, int *ret, Error *e) {
+        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int r;
+
+        if (fd < 0)
+                return error_setf(e, -errno, "cannot make a file in memory: %m");
+        r = fd_write_all(fd, data, size);
+        if (r < 0)
+                return error_setf(e, r, "cannot write to a file in memory: %s", strerror(-r));
+        if (lseek(fd, 0, SEEK_SET) < 0 ||
+            fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+                return error_setf(e, -errno, "cannot seal a file in memory: %m");
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+static int spawn(SignatureCheck *c, int key_fd, int signature_fd, Error *e) {
+        _cleanup_close_ int data = -EBADF, status = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        int p[2], r;
+
+        /* A socket rather than a pipe: when gpgv ends early, writing fails instead of raising SIGPIPE. */
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0)
+                return error_setf(e, -errno, "cannot make a socket pair: %m");
+        c->data_fd = p[0];
+        data = p[1];
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return error_setf(e, -errno, "cannot make a pipe: %m");
+        c->status_fd = p[0];
+        status = p[1];
+        r = worker_path("rkt-gpgv", &path);
+        if (r < 0)
+                return error_oom(e);
+        return process_spawn(
+                &(ProcessSpec){
+                        .path = path,
+                        .argv = (char *[]){ (char[]){ "rkt-gpgv" }, NULL },
+                        .fds = (int[]){ data, -EBADF, STDERR_FILENO, status, signature_fd, key_fd },
+                        .n_fds = 6,
+                        .user = GPGV_USER,
+                        .die_with_parent = true,
+                },
+                &c->gpgv, e);
+}
+
+/**
+ * signature_check_start() - start gpgv
+ * @k:         the keys that it may find; not used afterwards
+ * @signature: @size bytes, hostile
+ * @size:      at most SIGNATURE_SIZE_MAX
+ * @ret:       for signature_check_free()
+ * @e:         sentence on failure; may be NULL
+ *
+ * Return: 0, -E2BIG, -ESRCH (the worker's user does not exist), -ENOMEM, errno of memfd_create(), pipe(), fork().
+ */
+int signature_check_start(const Keyring *k, const char *signature, size_t size, SignatureCheck **ret,
+                          Error *e) {
+        _cleanup_(signature_check_freep) SignatureCheck *c = NULL;
+        _cleanup_close_ int key_fd = -EBADF, signature_fd = -EBADF;
+        _cleanup_free_ char *keys = NULL;
+        size_t n;
+        int r;
+
+        if (size > SIGNATURE_SIZE_MAX)
+                return error_setf(e, -E2BIG, "the signature is larger than %u bytes", SIGNATURE_SIZE_MAX);
+        if (keyring_to_binary(k, &keys, &n) < 0)
+                return error_oom(e);
+        c = new0(SignatureCheck, 1);
+        if (!c)
+                return error_oom(e);
+        c->gpgv = PROCESS_INIT;
+        c->data_fd = c->status_fd = -EBADF;
+        c->no_keys = n == 0;
+        if (!c->no_keys) {
+                r = memory_file("keys", keys, n, &key_fd, e);
+                if (r < 0)
+                        return r;
+                r = memory_file("signature", signature, size, &signature_fd, e);
+                if (r < 0)
+                        return r;
+                r = spawn(c, key_fd, signature_fd, e);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+/**
+ * signature_check_write() - the next bytes of the signed file
+ * @c:    not finished
+ * @data: @size bytes
+ * @size: bytes
+ * @e:    sentence on failure; may be NULL
+ *
+ * gpgv may have seen enough (an unknown key) before the end; what follows is then dropped.
+ *
+ * Return: 0, errno of send().
+ */
+int signature_check_write(SignatureCheck *c, const void *data, size_t size, Error *e) {
+        const char *p = data;
+
+        while (size > 0 && c->data_fd >= 0) {
+                ssize_t n = send(c->data_fd, p, size, MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+                        c->data_fd = fd_close(c->data_fd);
+                        return 0;
+                }
+                if (n < 0)
+                        return error_setf(e, -errno, "cannot write to gpgv: %m");
+                p += n;
+                size -= (size_t) n;
+        }
+        return 0;
+}
+
+/**
+ * signature_check_finish() - the signed file is complete: what does gpgv say
+ * @c:   takes no more bytes afterwards
+ * @ret: for signature_verdict_done()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EIO (gpgv did not work), -ENOMEM, errno of read().
+ */
+int signature_check_finish(SignatureCheck *c, SignatureVerdict *ret, Error *e) {
+        _cleanup_free_ char *status = NULL;
+        int code = 0, r;
+        size_t n;
+
+        if (c->no_keys)
+                return error_setf(e, -EKEYREJECTED,
+                                  "openpgp: signature made by unknown entity: no key is trusted at all; "
+                                  "trust one with rkt "
+                                  "trust, or pass --insecure-options=image");
+        c->data_fd = fd_close(c->data_fd);
+        r = fd_read_to_end(c->status_fd, STATUS_MAX, &status, &n);
+        if (r < 0)
+                return error_setf(e, r, "cannot read what gpgv says: %s", strerror(-r));
+        r = process_wait(&c->gpgv, &code, e);
+        if (r < 0)
+                return r;
+        r = signature_verdict_parse(status, ret);
+        if (r < 0)
+                return error_oom(e);
+        if (!ret->any && code > 2)
+                return error_setf(e, -EIO, "gpgv failed with status %d; is it installed?", code);
+        return 0;
+}

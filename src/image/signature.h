@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Detached OpenPGP signatures, checked by gpgv in a process of its own while the image flows by. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "image/keyring.h"
+
+#define SIGNATURE_SIZE_MAX (64U * 1024)
+
+/* What gpgv says, sorted. Fingerprints are those of primary keys, lower case. */
+typedef struct SignatureVerdict {
+        char **good;       /* keys that made a good signature that we accept */
+        char **identities; /* of those keys */
+        char *unknown_key; /* a signature was made by a key that is in no trusted file */
+        char *expired_key; /* a signature is right, but its key has expired */
+        char *revoked_key; /* a signature is right, but its key was revoked */
+        bool bad;          /* a signature does not fit the data */
+        bool expired;      /* a signature is right, but was valid for some time only */
+        bool weak;         /* made with a hash that we do not accept, or not a signature of a file */
+        bool any;          /* gpgv found a signature at all */
+} SignatureVerdict;
+
+typedef struct SignatureCheck SignatureCheck;
+
+int signature_check_start(const Keyring *k, const char *signature, size_t size, SignatureCheck **ret,
+                          Error *e);
+int signature_check_write(SignatureCheck *c, const void *data, size_t size, Error *e);
+int signature_check_finish(SignatureCheck *c, SignatureVerdict *ret, Error *e);
+SignatureCheck *signature_check_free(SignatureCheck *c);
+DEFINE_CLEANUP(SignatureCheck *, signature_check_free);
+
+void signature_verdict_done(SignatureVerdict *v);
+int signature_verdict_parse(const char *status, SignatureVerdict *ret);
+int signature_verdict_judge(const SignatureVerdict *v, const Keyring *k, const char *name, char ***ret_keys,
+                            Error *e);

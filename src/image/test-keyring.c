@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Key files (robustness.md D11) and trustedkeys/ (rkt.md 3.6, TRU-03 to TRU-07 as far as names go). */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "basic/tmpfile.h"
+#include "image/keyring.h"
+
+#define ALICE "2b6c6af4993764284184d86cd9e13998e60049cf"
+#define BOB   "b4a4486e4fb6ab208ae29f585a22377d0a372c73"
+
+static char *load(const char *who) {
+        _cleanup_free_ char *path = strf("%s/corpus/fuzz-pgp-key/%s.asc", getenv("RKT_TEST_DATA"), who);
+        char *text = NULL;
+
+        assert_int_equal(file_read_at(AT_FDCWD, path, PGP_KEY_FILE_MAX, &text, NULL), 0);
+        return text;
+}
+
+static void test_parse(void **state) {
+        _cleanup_(pgp_key_done) PgpKey a = PGP_KEY_INIT, c = PGP_KEY_INIT;
+        _cleanup_free_ char *alice = load("alice"), *carol = load("carol");
+
+        assert_int_equal(pgp_key_parse(alice, strlen(alice), &a, NULL), 0);
+        assert_string_equal(a.fingerprint, ALICE);
+        assert_int_equal(strv_length(a.identities), 1);
+        assert_string_equal(a.identities[0], "alice (test key) <alice@example.com>");
+        assert_null(a.subkeys);
+        assert_int_equal(pgp_key_parse(carol, strlen(carol), &c, NULL), 0);
+        assert_int_equal(strv_length(c.subkeys), 1);
+}
+
+static void refused(const char *text, size_t size, int expect, const char *part) {
+        _cleanup_(pgp_key_done) PgpKey k = PGP_KEY_INIT;
+        _cleanup_error_ Error e = ERROR_INIT;
+
+        assert_int_equal(pgp_key_parse(text, size, &k, &e), expect);
+        if (!strstr(error_text(&e, 0), part))
+                fail_msg("'%s' does not say '%s'", error_text(&e, 0), part);
+}
+
+static void test_parse_bad(void **state) {
+        _cleanup_free_ char *alice = load("alice"), *bob = load("bob"), *two = strf("%s%s", alice, bob),
+                            *big = NULL;
+        static const char private[] = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n";
+        static const char empty[] =
+                "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n";
+        char *p;
+
+        refused(two, strlen(two), -EINVAL, "more than one key");
+        refused("", 0, -EINVAL, "not an armored");
+        refused("hello\n", 6, -EINVAL, "not an armored");
+        refused("\x99\x01\x0d", 3, -EINVAL, "not an armored");
+        refused(private, strlen(private), -EINVAL, "private key");
+        refused(empty, strlen(empty), -EINVAL, "no key");
+        refused(alice, strlen(alice) / 2, -EINVAL, "not an armored");
+        big = calloc(1, PGP_KEY_FILE_MAX + 1);
+        memset(big, '\n', PGP_KEY_FILE_MAX + 1);
+        refused(big, PGP_KEY_FILE_MAX + 1, -E2BIG, "larger");
+        p = strstr(alice, "mDME");
+        assert_non_null(p);
+        p[10] = p[10] == 'A' ? 'B' : 'A';
+        refused(alice, strlen(alice), -EBADMSG, "damaged");
+}
+
+static char *put(const char *top, const char *path, const char *text) {
+        char *full = strf("%s/%s", top, path);
+        _cleanup_free_ char *folder = strndup(full, (size_t) (strrchr(full, '/') - full));
+
+        assert_int_equal(mkdir_parents_at(AT_FDCWD, folder, 0755), 0);
+        assert_int_equal(file_write_at(AT_FDCWD, full, text, strlen(text), 0644, FILE_WRITE_NO_SYNC), 0);
+        return full;
+}
+#define PUT(...) free(put(__VA_ARGS__))
+
+static void test_load(void **state) {
+        char top[] = "/tmp/test-keyring-XXXXXX";
+        _cleanup_free_ char *alice = load("alice"), *bob = load("bob"), *system = NULL, *local = NULL;
+        _cleanup_(keyring_freep) Keyring *k = NULL, *masked = NULL;
+
+        assert_non_null(mkdtemp(top));
+        system = strf("%s/system", top);
+        local = strf("%s/local", top);
+        PUT(system, "trustedkeys/prefix.d/example.com/app/" ALICE, alice);
+        PUT(system, "trustedkeys/root.d/" BOB, bob);
+        PUT(local, "trustedkeys/prefix.d/example.org/" BOB, alice); /* the name lies */
+        PUT(local, "trustedkeys/prefix.d/example.org/README", "not a key");
+        PUT(local, "trustedkeys/root.d/" ALICE ".bak", alice);
+        assert_int_equal(keyring_load(system, local, &k, NULL), 0);
+        assert_int_equal(k->n_keys, 2);
+        assert_int_equal(strv_length(k->warnings), 1);
+        assert_non_null(strstr(k->warnings[0], "has the fingerprint " ALICE));
+        assert_true(keyring_trusts(k, ALICE, "example.com/app"));
+        assert_true(keyring_trusts(k, ALICE, "example.com/app/sub"));
+        assert_false(keyring_trusts(k, ALICE, "example.com/application"));
+        assert_false(keyring_trusts(k, ALICE, "example.com"));
+        assert_false(keyring_trusts(k, ALICE, "example.org"));
+        assert_true(keyring_trusts(k, BOB, "anything.example"));
+        /* An empty local file hides the system's. */
+        PUT(local, "trustedkeys/root.d/" BOB, "");
+        assert_int_equal(keyring_load(system, local, &masked, NULL), 0);
+        assert_int_equal(masked->n_keys, 1);
+        assert_false(keyring_trusts(masked, BOB, "anything.example"));
+        assert_true(keyring_trusts(masked, ALICE, "example.com/app"));
+        assert_int_equal(remove_tree_at(AT_FDCWD, top), 0);
+}
+
+static void test_add(void **state) {
+        char top[] = "/tmp/test-keyring-XXXXXX";
+        _cleanup_free_ char *alice = load("alice"), *bob = load("bob"), *path = NULL, *path2 = NULL,
+                            *expect = NULL, *binary = NULL;
+        _cleanup_(keyring_freep) Keyring *k = NULL;
+        size_t n;
+
+        assert_non_null(mkdtemp(top));
+        assert_int_equal(keyring_add(top, "example.com/app", alice, strlen(alice), &path, NULL), 0);
+        expect = strf("%s/trustedkeys/prefix.d/example.com/app/" ALICE, top);
+        assert_string_equal(path, expect);
+        assert_int_equal(keyring_add(top, NULL, bob, strlen(bob), &path2, NULL), 0);
+        assert_int_equal(keyring_add(top, "../../etc", bob, strlen(bob), &path2, NULL), -EINVAL);
+        assert_int_equal(keyring_add(top, "a/../b", bob, strlen(bob), &path2, NULL), -EINVAL);
+        assert_int_equal(keyring_load("/nonexistent", top, &k, NULL), 0);
+        assert_int_equal(k->n_keys, 2);
+        assert_true(keyring_trusts(k, ALICE, "example.com/app"));
+        assert_false(keyring_trusts(k, ALICE, "example.com/other"));
+        assert_true(keyring_trusts(k, BOB, "example.com/other"));
+        assert_int_equal(keyring_to_binary(k, &binary, &n), 0);
+        assert_int_equal(n, k->keys[0].key.size + k->keys[1].key.size);
+        assert_int_equal(remove_tree_at(AT_FDCWD, top), 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_parse_bad),
+                cmocka_unit_test(test_load),
+                cmocka_unit_test(test_add),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
