@@ -31,3 +31,12 @@ static inline int greedy_grow_impl(void **p, size_t n_used, size_t size) {
         *p = q;
         return 1;
 }
+
+/* Elements to allocate at once for a list that holds n and that GREEDY_GROW() will grow later. */
+static inline size_t greedy_capacity(size_t n) {
+        size_t c = 4;
+
+        while (c < n)
+                c *= 2;
+        return c;
+}

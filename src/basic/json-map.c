@@ -305,7 +305,7 @@ static int set_list(const JsonField *f, const JsonValue *v, void *p, Error *e) {
 
         if (length == 0)
                 return 0;
-        items = calloc(length, f->type->size);
+        items = calloc(greedy_capacity(length), f->type->size);
         if (!items)
                 return error_oom(e);
         JSON_FOREACH (i, v) {

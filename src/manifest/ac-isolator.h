@@ -46,6 +46,8 @@ typedef struct AcIsolator {
         char *selinux[4]; /* user, role, type, level */
         AcPair *sysctls;
         size_t n_sysctls;
+
+        const JsonValue *pending; /* private, while it is read */
 } AcIsolator;
 
 AcIsolatorType ac_isolator_type_from_string(const char *name);
