@@ -3,7 +3,7 @@
 # Scripts by shellcheck, spelling by codespell, one SPDX line in every file, nothing of a developer's machine.
 cd "$1" || exit 1
 failed=0
-git ls-files >/dev/null 2>&1 && list='git ls-files' || list='find . -type f -not -path ./.git/*'
+git ls-files >/dev/null 2>&1 && list='git ls-files' || list='find . -name .git -prune -o -type f -print'
 $list | while read -r f; do
         [ -f "$f" ] || continue
         head -c 100 "$f" | grep -qE '^#! ?/(bin|usr/bin/env) ?(ba)?sh' && echo "$f"
