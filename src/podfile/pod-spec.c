@@ -305,12 +305,12 @@ bool pod_name_is_valid(const char *name) {
 }
 
 /**
- * ac_name_is_valid() - is this an appc AC Name (of an app or a volume)?
+ * app_name_is_valid() - may an app or a volume have this name?
  * @name: not NULL
  *
- * Return: true for lower-case letters, digits and inner "-"; at most 200 bytes, because a unit's name is made from it.
+ * Return: true for an appc AC Name of at most 200 bytes, because a unit's name is made from it.
  */
-bool ac_name_is_valid(const char *name) {
+bool app_name_is_valid(const char *name) {
         return name_is_valid(name, 200);
 }
 

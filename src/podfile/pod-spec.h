@@ -177,7 +177,7 @@ const char *unit_settings_last(const UnitSettings *u, const char *key);
 int environment_set(char ***env, const char *assignment);
 
 bool pod_name_is_valid(const char *name);
-bool ac_name_is_valid(const char *name);
+bool app_name_is_valid(const char *name);
 
 const char *pull_policy_to_string(PullPolicy p);
 PullPolicy pull_policy_from_string(const char *s);
