@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The command line of "rkt run" becomes a PodSpec: IMAGE [FLAGS] [-- ARGS... [---]] IMAGE2 ... */
+#pragma once
+
+#include "manifest/image-manifest.h"
+#include "podfile/pod-spec.h"
+#include "verbs/verbs.h"
+
+typedef struct RunArgs {
+        PodSpec *spec; /* owned; apps without --name have the name "" */
+        const char *uuid_file_save;
+        char **set_env;
+        char **set_env_files;
+        char **global_mounts; /* "VOLUME=TARGET" */
+        char **signatures;    /* of the apps, in their order; "" for none */
+        bool inherit_env;
+        bool store_only;
+        bool no_store;
+} RunArgs;
+
+extern const Option run_options[];
+
+const MountSpec *run_find_mount(const AppSpec *app, const char *target);
+
+int run_args_parse(const VerbContext *c, const Verb *v, char **args, RunArgs *a, Error *e);
+void run_args_done(RunArgs *a);
+int run_args_set_image(RunArgs *a, size_t i, const ImageManifest *m, Error *e);

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The flags of "rkt run", one by one: each checks its value and puts it into the PodSpec or the last app of it. Words and messages
+ * are rkt's. What a flag does is decided downstream, by the same code that runs pod files. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/parse.h"
+#include "basic/strv.h"
+#include "manifest/ac-quantity.h"
+#include "manifest/ac-volume.h"
+#include "verbs/run-args.h"
+
+#define MEMORY_MIN_BYTES 4096 /* less is surely a forgotten suffix, says rkt */
+#define COMMAND_LINE     ((PodPlace){})
+
+/* The app that a flag belongs to; NULL if there is none yet. */
+static AppSpec *current_app(const Option *o, RunArgs *a, Error *e) {
+        if (a->spec->n_apps == 0) {
+                (void) error_setf(e, -EINVAL, "--%s must follow an image", o->name);
+                return NULL;
+        }
+        return &a->spec->apps[a->spec->n_apps - 1];
+}
+
+/* Flags that are a string of AppSpec: the row's offset is that of the member there. */
+static int set_app_string(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = current_app(o, data, e);
+
+        if (!app)
+                return -EINVAL;
+        return str_replace((char **) ((char *) app + o->offset), value) < 0 ? error_oom(e) : 0;
+}
+
+static int check_pair(const Option *o, const char *value, Error *e) {
+        if (!strchr(value, '=') || *value == '=')
+                return error_setf(e, -EINVAL,
+                                  "invalid argument \"%s\" for --%s: must be specified as key=value", value,
+                                  o->name);
+        return 0;
+}
+
+/* Flags that are a list of KEY=VALUE of AppSpec. */
+static int set_app_pair(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = current_app(o, data, e);
+        int r;
+
+        if (!app)
+                return -EINVAL;
+        r = check_pair(o, value, e);
+        if (r < 0)
+                return r;
+        return environment_set((char ***) ((char *) app + o->offset), value) < 0 ? error_oom(e) : 0;
+}
+
+static int set_app_name(const Option *o, const char *value, void *data, Error *e) {
+        RunArgs *a = data;
+        AppSpec *app = current_app(o, data, e);
+
+        if (!app)
+                return -EINVAL;
+        if (!app_name_is_valid(value))
+                return error_setf(
+                        e, -EINVAL,
+                        "invalid argument \"%s\" for --name: lower case letters, digits and single dashes "
+                        "between them make a name",
+                        value);
+        if (pod_spec_find_app(a->spec, value))
+                return error_setf(e, -EEXIST, "error: multiple apps with name %s", value);
+        return str_replace(&app->name, value) < 0 ? error_oom(e) : 0;
+}
+
+static int set_exec(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = current_app(o, data, e);
+
+        if (!app)
+                return -EINVAL;
+        if (app->entrypoint)
+                return error_setf(e, -EINVAL, "--exec specified multiple times for the same image");
+        if (!*value)
+                return error_setf(e, -EINVAL, "--exec needs a program");
+        return strv_extend(&app->entrypoint, value) < 0 ? error_oom(e) : 0;
+}
+
+static int set_signature(const Option *o, const char *value, void *data, Error *e) {
+        RunArgs *a = data;
+        AppSpec *app = current_app(o, data, e);
+
+        if (!app)
+                return -EINVAL;
+        if (*a->signatures[a->spec->n_apps - 1])
+                return error_setf(e, -EINVAL, "--signature specified multiple times for the same image");
+        return str_replace(&a->signatures[a->spec->n_apps - 1], value) < 0 ? error_oom(e) : 0;
+}
+
+static int set_read_only(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = current_app(o, data, e);
+        int b = parse_go_boolean(value);
+
+        if (!app)
+                return -EINVAL;
+        if (b < 0)
+                return error_setf(e, b, "--readonly-rootfs must be set with a boolean");
+        app->read_only = b;
+        return 0;
+}
+
+static int set_gids(const Option *o, const char *value, void *data, Error *e) {
+        _cleanup_strv_free_ char **list = NULL;
+        AppSpec *app = current_app(o, data, e);
+        unsigned gid;
+
+        if (!app)
+                return -EINVAL;
+        if (strv_split(value, ",", &list) < 0)
+                return error_oom(e);
+        STRV_FOREACH (s, list)
+                if (parse_uint(*s, UINT32_MAX, &gid) < 0)
+                        return error_setf(e, -EINVAL, "--supplementary-gids must be integers");
+        (void) strv_free(app->supplementary_groups);
+        app->supplementary_groups = TAKE_PTR(list);
+        return 0;
+}
+
+static int add_setting(AppSpec *app, const char *key, char *value, Error *e) {
+        int r = value ? unit_settings_add(&app->settings, key, value, COMMAND_LINE) : -ENOMEM;
+
+        free(value);
+        return r < 0 ? error_oom(e) : 0;
+}
+
+static int set_memory(const Option *o, const char *value, void *data, Error *e) {
+        AcQuantity q;
+        AppSpec *app = current_app(o, data, e);
+        int64_t bytes;
+
+        if (!app)
+                return -EINVAL;
+        if (ac_quantity_parse(value, &q) < 0 || ac_quantity_integer(&q, &bytes) < 0 || bytes < 0)
+                return error_setf(
+                        e, -EINVAL,
+                        "invalid argument \"%s\" for --memory: it is no quantity such as 16M or 1Gi", value);
+        if (bytes < MEMORY_MIN_BYTES)
+                return error_setf(e, -ERANGE,
+                                  "memory limit of %" PRId64
+                                  " bytes too low. Try a reasonable value, such as --memory=16M",
+                                  bytes);
+        return add_setting(app, "MemoryMax", strf("%" PRId64, bytes), e);
+}
+
+static int set_cpu(const Option *o, const char *value, void *data, Error *e) {
+        AcQuantity q;
+        AppSpec *app = current_app(o, data, e);
+        int64_t milli;
+
+        if (!app)
+                return -EINVAL;
+        if (ac_quantity_parse(value, &q) < 0 || ac_quantity_milli(&q, &milli) < 0 || milli <= 0 ||
+            milli > INT64_C(1000000000))
+                return error_setf(e, -EINVAL,
+                                  "invalid argument \"%s\" for --cpu: it is no quantity such as 500m or 2",
+                                  value);
+        return add_setting(app, "CPUQuota", strf("%" PRId64 "%%", MAX(milli / 10, 1)), e);
+}
+
+/* Shares of cgroup v1 (1024 is the default) become a weight of v2 (100 is), as systemd converts them. */
+static int set_cpu_shares(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = current_app(o, data, e);
+        uint64_t shares;
+
+        if (!app)
+                return -EINVAL;
+        if (parse_uint64(value, &shares) < 0 || shares > 262144)
+                return error_setf(e, -EINVAL,
+                                  "invalid argument \"%s\" for --cpu-shares: it is no integer up to 262144",
+                                  value);
+        return add_setting(app, "CPUWeight", strf("%" PRIu64, MAX(MIN(shares * 100 / 1024, 10000), 1)), e);
+}
+
+static int set_oom(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = current_app(o, data, e);
+        unsigned n;
+
+        if (!app)
+                return -EINVAL;
+        if (parse_uint(*value == '-' ? value + 1 : value, 1000, &n) < 0)
+                return error_setf(
+                        e, -EINVAL,
+                        "invalid argument \"%s\" for --oom-score-adj: it is no integer from -1000 to 1000",
+                        value);
+        return add_setting(app, "OOMScoreAdjust", strdup(value), e);
+}
+
+static bool is_capability(const char *s) {
+        return startswith(s, "CAP_") && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == strlen(s);
+}
+
+/* --caps-retain and --caps-remove replace what the image says. */
+static int set_caps(const Option *o, const char *value, void *data, Error *e) {
+        _cleanup_strv_free_ char **list = NULL;
+        _cleanup_free_ char *joined = NULL;
+        bool retain = endswith(o->name, "-retain");
+        AppSpec *app = current_app(o, data, e);
+        int r;
+
+        if (!app)
+                return -EINVAL;
+        if (strv_split(value, ",", &list) < 0)
+                return error_oom(e);
+        STRV_FOREACH (s, list)
+                if (!is_capability(*s))
+                        return error_setf(e, -EINVAL,
+                                          "invalid argument \"%s\" for --%s: it is no capability such as "
+                                          "CAP_NET_ADMIN",
+                                          *s, o->name);
+        if (unit_settings_last(&app->settings, "CapabilityBoundingSet"))
+                return error_setf(
+                        e, -EINVAL,
+                        "--caps-retain and --caps-remove stand once, and not together, for an image");
+        if (strv_join(list, " ", &joined) < 0)
+                return error_oom(e);
+        r = retain ? add_setting(app, "CapabilityBoundingSet", strdup(""), e) : 0;
+        return r < 0 ? r
+                     : add_setting(app, "CapabilityBoundingSet", strf("%s%s", retain ? "" : "~", joined), e);
+}
+
+static int set_volume(const Option *o, const char *value, void *data, Error *e) {
+        RunArgs *a = data;
+        AcVolume v = AC_VOLUME_INIT;
+        VolumeSpec *s;
+        unsigned mode = 0;
+        int r = ac_volume_from_string(value, &v, e);
+
+        if (r < 0)
+                return error_prefixf(e, r, "invalid argument \"%s\" for --volume", value);
+        if (pod_spec_find_volume(a->spec, v.name))
+                r = error_setf(e, -EEXIST, "duplicate volume name \"%s\"", v.name);
+        else if (pod_spec_add_volume(a->spec, v.name, &s) < 0)
+                r = error_oom(e);
+        else {
+                s->source = TAKE_PTR(v.source);
+                s->read_only = v.read_only;
+                s->recursive = v.recursive;
+                if (v.mode && parse_octal(v.mode, 07777, &mode) >= 0)
+                        s->mode = (int) mode;
+                s->uid = v.uid < 0 ? -1 : v.uid;
+                s->gid = v.gid < 0 ? -1 : v.gid;
+        }
+        ac_volume_done(&v);
+        return r;
+}
+
+/* Slashes and dots cleaned away, ".." never above the root. */
+static int clean_path(const char *path, char **ret) {
+        _cleanup_strv_free_ char **parts = NULL;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        size_t n = 0;
+
+        if (strv_split(path, "/", &parts) < 0)
+                return -ENOMEM;
+        STRV_FOREACH (p, parts) {
+                char *part = *p;
+
+                if (streq(part, ".") || !*part)
+                        continue;
+                if (streq(part, "..")) {
+                        n -= n > 0;
+                        continue;
+                }
+                /* The part that is replaced was dropped by "..", or is this one. */
+                char *dropped = parts[n];
+
+                parts[n++] = part;
+                *p = dropped;
+        }
+        for (size_t i = 0; i < n; i++)
+                strbuf_addf(&b, "/%s", parts[i]);
+        if (n == 0)
+                strbuf_add(&b, "/");
+        return strbuf_steal(&b, ret);
+}
+
+/* "volume=NAME,target=PATH" */
+static int parse_mount(const char *value, char **ret_volume, char **ret_target, Error *e) {
+        _cleanup_strv_free_ char **words = NULL;
+        _cleanup_free_ char *volume = NULL, *target = NULL;
+        const char *v;
+
+        if (strv_split(value, ",", &words) < 0)
+                return error_oom(e);
+        STRV_FOREACH (w, words) {
+                if ((v = startswith(*w, "volume="))) {
+                        if (str_replace(&volume, v) < 0)
+                                return error_oom(e);
+                } else if ((v = startswith(*w, "target="))) {
+                        free(TAKE_PTR(target));
+                        if (*v && clean_path(v, &target) < 0)
+                                return error_oom(e);
+                } else
+                        return error_setf(e, -ENXIO, "unknown mount parameter \"%.*s\"",
+                                          (int) strcspn(*w, "="), *w);
+        }
+        if (!volume || !*volume || !target)
+                return error_setf(e, -EINVAL,
+                                  "invalid argument \"%s\" for --mount: it must be volume=NAME,target=PATH",
+                                  value);
+        *ret_volume = TAKE_PTR(volume);
+        *ret_target = TAKE_PTR(target);
+        return 0;
+}
+
+/**
+ * run_find_mount() - what an app has mounted at a path
+ * @app:    app
+ * @target: clean path
+ *
+ * Return: the mount, owned by @app; NULL for nothing.
+ */
+const MountSpec *run_find_mount(const AppSpec *app, const char *target) {
+        FOREACH_ARRAY (m, app->mounts, app->n_mounts)
+                if (streq(m->target, target))
+                        return m;
+        return NULL;
+}
+
+/* Before the first image a mount is for every app; after one it is that app's. The first of one path wins. */
+static int set_mount(const Option *o, const char *value, void *data, Error *e) {
+        _cleanup_free_ char *volume = NULL, *target = NULL;
+        RunArgs *a = data;
+        MountSpec *m;
+        int r = parse_mount(value, &volume, &target, e);
+
+        if (r < 0)
+                return r;
+        if (a->spec->n_apps == 0)
+                r = strv_extendf(&a->global_mounts, "%s=%s", volume, target);
+        else if (!run_find_mount(&a->spec->apps[a->spec->n_apps - 1], target))
+                r = app_spec_add_mount(&a->spec->apps[a->spec->n_apps - 1], volume, target, &m);
+        return r < 0 ? error_oom(e) : 0;
+}
+
+static int set_env(const Option *o, const char *value, void *data, Error *e) {
+        RunArgs *a = data;
+        size_t n = strcspn(value, "=") + 1;
+        int r = check_pair(o, value, e);
+
+        if (r < 0)
+                return r;
+        STRV_FOREACH (s, a->set_env)
+                if (strncmp(*s, value, n) == 0)
+                        return error_setf(e, -EEXIST,
+                                          "invalid argument \"%s\" for --set-env: key \"%.*s\" already set",
+                                          value, (int) n - 1, value);
+        return strv_extend(&a->set_env, value) < 0 ? error_oom(e) : 0;
+}
+
+static int set_net(const Option *o, const char *value, void *data, Error *e) {
+        _cleanup_strv_free_ char **list = NULL;
+        RunArgs *a = data;
+
+        if (strv_split(value, ",", &list) < 0)
+                return error_oom(e);
+        STRV_FOREACH (n, list) {
+                if (!streq(*n, "host") && !streq(*n, "none"))
+                        return error_setf(e, -EOPNOTSUPP,
+                                          "--net=%s is not supported yet: use --net=host or --net=none", *n);
+                if (strv_length(list) > 1)
+                        return error_setf(e, -EINVAL, "--net=%s stands alone", *n);
+        }
+        (void) strv_free(a->spec->networks);
+        a->spec->networks = TAKE_PTR(list);
+        return 0;
+}
+
+static int set_hostname(const Option *o, const char *value, void *data, Error *e) {
+        return str_replace(&((RunArgs *) data)->spec->hostname, value) < 0 ? error_oom(e) : 0;
+}
+
+static int set_pull_policy(const Option *o, const char *value, void *data, Error *e) {
+        PodSpec *s = ((RunArgs *) data)->spec;
+
+        if (streq(value, "new"))
+                s->pull = PULL_MISSING;
+        else if (streq(value, "update"))
+                s->pull = PULL_NEWER;
+        else if (streq(value, "never"))
+                s->pull = PULL_NEVER;
+        else
+                return error_setf(
+                        e, -EINVAL,
+                        "invalid argument \"%s\" for --pull-policy: it must be new, update or never", value);
+        return 0;
+}
+
+static int set_no_overlay(const Option *o, const char *value, void *data, Error *e) {
+        int b = parse_go_boolean(value);
+
+        if (b < 0)
+                return error_setf(e, b,
+                                  "invalid argument \"%s\" for --no-overlay: it is neither true nor false",
+                                  value);
+        ((RunArgs *) data)->spec->overlay = !b;
+        return 0;
+}
+
+#define APP(member) .offset = offsetof(AppSpec, member)
+
+const Option run_options[] = {
+        { "annotation", 0, OPTION_SET, APP(annotations), set_app_pair, .value = "NAME=VALUE",
+          .help = "image: an annotation of the app" },
+        { "caps-remove", 0, OPTION_SET, .set = set_caps, .value = "CAP,...",
+          .help = "image: capabilities to take away" },
+        { "caps-retain", 0, OPTION_SET, .set = set_caps, .value = "CAP,...",
+          .help = "image: the only capabilities to keep" },
+        { "cap-remove", 0, OPTION_SET, .set = set_caps, .flags = OPTION_HIDDEN },
+        { "cap-retain", 0, OPTION_SET, .set = set_caps, .flags = OPTION_HIDDEN },
+        { "cpu", 0, OPTION_SET, .set = set_cpu, .value = "AMOUNT", .help = "image: processor time, as 500m" },
+        { "cpu-shares", 0, OPTION_SET, .set = set_cpu_shares, .value = "N",
+          .help = "image: weight among others, 1024 is normal" },
+        { "environment", 0, OPTION_SET, APP(environment), set_app_pair, .value = "NAME=VALUE",
+          .help = "image: an environment variable of this app" },
+        { "exec", 0, OPTION_SET, .set = set_exec, .value = "PATH",
+          .help = "image: run this instead of what the image says" },
+        { "group", 0, OPTION_SET, APP(group), set_app_string, .value = "GROUP",
+          .help = "image: group, by name, number or a file that it owns" },
+        { "hostname", 0, OPTION_SET, .set = set_hostname, .value = "NAME",
+          .help = "pod's host name (default rkt-UUID)" },
+        { "inherit-env", 0, OPTION_BOOL, offsetof(RunArgs, inherit_env),
+          .help = "pass on the caller's environment" },
+        { "memory", 0, OPTION_SET, .set = set_memory, .value = "BYTES",
+          .help = "image: memory limit, as 16M" },
+        { "mount", 0, OPTION_SET, .set = set_mount, .value = "volume=NAME,target=PATH",
+          .help = "mount a volume in this app, or in all if no image stands before" },
+        { "name", 0, OPTION_SET, .set = set_app_name, .value = "NAME", .help = "image: name of the app" },
+        { "net", 0, OPTION_SET, .set = set_net, .bare = "default", .value = "NETWORK",
+          .help = "host or none" },
+        { "no-overlay", 0, OPTION_SET, .set = set_no_overlay, .bare = "true", .value = "BOOL",
+          .help = "copy the images' trees instead of stacking on them" },
+        { "no-store", 0, OPTION_BOOL, offsetof(RunArgs, no_store), .flags = OPTION_HIDDEN },
+        { "oom-score-adj", 0, OPTION_SET, .set = set_oom, .value = "N",
+          .help = "image: adjust the score of the out-of-memory killer" },
+        { "pull-policy", 0, OPTION_SET, .set = set_pull_policy, .value = "POLICY",
+          .help = "when to fetch: new, update, never (default new)" },
+        { "readonly-rootfs", 0, OPTION_SET, .set = set_read_only, .bare = "true", .value = "BOOL",
+          .help = "image: mount the root file system read-only" },
+        { "set-env", 0, OPTION_SET, .set = set_env, .value = "NAME=VALUE",
+          .help = "an environment variable of every app" },
+        { "set-env-file", 0, OPTION_STRV, offsetof(RunArgs, set_env_files), .value = "FILE",
+          .help = "environment variables of every app, one on a line" },
+        { "signature", 0, OPTION_SET, .set = set_signature, .value = "FILE",
+          .help = "image: its detached signature" },
+        { "store-only", 0, OPTION_BOOL, offsetof(RunArgs, store_only), .flags = OPTION_HIDDEN },
+        { "supplementary-gids", 0, OPTION_SET, .set = set_gids, .value = "GID,...",
+          .help = "image: more groups" },
+        { "user", 0, OPTION_SET, APP(user), set_app_string, .value = "USER",
+          .help = "image: user, by name, number or a file that they own" },
+        { "user-annotation", 0, OPTION_SET, APP(user_annotations), set_app_pair, .value = "NAME=VALUE",
+          .help = "image: a free annotation, shown by list and status" },
+        { "user-label", 0, OPTION_SET, APP(user_labels), set_app_pair, .value = "NAME=VALUE",
+          .help = "image: a free label" },
+        { "uuid-file-save", 0, OPTION_STRING, offsetof(RunArgs, uuid_file_save), .value = "FILE",
+          .help = "write the pod's UUID there" },
+        { "volume", 0, OPTION_SET, .set = set_volume, .value = "NAME,kind=host,source=PATH",
+          .help = "a volume: kind=host with source= [readOnly= recursive=], or kind=empty [mode= uid= "
+                  "gid=]" },
+        { "working-dir", 0, OPTION_SET, APP(working_directory), set_app_string, .value = "PATH",
+          .help = "image: working directory" },
+        { "dns", 0, OPTION_UNSUPPORTED },
+        { "dns-domain", 0, OPTION_UNSUPPORTED },
+        { "dns-opt", 0, OPTION_UNSUPPORTED },
+        { "dns-search", 0, OPTION_UNSUPPORTED },
+        { "hosts-entry", 0, OPTION_UNSUPPORTED },
+        { "interactive", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
+        { "ipc", 0, OPTION_UNSUPPORTED, .fallback = "auto" },
+        { "mds-register", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
+        { "pod-manifest", 0, OPTION_UNSUPPORTED },
+        { "port", 0, OPTION_UNSUPPORTED },
+        { "private-users", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
+        { "seccomp", 0, OPTION_UNSUPPORTED },
+        { "stage1-from-dir", 0, OPTION_UNSUPPORTED },
+        { "stage1-hash", 0, OPTION_UNSUPPORTED },
+        { "stage1-name", 0, OPTION_UNSUPPORTED },
+        { "stage1-path", 0, OPTION_UNSUPPORTED },
+        { "stage1-url", 0, OPTION_UNSUPPORTED },
+        { "stderr", 0, OPTION_UNSUPPORTED, .fallback = "log" },
+        { "stdin", 0, OPTION_UNSUPPORTED, .fallback = "null" },
+        { "stdout", 0, OPTION_UNSUPPORTED, .fallback = "log" },
+        {},
+};
