@@ -55,6 +55,11 @@ def both(host, pods, image, *patterns, name="bad"):
     nothing_in_store(host)
 
 
+def publish(server, images, host_name, **how):
+    """Put the image HOST/app where it belongs; `how`: as ImageServer.publish()."""
+    return server.publish(f"{host_name}/app", images.make(f"{host_name}/app", app=aci.SH_APP), **how)
+
+
 # --- the network -----------------------------------------------------------------------------------------------------
 
 def test_image_not_found(host, pods, server, trusted):
@@ -77,7 +82,7 @@ def test_host_unreachable(host, pods, server, name):  # pylint: disable=unused-a
 @pytest.mark.parametrize("name", ["wrongcert.test", "selfsigned.test", "expired.test"])
 def test_wrong_certificate(host, pods, server, images, trusted, name):
     """The connection is refused, naming the option; the option makes it work (AUTH-01)."""
-    url = server.publish(f"{name}/app", images.busybox, key=trusted)
+    url = publish(server, images, name, key=trusted)
     both(host, pods, f"{name}/app:1.0.0", name, "certificate", "insecure-?options=.*tls")
     both(host, pods, url, name, "certificate", "insecure-?options=.*tls")
     host.rkt("--insecure-options=tls,image", "fetch", url)
@@ -85,7 +90,7 @@ def test_wrong_certificate(host, pods, server, images, trusted, name):
 
 def test_plain_http(host, pods, server, images, trusted):
     """http is refused without the option, before a byte is sent; with it, it works."""
-    url = server.publish("plain.test/app", images.busybox, key=trusted).replace("https:", "http:")
+    url = publish(server, images, "plain.test", key=trusted).replace("https:", "http:")
     both(host, pods, url, "http", "insecure-?options=.*http")
     assert server.requests == []
     host.rkt("--insecure-options=http", "fetch", url)
@@ -93,7 +98,7 @@ def test_plain_http(host, pods, server, images, trusted):
 
 def test_redirect_to_http(host, pods, server, images, trusted):
     """A redirect from https to http is refused like http itself."""
-    url = server.publish("downgrade.test/app", images.busybox, key=trusted)
+    url = publish(server, images, "downgrade.test", key=trusted)
     server.rules[("downgrade.test", "/aci/*")] = Rule(status=302, location="http://downgrade.test/elsewhere.aci")
     both(host, pods, url, "http")
     assert not [r for r in server.requests if r[0] == "http"]
@@ -125,34 +130,34 @@ OPTION = "insecure-?options=.*image"
 
 def test_signature_missing(host, pods, server, images, trusted):  # pylint: disable=unused-argument
     """TRU-01: no signature on the server, none beside a file."""
-    server.publish("nosig.test/app", images.busybox)
+    publish(server, images, "nosig.test")
     both(host, pods, "nosig.test/app:1.0.0", "signature", OPTION)
     both(host, pods, images.busybox, "signature", OPTION)
 
 
 def test_signature_wrong(host, pods, server, images, trusted):
     """A signature by the right key over other bytes."""
-    other = trusted.sign(images.build("example.com/greet"), f"{images.cache}/greet.asc")
-    server.publish("wrongsig.test/app", images.busybox, signature=other)
+    other = trusted.sign(images.busybox, f"{images.cache}/other.asc")
+    publish(server, images, "wrongsig.test", signature=other)
     both(host, pods, "wrongsig.test/app:1.0.0", "signature", OPTION)
 
 
 def test_signature_is_garbage(host, pods, server, images, tmp_path, trusted):  # pylint: disable=unused-argument
     """Not an OpenPGP signature at all."""
     (tmp_path / "x.asc").write_bytes(os.urandom(3000))
-    server.publish("wrongsig.test/app", images.busybox, signature=tmp_path / "x.asc")
+    publish(server, images, "wrongsig.test", signature=tmp_path / "x.asc")
     both(host, pods, "wrongsig.test/app:1.0.0", "signature", OPTION)
 
 
 def test_signature_by_untrusted_key(host, pods, server, images, trusted, stranger):  # pylint: disable=unused-argument
     """TRU-02: a good signature by a key that nobody trusts."""
-    server.publish("otherkey.test/app", images.busybox, key=stranger)
+    publish(server, images, "otherkey.test", key=stranger)
     both(host, pods, "otherkey.test/app:1.0.0", "signature", "trust", OPTION)
 
 
 def test_key_for_another_prefix(host, server, images, signer):
     """TRU-03: the key is trusted, but for another name."""
-    server.publish("images.test/app", images.make("images.test/app"), key=signer)
+    publish(server, images, "images.test", key=signer)
     host.rkt("trust", "--skip-fingerprint-review", "--prefix=images.test/other", signer.public)
     try:
         refused(host.rkt("fetch", "images.test/app:1.0.0", check=False), "signature", OPTION)
@@ -195,7 +200,7 @@ def test_truncated_in_other_compressions(host, pods, images, tmp_path, compressi
 
 def test_truncated_download(host, pods, server, images, trusted):
     """The server promises more than it sends. FET-17: the next attempt starts well."""
-    server.publish("truncated.test/app", images.make("truncated.test/app"), key=trusted)
+    publish(server, images, "truncated.test", key=trusted)
     server.rules[("truncated.test", "*.aci")] = Rule(cut=100_000)
     both(host, pods, "truncated.test/app:1.0.0", "truncated.test")
     server.rules.clear()
