@@ -6,21 +6,11 @@
 #include <stdint.h>
 
 #include "basic/error.h"
-
-typedef struct Store Store; /* store/store.h */
-
-/* How eagerly the network is asked. */
-typedef enum ImagePull {
-        IMAGE_PULL_MISSING, /* only if the store has no such image (rkt: new) */
-        IMAGE_PULL_NEWER,   /* ask whether there is a newer one; fetch if so (rkt: update) */
-        IMAGE_PULL_ALWAYS,  /* fetch again, whatever the server says of its age */
-        IMAGE_PULL_NEVER,   /* the store only */
-        _IMAGE_PULL_MAX,
-        _IMAGE_PULL_INVALID = -EINVAL,
-} ImagePull;
-
-ImagePull image_pull_from_string(const char *s);
-const char *image_pull_to_string(ImagePull p);
+#include "basic/insecure.h"
+#include "image/image-name.h"
+#include "podfile/pod-spec.h"
+#include "store/store-ref.h"
+#include "store/store.h"
 
 /* Called as work goes on; never from another thread. total is 0 when the size is not known. */
 typedef void (*ImageProgressFunc)(void *userdata, const char *what, uint64_t done, uint64_t total);
@@ -28,15 +18,18 @@ typedef void (*ImageProgressFunc)(void *userdata, const char *what, uint64_t don
 typedef void (*ImageMessageFunc)(void *userdata, const char *message);
 
 typedef struct ImageGetOptions {
-        ImagePull pull;
-        unsigned insecure;         /* bits of basic/insecure.h */
+        PullPolicy pull;
+        InsecureFlags insecure;
         const char *signature;     /* path of a detached signature; NULL: beside the image (.asc) */
         const char *system_config; /* NULL: /usr/lib/rkt */
         const char *local_config;  /* NULL: /etc/rkt */
-        bool trust_keys_from_https;
+        bool trust_keys_from_https; /* trust the keys that discovery names, when none is trusted for the name yet */
+        bool any_platform;          /* an image for another os or arch is only remarked upon */
         ImageProgressFunc progress; /* or NULL */
         ImageMessageFunc message;   /* or NULL */
         void *userdata;
 } ImageGetOptions;
 
 int image_get(Store *store, const char *reference, const ImageGetOptions *options, char **ret_id, Error *e);
+int image_find(Store *store, const char *reference, StoreImage *ret, Error *e);
+int image_find_name(Store *store, const ImageName *name, StoreImage *ret, Error *e);

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fetch, verify, import. This process (root) moves bytes between workers and looks at none of them; what it parses itself
+ * is the manifest, by the bounded JSON reader, after the store took it out of the archive. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "image/image-fetch.h"
+#include "image/import-aci.h"
+#include "image/signature.h"
+#include "manifest/image-manifest.h"
+#include "net/download.h"
+#include "store/store-import.h"
+
+#define PIECE_SIZE (256U * 1024)
+#define LOCK_FILE  "fetch-lock"
+
+/* Where compressed bytes come from. */
+typedef struct Source {
+        const char *what; /* URL or path, for messages */
+        int fd;           /* a file; -EBADF: a download */
+        Download *download;
+        uint64_t total; /* bytes, 0: not known */
+} Source;
+
+/**
+ * image_message() - tell the user one sentence, if anybody listens
+ * @o:      with or without a listener
+ * @format: printf; no newline
+ */
+void image_message(const ImageGetOptions *o, const char *format, ...) {
+        _cleanup_free_ char *s = NULL;
+        va_list ap;
+
+        if (!o->message)
+                return;
+        va_start(ap, format);
+        if (vasprintf(&s, format, ap) < 0)
+                s = NULL;
+        va_end(ap);
+        if (s)
+                o->message(o->userdata, s);
+}
+
+static int source_read(Source *s, void *buffer, size_t size, size_t *ret, Error *e) {
+        ssize_t n;
+
+        if (s->download)
+                return download_read(s->download, buffer, size, ret, e);
+        do
+                n = read(s->fd, buffer, size);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return error_setf(e, -errno, "cannot read '%s': %m", s->what);
+        *ret = (size_t) n;
+        return 0;
+}
+
+/* The one loop through which the bytes of an image go. Both takers run in processes of their own and read at their own
+ * pace, so writing to them one after the other cannot block for ever. */
+static int flow(const ImageFetch *f, Source *s, SignatureCheck *check, StoreImport *import, Error *e) {
+        _cleanup_free_ char *piece = malloc(PIECE_SIZE);
+        uint64_t done = 0;
+        size_t n;
+        int r;
+
+        if (!piece)
+                return error_oom(e);
+        for (;;) {
+                r = source_read(s, piece, PIECE_SIZE, &n, e);
+                if (r < 0)
+                        return r;
+                if (n == 0)
+                        return 0;
+                if (check) {
+                        r = signature_check_write(check, piece, n, e);
+                        if (r < 0)
+                                return r;
+                }
+                r = store_import_write(import, piece, n, e);
+                if (r < 0)
+                        return error_prefixf(e, r, "'%s'", s->what);
+                done += n;
+                if (f->options->progress)
+                        f->options->progress(f->options->userdata, s->what, done, s->total);
+        }
+}
+
+static int verify(const ImageFetch *f, SignatureCheck *check, const char *name, char ***ret_keys, Error *e) {
+        _cleanup_(signature_verdict_done) SignatureVerdict v = {};
+        int r;
+
+        r = signature_check_finish(check, &v, e);
+        if (r >= 0)
+                r = signature_verdict_judge(&v, f->keyring, name, ret_keys, e);
+        if (r < 0)
+                return error_prefixf(e, r, "signature of '%s'", name);
+        image_message(f->options, "signature verified:");
+        STRV_FOREACH (i, v.identities)
+                image_message(f->options, "  %s", *i);
+        return 0;
+}
+
+static int check_image(const ImageFetch *f, const StoreImage *i, Error *e) {
+        _cleanup_error_ Error platform = ERROR_INIT;
+        int r;
+
+        r = import_check_asked(i, f->asked, e);
+        if (r < 0)
+                return r;
+        r = import_check_platform(i, &platform);
+        if (r < 0 && !f->options->any_platform)
+                return error_setf(e, r, "%s", error_text(&platform, r));
+        if (r < 0)
+                image_message(f->options, "warning: this image will not run here: %s",
+                              error_text(&platform, r));
+        return 0;
+}
+
+static int describe(const ImageFetch *f, const Source *s, const StoreImport *import, const ImageManifest *m,
+                    StoreImage *ret) {
+        ret->id = strdup(store_import_id(import));
+        ret->key = strdup(store_import_key(import));
+        ret->name = strdup(m->name);
+        ret->source = strdup(s->what);
+        ret->labels = new0(StoreLabel, m->n_labels);
+        if (!ret->id || !ret->key || !ret->name || !ret->source || !ret->labels)
+                return -ENOMEM;
+        for (; ret->n_labels < m->n_labels; ret->n_labels++) {
+                StoreLabel *l = ret->labels + ret->n_labels;
+
+                *l = (StoreLabel){ strdup(m->labels[ret->n_labels].name),
+                                   strdup(m->labels[ret->n_labels].value) };
+                if (!l->name || !l->value) {
+                        ret->n_labels++;
+                        return -ENOMEM;
+                }
+        }
+        ret->latest = f->asked && !image_name_label(f->asked, "version");
+        return 0;
+}
+
+static void upper(char **v) {
+        STRV_FOREACH (s, v)
+                for (char *p = *s; *p; p++)
+                        if (*p >= 'a' && *p <= 'z')
+                                *p = (char) (*p - 'a' + 'A');
+}
+
+static int read_manifest(const Source *s, StoreImport *i, ImageManifest **ret, Error *e) {
+        const char *json;
+        size_t size;
+        int r;
+
+        r = store_import_get_manifest(i, &json, &size);
+        if (r < 0)
+                return error_setf(e, r, "'%s': there is no manifest", s->what);
+        r = image_manifest_parse(json, size, ret, e);
+        return r < 0 ? error_prefixf(e, r, "'%s': manifest", s->what) : 0;
+}
+
+/* Everything after the source and its signature are there. */
+static int import(const ImageFetch *f, Source *s, const char *signature, size_t signature_size, char **ret_id,
+                  Error *e) {
+        _cleanup_(signature_check_freep) SignatureCheck *check = NULL;
+        _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
+        _cleanup_(store_import_freep) StoreImport *i = NULL;
+        int r;
+
+        if (f->keyring) {
+                r = signature_check_start(f->keyring, signature, signature_size, &check, e);
+                if (r < 0)
+                        return r;
+        }
+        r = store_import_new(f->store, &STORE_IMPORT_LIMITS_DEFAULT, &i, e);
+        if (r < 0)
+                return r;
+        r = flow(f, s, check, i, e);
+        if (r < 0)
+                return r;
+        r = store_import_finish(i, e);
+        if (r < 0)
+                return error_prefixf(e, r, "'%s'", s->what);
+        for (char *const *w = store_import_warnings(i); w && *w; w++)
+                image_message(f->options, "warning: '%s': %s", s->what, *w);
+        r = read_manifest(s, i, &m, e);
+        if (r < 0)
+                return r;
+        if (describe(f, s, i, m, &image) < 0)
+                return error_oom(e);
+        if (check) {
+                r = verify(f, check, m->name, &image.signed_by, e);
+                if (r < 0)
+                        return r;
+                upper(image.signed_by);
+        }
+        r = check_image(f, &image, e);
+        if (r < 0)
+                return error_prefixf(e, r, "'%s'", s->what);
+        r = store_import_commit(i, &image, e);
+        if (r < 0)
+                return r;
+        *ret_id = TAKE_PTR(image.id);
+        return 0;
+}
+
+static int read_signature_file(const char *path, char **ret, size_t *ret_size, Error *e) {
+        int r;
+
+        r = file_read_at(AT_FDCWD, path, SIGNATURE_SIZE_MAX, ret, ret_size);
+        if (r < 0)
+                return error_setf(
+                        e, r,
+                        "error opening signature file '%s': %s; sign the image, or use it unsigned with "
+                        "--insecure-options=image",
+                        path, strerror(-r));
+        return 0;
+}
+
+/**
+ * image_fetch_file() - import a file
+ * @f:      how
+ * @path:   of an ACI; its signature is at PATH.asc unless the options name another
+ * @ret_id: the image's ID, for free()
+ * @e:      sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOENT (no such file, no signature), and what signature_verdict_judge(), store_import_*() and
+ * image_manifest_parse() return.
+ */
+int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error *e) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_free_ char *asc = NULL, *signature = NULL;
+        size_t size = 0;
+        struct stat st;
+        int r;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return error_setf(e, -errno, "cannot open image '%s': %m", path);
+        if (!S_ISREG(st.st_mode))
+                return error_setf(e, -EINVAL, "cannot use image '%s': it is not a regular file", path);
+        if (f->keyring) {
+                asc = f->options->signature ? strdup(f->options->signature) : strf("%s.asc", path);
+                if (!asc)
+                        return error_oom(e);
+                r = read_signature_file(asc, &signature, &size, e);
+                if (r < 0)
+                        return r;
+        }
+        image_message(f->options, "using image from file %s", path);
+        return import(f, &(Source){ .what = path, .fd = fd, .total = (uint64_t) st.st_size }, signature, size,
+                      ret_id, e);
+}
+
+static void request(const ImageFetch *f, char *url, uint64_t size_max, unsigned time_max_sec,
+                    PullRequest *ret) {
+        *ret = (PullRequest){
+                .url = url,
+                .allow_http = f->options->insecure & INSECURE_HTTP,
+                .insecure_tls = f->options->insecure & INSECURE_TLS,
+                .size_max = size_max,
+                .time_max_sec = time_max_sec,
+                .redirects_max = DOWNLOAD_REDIRECTS_MAX,
+        };
+}
+
+/* Quay answers 202 until it has made a signature. */
+static int download_signature(const ImageFetch *f, const char *url, char **ret, size_t *ret_size, Error *e) {
+        _cleanup_free_ char *copy = strdup(url);
+        PullRequest q;
+        int r;
+
+        if (!copy)
+                return error_oom(e);
+        request(f, copy, SIGNATURE_SIZE_MAX, SIGNATURE_TIME_MAX_SEC, &q);
+        for (unsigned i = 0;; i++) {
+                r = download_small(&q, ret, ret_size, e);
+                if (r != -EAGAIN || i + 1 >= SIGNATURE_TRIES_MAX)
+                        break;
+                image_message(f->options, "server requested deferring the signature download");
+                (void) poll(NULL, 0, 1000 << i);
+        }
+        if (r < 0)
+                return error_setf(e, r,
+                                  "error downloading the signature file: %s; to use the image unsigned, pass "
+                                  "--insecure-options=image",
+                                  error_text(e, r));
+        return 0;
+}
+
+static int get_signature(const ImageFetch *f, const char *url, char **ret, size_t *ret_size, Error *e) {
+        if (!f->keyring)
+                return 0;
+        return f->options->signature ? read_signature_file(f->options->signature, ret, ret_size, e)
+                                     : download_signature(f, url, ret, ret_size, e);
+}
+
+static usec_t now_usec(void) {
+        struct timespec t;
+
+        (void) clock_gettime(CLOCK_REALTIME, &t);
+        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+/* What an earlier download of this URL gave, if the store still has it and it may be used without another look. */
+static int load_known(const ImageFetch *f, const char *url, StoreRemote *remote, StoreImage *image) {
+        int r;
+
+        r = store_remote_load(f->store, url, remote, NULL);
+        if (r < 0)
+                return r;
+        r = store_image_load(f->store, remote->key, image, NULL);
+        if (r < 0)
+                return r;
+        /* What came in unverified is not good enough for somebody who wants a signature. */
+        if (f->keyring && !image->signed_by)
+                return -EKEYREJECTED;
+        return import_check_asked(image, f->asked, NULL);
+}
+
+static bool is_fresh(const StoreRemote *r) {
+        usec_t now = now_usec();
+
+        return now >= r->download_usec && now - r->download_usec < r->cache_max_age * USEC_PER_SEC;
+}
+
+static int save_remote(const ImageFetch *f, const char *url, const char *signature_url, const char *id,
+                       const PullHead *head, Error *e) {
+        char key[STORE_KEY_MAX];
+        _cleanup_(store_remote_done) StoreRemote r = STORE_REMOTE_INIT;
+
+        if (store_key_from_id(id, key) < 0)
+                return error_setf(e, -EBADMSG, "the store gave a wrong image ID");
+        r.url = strdup(url);
+        r.signature_url = signature_url ? strdup(signature_url) : NULL;
+        r.etag = head->etag ? strdup(head->etag) : NULL;
+        r.key = strdup(key);
+        if (!r.url || !r.key || (signature_url && !r.signature_url) || (head->etag && !r.etag))
+                return error_oom(e);
+        r.cache_max_age = head->max_age;
+        r.download_usec = now_usec();
+        return store_remote_write(f->store, &r, e);
+}
+
+static int use_known(const ImageFetch *f, const StoreImage *image, char **ret_id, Error *e) {
+        int r = check_image(f, image, e);
+
+        if (r < 0)
+                return r;
+        (void) store_image_touch(f->store, image->key);
+        *ret_id = strdup(image->id);
+        return *ret_id ? 0 : error_oom(e);
+}
+
+/* One download of a URL at a time: whoever comes second finds what the first one brought. A range of one byte, chosen by
+ * the URL, is locked in one file for all, so that no file per download is left. */
+static int lock_url(const ImageFetch *f, const char *url, int *ret_fd, Error *e) {
+        _cleanup_close_ int fd =
+                openat(store_cas_fd(f->store), LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+        if (fd < 0)
+                return error_setf(e, -errno, "cannot open '%s/cas/" LOCK_FILE "': %m", store_dir(f->store));
+        for (const char *p = url; *p; p++)
+                hash = (hash ^ (uint64_t) (unsigned char) *p) * UINT64_C(0x100000001b3);
+        l.l_start = (off_t) (hash >> 2);
+        if (fcntl(fd, F_OFD_SETLK, &l) < 0) {
+                if (errno != EAGAIN && errno != EACCES)
+                        return error_setf(e, -errno, "cannot lock '%s/cas/" LOCK_FILE "': %m",
+                                          store_dir(f->store));
+                image_message(f->options, "waiting for another download of %s", url);
+                while (fcntl(fd, F_OFD_SETLKW, &l) < 0)
+                        if (errno != EINTR)
+                                return error_setf(e, -errno, "cannot lock '%s/cas/" LOCK_FILE "': %m",
+                                                  store_dir(f->store));
+        }
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/* The answer is 200: signature, then the bytes. */
+static int take_answer(const ImageFetch *f, const char *url, const char *signature_url, Download *d,
+                       const PullHead *head, char **ret_id, Error *e) {
+        _cleanup_free_ char *signature = NULL;
+        Source s = { .what = url, .fd = -EBADF, .download = d };
+        size_t size = 0;
+        int r;
+
+        r = get_signature(f, signature_url, &signature, &size, e);
+        if (r < 0)
+                return r;
+        s.total = head->length != UINT64_MAX ? head->length : 0;
+        r = import(f, &s, signature, size, ret_id, e);
+        if (r < 0)
+                return r;
+        r = save_remote(f, url, signature_url, *ret_id, head, e);
+        if (r < 0)
+                free(TAKE_PTR(*ret_id));
+        return r;
+}
+
+/**
+ * image_fetch_url() - import what a URL gives, unless it gave the same before
+ * @f:             how; the pull policy decides whether an earlier answer counts
+ * @url:           of the image
+ * @signature_url: of its signature; used unless the options name a file
+ * @ret_id:        the image's ID, for free()
+ * @e:             sentence on failure; may be NULL
+ *
+ * Return: 0, and what http_get(), signature_verdict_judge(), store_import_*() and image_manifest_parse() return.
+ */
+int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_url, char **ret_id,
+                    Error *e) {
+        _cleanup_(store_remote_done) StoreRemote remote = STORE_REMOTE_INIT;
+        _cleanup_(store_image_done) StoreImage known = STORE_IMAGE_INIT;
+        _cleanup_(download_freep) Download *d = NULL;
+        _cleanup_close_ int lock = -EBADF;
+        _cleanup_free_ char *copy = strdup(url);
+        const usec_t since = now_usec();
+        const PullHead *head;
+        PullRequest q;
+        int r;
+
+        if (!copy)
+                return error_oom(e);
+        request(f, copy, IMAGE_SIZE_MAX, IMAGE_TIME_MAX_SEC, &q);
+        r = lock_url(f, url, &lock, e);
+        if (r < 0)
+                return r;
+        if (load_known(f, url, &remote, &known) >= 0 &&
+            (f->options->pull != PULL_ALWAYS || remote.download_usec >= since)) {
+                if (is_fresh(&remote) || remote.download_usec >= since) {
+                        image_message(f->options, "image for %s isn't expired, not fetching.", url);
+                        return use_known(f, &known, ret_id, e);
+                }
+                q.etag = remote.etag;
+        }
+        image_message(f->options, "remote fetching from URL \"%s\"", url);
+        log_debug("fetching image from %s", url);
+        r = download_start(&q, &d, e);
+        if (r >= 0)
+                r = download_head(d, &head, e);
+        if (r < 0)
+                return r;
+        if (head->status != 304)
+                return take_answer(f, url, signature_url, d, head, ret_id, e);
+        image_message(f->options, "image for %s has not changed, not fetching.", url);
+        r = use_known(f, &known, ret_id, e);
+        return r < 0 ? r : save_remote(f, url, signature_url, *ret_id, head, e);
+}

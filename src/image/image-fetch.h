@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One file or URL becomes an image: its bytes flow once, into gpgv and into the store, and become visible only when both
+ * are content. */
+#pragma once
+
+#include "image/image-get.h"
+#include "image/image-name.h"
+#include "image/keyring.h"
+#include "store/store-ref.h"
+
+#define IMAGE_SIZE_MAX         (UINT64_C(8) << 30) /* bytes of a download */
+#define IMAGE_TIME_MAX_SEC     (12U * 3600)
+#define SIGNATURE_TIME_MAX_SEC 120U
+#define SIGNATURE_TRIES_MAX    5U /* a server may answer 202: not there yet */
+
+typedef struct ImageFetch {
+        Store *store;
+        const ImageGetOptions *options;
+        const ImageName *asked; /* what the manifest must match; NULL: anything */
+        const Keyring *keyring; /* NULL: signatures are not checked */
+} ImageFetch;
+
+void image_message(const ImageGetOptions *o, const char *format, ...) _printf_(2, 3);
+int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error *e);
+int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_url, char **ret_id, Error *e);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The recipe. What a reference means decides where to look; the pull policy decides whether the store is enough. */
+#include "image/image-get.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "image/discovery.h"
+#include "image/image-fetch.h"
+#include "image/import-aci.h"
+#include "image/trust.h"
+#include "manifest/ac-types.h"
+
+#define SYSTEM_CONFIG "/usr/lib/rkt"
+#define LOCAL_CONFIG  "/etc/rkt"
+
+/**
+ * image_find() - look in the store only
+ * @store:     a store
+ * @reference: an ID or its beginning, or a name with labels
+ * @ret:       for store_image_done()
+ * @e:         sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOENT, -ENOTUNIQ, -EINVAL, -ENOMEM.
+ */
+int image_find(Store *store, const char *reference, StoreImage *ret, Error *e) {
+        _cleanup_(image_name_freep) ImageName *name = NULL;
+        int r;
+
+        r = image_name_parse(reference, &name, e);
+        if (r < 0)
+                return r;
+        r = image_find_name(store, name, ret, e);
+        if (r == -ENOENT && name->type != IMAGE_NAME_ID)
+                return error_setf(e, r, "no image named \"%s\" is in the store", reference);
+        return r;
+}
+
+static int find_id(Store *store, const char *id, StoreImage *ret, Error *e) {
+        char key[STORE_KEY_MAX];
+        int r;
+
+        r = store_key_find(store, id, key, e);
+        if (r == -ENOENT)
+                return error_setf(e, r, "no image IDs found: none in the store begins with \"%s\"", id);
+        if (r == -ENOTUNIQ)
+                return error_setf(e, r, "ambiguous image ID: more than one in the store begins with \"%s\"",
+                                  id);
+        if (r < 0)
+                return r;
+        return store_image_load(store, key, ret, e);
+}
+
+/**
+ * image_find_name() - look in the store only, by a parsed reference
+ * @store: a store
+ * @name:  IMAGE_NAME_ID, IMAGE_NAME_APPC, or IMAGE_NAME_URL (what that URL gave last)
+ * @ret:   for store_image_done()
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOENT, -ENOTUNIQ, -EINVAL (another type), -ENOMEM.
+ */
+int image_find_name(Store *store, const ImageName *name, StoreImage *ret, Error *e) {
+        _cleanup_(store_remote_done) StoreRemote remote = STORE_REMOTE_INIT;
+        _cleanup_free_ StoreLabel *labels = NULL;
+        int r;
+
+        switch (name->type) {
+        case IMAGE_NAME_ID: return find_id(store, name->text, ret, e);
+        case IMAGE_NAME_URL:
+                r = store_remote_load(store, name->text, &remote, e);
+                return r < 0 ? r : store_image_load(store, remote.key, ret, e);
+        case IMAGE_NAME_APPC:
+                labels = new0(StoreLabel, name->n_labels);
+                if (!labels)
+                        return error_oom(e);
+                for (size_t i = 0; i < name->n_labels; i++)
+                        labels[i] = (StoreLabel){ name->labels[i].name, name->labels[i].value };
+                return store_image_find(store, name->text, labels, name->n_labels, ret, e);
+        default:
+                return error_setf(e, -EINVAL, "\"%s\" is neither the name nor the ID of an image",
+                                  name->text);
+        }
+}
+
+/* From the store, when the policy is content with that. 0: not there. */
+static int try_store(const ImageFetch *f, const ImageName *name, const char *reference, char **ret_id,
+                     Error *e) {
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
+        const ImageGetOptions *o = f->options;
+        int r;
+
+        r = image_find_name(f->store, name, &image, e);
+        if (r == -ENOENT && name->type != IMAGE_NAME_ID) {
+                error_done(e);
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        if (name->type == IMAGE_NAME_URL)
+                image_message(o, "using image from local store for url %s", reference);
+        else
+                image_message(o, "using image from local store for image %s %s",
+                              name->type == IMAGE_NAME_ID ? "ID" : "name", reference);
+        if (!o->any_platform) {
+                r = import_check_platform(&image, e);
+                if (r < 0)
+                        return error_prefixf(e, r, "image '%s'", reference);
+        }
+        (void) store_image_touch(f->store, image.key);
+        *ret_id = TAKE_PTR(image.id);
+        return 1;
+}
+
+/* What the templates of a discovery page may need beyond what the user wrote. */
+static int with_platform(const ImageName *name, ImageName **ret, Error *e) {
+        _cleanup_(image_name_freep) ImageName *n = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r, q;
+
+        if (image_name_to_string(name, &text) < 0)
+                return error_oom(e);
+        r = image_name_parse(text, &n, e);
+        if (r < 0)
+                return r;
+        r = image_name_set_label(n, "os", ac_host_os());
+        q = image_name_set_label(n, "arch", ac_host_arch());
+        if (r == -ENOMEM || q == -ENOMEM)
+                return error_oom(e);
+        *ret = TAKE_PTR(n);
+        return 0;
+}
+
+static int trust_first(ImageFetch *f, const char *name, Keyring **keyring, Error *e) {
+        const ImageGetOptions *o = f->options;
+        _cleanup_strv_free_ char **paths = NULL;
+        int r;
+
+        FOREACH_ARRAY (k, f->keyring->keys, f->keyring->n_keys)
+                if (k->prefix && name_has_prefix(name, k->prefix))
+                        return 0;
+        r = trust_from_https(name, o->local_config, o->insecure, &paths, e);
+        if (r < 0)
+                return r;
+        STRV_FOREACH (p, paths)
+                image_message(o, "Added key for prefix \"%s\" at \"%s\"", name, *p);
+        *keyring = keyring_free(*keyring);
+        f->keyring = NULL;
+        r = keyring_load(o->system_config, o->local_config, keyring, e);
+        f->keyring = *keyring;
+        return r;
+}
+
+static int fetch_name(ImageFetch *f, const ImageName *name, const char *reference, Keyring **keyring,
+                      char **ret_id, Error *e) {
+        _cleanup_(discovery_result_done) DiscoveryResult result = {};
+        _cleanup_(image_name_freep) ImageName *full = NULL;
+        const ImageGetOptions *o = f->options;
+        DiscoveryOptions d = {
+                .allow_http = o->insecure & INSECURE_HTTP,
+                .insecure_tls = o->insecure & INSECURE_TLS,
+        };
+        int r;
+
+        image_message(o, "searching for app image %s", reference);
+        r = with_platform(name, &full, e);
+        if (r >= 0 && f->keyring && o->trust_keys_from_https)
+                r = trust_first(f, name->text, keyring, e);
+        if (r >= 0)
+                r = discovery_find(full, &d, &result, e);
+        if (r < 0)
+                return r;
+        /* rkt tries the first endpoint only; the next one is for a server that does not have the image. */
+        for (size_t i = 0; i < result.n_endpoints; i++) {
+                const DiscoveryEndpoint *p = result.endpoints + i;
+
+                r = image_fetch_url(f, p->image_url, p->signature_url, ret_id, e);
+                if (r != -ENOENT && r != -EHOSTUNREACH && r != -EPROTONOSUPPORT)
+                        return r < 0 ? error_prefixf(e, r, "image '%s'", reference) : r;
+        }
+        return error_prefixf(e, r, "image '%s'", reference);
+}
+
+static int fetch_one_url(const ImageFetch *f, const char *url, char **ret_id, Error *e) {
+        _cleanup_free_ char *asc = strf("%s.asc", url);
+
+        return asc ? image_fetch_url(f, url, asc, ret_id, e) : error_oom(e);
+}
+
+static int get(ImageFetch *f, const ImageName *name, const char *reference, Keyring **keyring, char **ret_id,
+               Error *e) {
+        PullPolicy pull = f->options->pull;
+        int r;
+
+        if (name->type == IMAGE_NAME_PATH)
+                return image_fetch_file(f, name->text, ret_id, e);
+        if (name->type == IMAGE_NAME_DOCKER || name->type == IMAGE_NAME_OCI)
+                return error_setf(e, -EOPNOTSUPP, "image '%s': docker and OCI images are not supported yet",
+                                  reference);
+        if (name->type == IMAGE_NAME_ID || pull == PULL_MISSING || pull == PULL_NEVER) {
+                r = try_store(f, name, reference, ret_id, e);
+                if (r != 0)
+                        return r < 0 ? r : 0;
+        }
+        if (pull == PULL_NEVER)
+                return error_setf(
+                        e, -ENOENT,
+                        "unable to fetch image from %s \"%s\": it is not in the local store, and the pull "
+                        "policy is 'never'",
+                        name->type == IMAGE_NAME_URL ? "url" : "image name", reference);
+        if (name->type == IMAGE_NAME_URL)
+                return fetch_one_url(f, name->text, ret_id, e);
+        return fetch_name(f, name, reference, keyring, ret_id, e);
+}
+
+/**
+ * image_get() - have an image in the store
+ * @store:     opened for writing
+ * @reference: as a user writes it: name with labels, path, URL, ID
+ * @options:   how; NULL members have defaults
+ * @ret_id:    "sha512-" and 128 digits, for free()
+ * @e:         sentence on failure; may be NULL
+ *
+ * A path always means "import this file", whatever the pull policy. On failure nothing is left in the store.
+ *
+ * Return: 0; -EINVAL (not a reference), -ENOENT (no such image, no signature), -EHOSTUNREACH, -EPERM (plain http),
+ * -EKEYREJECTED, -EKEYEXPIRED, -EKEYREVOKED (signature, certificate), -EBADMSG (damaged, or not what was asked for),
+ * -ENOEXEC (another os or arch), -EOPNOTSUPP, -ENOSPC, and what the layers below return.
+ */
+int image_get(Store *store, const char *reference, const ImageGetOptions *options, char **ret_id, Error *e) {
+        _cleanup_(image_name_freep) ImageName *name = NULL;
+        _cleanup_(keyring_freep) Keyring *keyring = NULL;
+        ImageGetOptions o = *options;
+        ImageFetch f = { .store = store, .options = &o };
+        int r;
+
+        r = image_name_parse(reference, &name, e);
+        if (r < 0)
+                return r;
+        o.system_config = str_or(o.system_config, SYSTEM_CONFIG);
+        o.local_config = str_or(o.local_config, LOCAL_CONFIG);
+        f.asked = name->type == IMAGE_NAME_APPC ? name : NULL;
+        if (!(o.insecure & INSECURE_IMAGE)) {
+                r = keyring_load(o.system_config, o.local_config, &keyring, e);
+                if (r < 0)
+                        return r;
+                STRV_FOREACH (w, keyring->warnings)
+                        image_message(&o, "warning: %s", *w);
+                f.keyring = keyring;
+        }
+        return get(&f, name, reference, &keyring, ret_id, e);
+}
