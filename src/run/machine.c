@@ -180,6 +180,34 @@ static int stop_unit(sd_bus *bus, const char *unit, bool force, Error *e) {
         return run_job(bus, call, what, e);
 }
 
+/* A property of a unit, which need not be loaded. */
+static int unit_property(sd_bus *bus, const char *unit, const char *property, char **ret, Error *e) {
+        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = NULL;
+        int r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
+                                               property, &err, ret);
+        return r < 0 ? bus_failed(e, r, &err, "cannot ask systemd about the unit") : 0;
+}
+
+/* A pod of a service that is just starting has no machine yet, but a unit that can be stopped. */
+static int stop_starting(sd_bus *bus, const char *name, bool force, Error *e) {
+        _cleanup_free_ char *unit = strf("pod@%s.service", name), *state = NULL;
+        int r;
+
+        if (!unit)
+                return error_oom(e);
+        r = unit_property(bus, unit, "ActiveState", &state, e);
+        if (r < 0)
+                return r;
+        if (streq(state, "inactive") || streq(state, "failed"))
+                return error_setf(e, -ENOENT, "no machine \"%s\" is registered, and %s is %s", name, unit,
+                                  state);
+        return stop_unit(bus, unit, force, e);
+}
+
 /**
  * machine_stop() - stop a running pod
  * @name:  machine name
@@ -199,6 +227,8 @@ int machine_stop(const char *name, bool force, Error *e) {
         r = open_bus(&bus, e);
         if (r >= 0)
                 r = lookup(bus, name, &m, e);
+        if (r == -ENOENT)
+                return stop_starting(bus, name, force, e);
         if (r < 0)
                 return r;
         if (startswith(m.unit, "pod@") && endswith(m.unit, ".service"))
@@ -209,18 +239,6 @@ int machine_stop(const char *name, bool force, Error *e) {
                 r = error_setf(e, -errno, "cannot signal the pod's init, process %d: %s", (int) m.leader,
                                strerror(errno));
         return r < 0 ? r : 1;
-}
-
-/* ActiveState of a unit; "inactive" for one that is not loaded. */
-static int unit_property(sd_bus *bus, const char *unit, const char *property, char **ret, Error *e) {
-        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
-        _cleanup_free_ char *path = NULL;
-        int r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
-
-        if (r >= 0)
-                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
-                                               property, &err, ret);
-        return r < 0 ? bus_failed(e, r, &err, "cannot ask systemd about the unit") : 0;
 }
 
 /**
