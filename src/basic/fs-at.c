@@ -103,9 +103,20 @@ int mkdir_parents_at(int dir_fd, const char *path, mode_t mode) {
         return mkdirat(dir_fd, copy, mode) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
-/* Empties the directory "fd" refers to. One level of descent per directory level; the depth of a tree that we made is
- * bounded by the limits of the unpacker. Takes ownership of fd. */
-static int remove_children(int fd) { /* NOLINT(misc-no-recursion) bounded by path depth */
+#define REMOVE_DEPTH_MAX 16
+
+/* A removal of one tree. What lies deeper than REMOVE_DEPTH_MAX is first moved to its top, so that the number of open
+ * directories and the stack stay small whatever an app made. */
+typedef struct Removal {
+        int top;          /* the directory to be emptied */
+        unsigned n_moved; /* names given to what was moved there */
+} Removal;
+
+static int remove_entry(Removal *rm, int dir_fd, const char *name, unsigned depth);
+
+/* Empties the directory fd refers to. Takes ownership of fd. */
+static int remove_children(Removal *rm, int fd,
+                           unsigned depth) { /* NOLINT(misc-no-recursion) REMOVE_DEPTH_MAX */
         _cleanup_closedir_ DIR *d = NULL;
         int r = 0;
 
@@ -120,21 +131,27 @@ static int remove_children(int fd) { /* NOLINT(misc-no-recursion) bounded by pat
 
                 if (streq(e->d_name, ".") || streq(e->d_name, ".."))
                         continue;
-                k = remove_tree_at(dirfd(d), e->d_name);
+                k = remove_entry(rm, dirfd(d), e->d_name, depth);
                 if (k < 0 && k != -ENOENT && r == 0)
                         r = k;
         }
         return r;
 }
 
-/**
- * remove_tree_at() - remove a file or a whole tree, never following links, never crossing into a mount
- * @dir_fd: directory that holds it
- * @name:   one component
- *
- * Return: 0 (also when it is not there), -EBUSY (something is mounted on it), other errno of unlink().
- */
-int remove_tree_at(int dir_fd, const char *name) { /* NOLINT(misc-no-recursion) bounded by path depth */
+static int move_to_top(Removal *rm, int dir_fd, const char *name) {
+        for (;;) {
+                char moved[32];
+
+                (void) snprintf(moved, sizeof(moved), ".deep-%u", rm->n_moved++);
+                if (renameat2(dir_fd, name, rm->top, moved, RENAME_NOREPLACE) == 0)
+                        return 0;
+                if (errno != EEXIST)
+                        return -errno;
+        }
+}
+
+static int remove_entry(Removal *rm, int dir_fd, const char *name, /* NOLINT(misc-no-recursion) */
+                        unsigned depth) {
         int fd, r;
 
         if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
@@ -145,13 +162,56 @@ int remove_tree_at(int dir_fd, const char *name) { /* NOLINT(misc-no-recursion) 
                 return 0;
         if (errno == EBUSY || errno == EPERM)
                 return -errno;
+        if (depth >= REMOVE_DEPTH_MAX)
+                return move_to_top(rm, dir_fd, name);
         fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = remove_children(fd);
+        r = remove_children(rm, fd, depth + 1);
         if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
                 return r < 0 ? r : -errno;
         return 0;
+}
+
+/**
+ * remove_tree_at() - remove a file or a whole tree, never following links, never crossing into a mount
+ * @dir_fd: directory that holds it
+ * @name:   one component
+ *
+ * The depth of the tree does not matter. Stopped halfway, it can be called again.
+ *
+ * Return: 0 (also when it is not there), -EBUSY (something is mounted on it), other errno of unlink().
+ */
+int remove_tree_at(int dir_fd, const char *name) {
+        _cleanup_close_ int top = -EBADF;
+        Removal rm;
+        int r;
+
+        if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return -errno;
+        if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0)
+                return 0;
+        if (errno != ENOTEMPTY && errno != EEXIST)
+                return -errno;
+        top = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (top < 0)
+                return -errno;
+        rm = (Removal){ .top = top };
+        do {
+                unsigned n_moved = rm.n_moved;
+                int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+                if (fd < 0)
+                        return -errno;
+                r = remove_children(&rm, fd, 1);
+                if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+                        return 0;
+                if (r == 0 && rm.n_moved == n_moved)
+                        r = -errno;
+        } while (r == 0);
+        return r;
 }
 
 /**

@@ -156,10 +156,44 @@ static void test_process(void **state) {
         (void) fd_close(out[0]);
 }
 
+/* CVE-2021-3997: a tree deeper than the stack and the limit of open files. */
+static void test_remove_deep_tree(void **state) {
+        char template[] = "/tmp/rkt-test-XXXXXX";
+        _cleanup_close_ int top = -EBADF;
+        int fd;
+
+        assert_non_null(mkdtemp(template));
+        top = open(template, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(top >= 0);
+        assert_int_equal(mkdirat(top, "a", 0700), 0);
+        fd = openat(top, "a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        for (unsigned i = 0; i < 20000; i++) {
+                int next;
+
+                assert_int_equal(mkdirat(fd, "d", 0700), 0);
+                assert_int_equal(symlinkat("/etc", fd, "link"), 0);
+                next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                assert_true(next >= 0);
+                assert_int_equal(close(fd), 0);
+                fd = next;
+        }
+        assert_int_equal(close(fd), 0);
+        assert_int_equal(remove_tree_at(top, "a"), 0);
+        assert_int_equal(remove_tree_at(top, "a"), 0);
+        assert_int_equal(faccessat(top, "a", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+        assert_int_equal(access("/etc/passwd", F_OK), 0);
+        assert_int_equal(rmdir(template), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_parse),  cmocka_unit_test(test_path),  cmocka_unit_test(test_strings),
-                cmocka_unit_test(test_digest), cmocka_unit_test(test_files), cmocka_unit_test(test_process),
+                cmocka_unit_test(test_remove_deep_tree),
+                cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_path),
+                cmocka_unit_test(test_strings),
+                cmocka_unit_test(test_digest),
+                cmocka_unit_test(test_files),
+                cmocka_unit_test(test_process),
         };
 
         return cmocka_run_group_tests_name("basic", tests, NULL, NULL);
