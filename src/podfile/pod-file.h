@@ -7,6 +7,7 @@
 #include "basic/error.h"
 #include "podfile/pod-error.h"
 #include "podfile/pod-spec.h"
+#include "podfile/pod-text.h"
 
 #define POD_FILE_SIZE_MAX (4U * 1024U * 1024U)
 
@@ -27,14 +28,17 @@ typedef struct PodIndex {
         PodErrors errors; /* of files that make no pod at all: bad names, unreadable directories */
 } PodIndex;
 
-extern const char *const pod_dirs_default[];
-
-int pod_index_load(const char *const *dirs, PodIndex **ret);
+int pod_dirs(char ***ret);
+int pod_index_load(char *const *dirs, PodIndex **ret);
 PodIndex *pod_index_free(PodIndex *x);
 DEFINE_CLEANUP(PodIndex *, pod_index_free);
 #define _cleanup_pod_index_ _cleanup_(pod_index_freep)
 const PodEntry *pod_index_find(const PodIndex *x, const char *name);
 
+void pod_entry_done(PodEntry *entry);
+int pod_entry_from_path(const char *path, PodEntry *ret, PodErrors *errors);
+int pod_entry_read(const PodEntry *entry, PodText **ret, PodErrors *errors);
 int pod_entry_load(const PodEntry *entry, PodSpec **ret, PodErrors *errors);
-int pod_file_load_path(const char *path, PodSpec **ret, PodErrors *errors);
-int pod_file_load(const char *name, const char *const *dirs, PodSpec **ret, PodErrors *errors, Error *e);
+int pod_text_load(const PodEntry *entry, PodText *text, PodSpec **ret, PodErrors *errors);
+
+int pod_file_load(const char *name, char *const *dirs, PodSpec **ret, PodErrors *errors, Error *e);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What can only be seen when the whole pod has been read: what is missing, and what contradicts itself. */
+#include <string.h>
+
+#include "basic/str.h"
+#include "podfile/pod-loader.h"
+#include "podfile/pod-order.h"
+
+/* The sections of one kind are in the same order as the apps, volumes or sockets made of them. */
+static const PodPart *part_of(const PodText *t, PodSection section, size_t index) {
+        FOREACH_ARRAY (p, t->parts, t->n_parts)
+                if (p->section == section && index-- == 0)
+                        return p;
+        return NULL;
+}
+
+static const PodLine *line_of(const PodPart *p, const char *key) {
+        for (size_t i = p->n_lines; i-- > 0;)
+                if (streq(pod_line_key(&p->lines[i]), key))
+                        return &p->lines[i];
+        return NULL;
+}
+
+static int check_app(PodLoader *l, const PodPart *part, const AppSpec *a) {
+        const char *type = unit_settings_last(&a->settings, "Type"),
+                   *restart = unit_settings_last(&a->settings, "Restart");
+        int r = 0;
+
+        if (!a->image && !line_of(part, "Image"))
+                r = loader_bad(l, part, NULL, "Image= is missing");
+        if (r >= 0 && type && restart && streq(type, "oneshot") &&
+            (streq(restart, "always") || streq(restart, "on-success")))
+                r = loader_bad(l, part, line_of(part, "Restart"),
+                               "'%s' cannot be with Type=oneshot (on-failure, or another Type=)", restart);
+        return r;
+}
+
+static int check_order(PodLoader *l, const PodText *t) {
+        _cleanup_free_ uint64_t *ones = new0(uint64_t, l->spec->n_apps);
+        const char *app = NULL;
+        uint64_t longest;
+        int r;
+
+        if (!ones)
+                return -ENOMEM;
+        for (size_t i = 0; i < l->spec->n_apps; i++)
+                ones[i] = 1;
+        r = pod_spec_longest_chain(l->spec, ones, &longest, &app);
+        if (r != -ELOOP)
+                return r;
+        for (size_t i = 0; i < l->spec->n_apps; i++)
+                if (streq(l->spec->apps[i].name, app)) {
+                        const PodPart *part = part_of(t, POD_SECTION_APP, i);
+                        const PodLine *line = part ? line_of(part, "After") : NULL;
+
+                        return !part ? 0
+                                     : loader_bad(
+                                               l, part, line ? line : line_of(part, "Before"),
+                                               "the apps wait for each other in a circle (After=, Before=)");
+                }
+        return 0;
+}
+
+/* An empty volume's keys say nothing about a directory of the host. */
+static int check_volume(PodLoader *l, const PodPart *part, const VolumeSpec *v) {
+        static const char *const keys[] = { "Mode", "UID", "GID", "Persistent", "CopyUp" };
+
+        for (size_t i = 0; v->source && i < ELEMENTSOF(keys); i++) {
+                const PodLine *line = line_of(part, keys[i]);
+                int r;
+
+                if (!line)
+                        continue;
+                r = loader_bad(l, part, line, "only for an empty volume (one without Source=)");
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static bool listens(const UnitSetting *s) {
+        return startswith(s->key, "Listen") && *s->value;
+}
+
+/* Keys that may differ between the sections, although one unit of the host listens for all: lists, and what only the
+ * socket inside needs. */
+static bool may_differ(const char *key) {
+        return startswith(key, "Listen") || startswith(key, "Exec") || streq(key, "FileDescriptorName") ||
+               streq(key, "Symlinks");
+}
+
+/* Is there another section with another value of the same key? */
+static int check_agreement(PodLoader *l, const PodText *t, const PodPart *part, size_t index) {
+        const SocketSpec *s = &l->spec->sockets[index];
+
+        for (size_t i = 0; i < s->settings.n; i++) {
+                const UnitSetting *mine = &s->settings.items[i];
+
+                if (may_differ(mine->key))
+                        continue;
+                for (size_t j = 0; j < index; j++) {
+                        const char *theirs = unit_settings_last(&l->spec->sockets[j].settings, mine->key);
+                        const PodPart *other = part_of(t, POD_SECTION_SOCKET, j);
+
+                        if (!theirs || streq(theirs, mine->value))
+                                continue;
+                        return loader_bad(
+                                l, part, line_of(part, mine->key),
+                                "differs from [%s] (one unit, pod@%s.socket, listens for all sections)",
+                                other->title, l->spec->name);
+                }
+        }
+        return 0;
+}
+
+static int check_socket(PodLoader *l, const PodText *t, const PodPart *part, size_t index) {
+        SocketSpec *s = &l->spec->sockets[index];
+        bool has_listen = false;
+        int r = 0;
+
+        FOREACH_ARRAY (setting, s->settings.items, s->settings.n)
+                has_listen = has_listen || listens(setting);
+        if (!has_listen)
+                r = loader_bad(l, part, NULL, "nothing to listen on (ListenStream=, ListenDatagram= ...)");
+        if (r >= 0 && !s->app && l->spec->n_apps == 1)
+                r = str_replace(&s->app, l->spec->apps[0].name);
+        else if (r >= 0 && !s->app && l->spec->n_apps > 1)
+                r = loader_bad(l, part, NULL, "App= is missing (the pod has %zu apps)", l->spec->n_apps);
+        return r < 0 ? r : check_agreement(l, t, part, index);
+}
+
+/**
+ * loader_check() - checks across the whole pod
+ * @l:    its spec is filled; apps of sockets are completed
+ * @text: what it was made of
+ *
+ * Return: 0 (mistakes are recorded) or -ENOMEM.
+ */
+int loader_check(PodLoader *l, const PodText *text) {
+        PodSpec *s = l->spec;
+        size_t app = 0, volume = 0, socket = 0;
+        int r = 0;
+
+        if (s->n_apps == 0)
+                r = pod_errors_addf(l->errors, text->files[0], 0, NULL, NULL,
+                                    "there is no app ([App] and Image= are the least)");
+        FOREACH_ARRAY (p, text->parts, text->n_parts) {
+                if (r < 0)
+                        return r;
+                if (p->section == POD_SECTION_APP)
+                        r = check_app(l, p, &s->apps[app++]);
+                else if (p->section == POD_SECTION_VOLUME)
+                        r = check_volume(l, p, &s->volumes[volume++]);
+                else if (p->section == POD_SECTION_SOCKET)
+                        r = check_socket(l, text, p, socket++);
+        }
+        return r < 0 ? r : check_order(l, text);
+}

@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Setters of single keys, in the order of the sections: [Pod], [App], [Volume], [Socket]. All have the form of PodKey.set:
+ * a wrong value is recorded, and only lack of memory is a failure. */
+#include <string.h>
+
+#include "basic/hex.h"
+#include "basic/parse.h"
+#include "basic/path.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "podfile/pod-loader.h"
+#include "podfile/suggest.h"
+
+/* ---- [Pod] ---- */
+
+static bool is_network(const char *s) {
+        size_t n = strcspn(s, ":");
+
+        /* NAME or NAME:key=value,... */
+        return n > 0 && n <= 64 &&
+               strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n &&
+               s[0] != '.' && s[0] != '-' && (s[n] == '\0' || strchr(s + n, '='));
+}
+
+/**
+ * set_network() - Network=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_network(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_strv_free_ char **words = NULL;
+        PodSpec *s = target;
+        int r;
+
+        r = loader_words(l, part, line, &words);
+        if (r <= 0)
+                return r;
+        STRV_FOREACH (w, words) {
+                bool is_alone = streq(*w, "host") || streq(*w, "none");
+
+                if (!is_network(*w))
+                        r = loader_bad_value(
+                                l, part, line, *w,
+                                "not a network (default, default-restricted, host, none, or NAME, or "
+                                "NAME:key=value,...)");
+                else if (strv_length(s->networks) > 0 &&
+                         (is_alone || streq(s->networks[0], "host") || streq(s->networks[0], "none")))
+                        r = loader_bad(l, part, line, "'%s' and '%s' exclude each other", s->networks[0], *w);
+                else {
+                        r = strv_extend(&s->networks, *w);
+                        if (r >= 0 && !is_alone)
+                                r = loader_later(l, part, line, *w);
+                }
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/**
+ * set_private_users() - PrivateUsers=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_private_users(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        PodSpec *s = target;
+        const char *colon = strchr(line->value, ':');
+        unsigned a, b;
+
+        if (parse_boolean(line->value) == 0)
+                return str_replace(&s->private_users, NULL);
+        if (colon) {
+                _cleanup_free_ char *start = strndup(line->value, (size_t) (colon - line->value));
+
+                if (!start)
+                        return -ENOMEM;
+                if (parse_uint(start, UINT32_MAX - 1, &a) < 0 ||
+                    parse_uint(colon + 1, UINT32_MAX - 1, &b) < 0 || b == 0 || a > UINT32_MAX - 1 - b)
+                        return loader_bad_value(l, part, line, line->value, "not a range (START:LENGTH)");
+        } else if (parse_boolean(line->value) < 0 && !streq(line->value, "pick") &&
+                   !streq(line->value, "identity"))
+                return loader_bad_value(l, part, line, line->value,
+                                        "unknown word (no, yes, pick, identity or START:LENGTH)");
+        if (str_replace(&s->private_users, line->value) < 0)
+                return -ENOMEM;
+        return loader_later(l, part, line, NULL);
+}
+
+/**
+ * set_stage1() - Stage1=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_stage1(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        PodSpec *s = target;
+
+        if (strpbrk(line->value, " \t"))
+                return loader_bad_value(l, part, line, line->value,
+                                        "not one word (nspawn, fly, kvm, or an image)");
+        if (str_replace(&s->stage1, line->value) < 0)
+                return -ENOMEM;
+        return streq(line->value, "nspawn") ? 0 : loader_later(l, part, line, line->value);
+}
+
+/**
+ * set_exit_policy() - ExitPolicy=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_exit_policy(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        PodExitPolicy p = pod_exit_policy_from_string(line->value);
+
+        if (p < 0)
+                return loader_bad_value(l, part, line, line->value,
+                                        "unknown word (on-failure, any, all or never)");
+        ((PodSpec *) target)->exit_policy = p;
+        return 0;
+}
+
+/**
+ * set_pull() - Pull=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_pull(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        PullPolicy p = pull_policy_from_string(line->value);
+
+        if (p < 0)
+                return loader_bad_value(l, part, line, line->value,
+                                        "unknown word (missing, newer, always or never)");
+        ((PodSpec *) target)->pull = p;
+        return 0;
+}
+
+/**
+ * set_insecure() - InsecureOptions=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_insecure(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r;
+
+        r = insecure_flags_parse(line->value, &((PodSpec *) target)->insecure, &e);
+        if (r == -ENOMEM)
+                return r;
+        return r < 0 ? loader_bad(l, part, line, "%s", error_text(&e, r)) : 0;
+}
+
+/**
+ * set_overlay() - Overlay=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_overlay(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        int b = parse_boolean(line->value);
+
+        if (b < 0)
+                return loader_bad_value(l, part, line, line->value, value_check(CHECK_BOOLEAN, line->value));
+        ((PodSpec *) target)->overlay = b;
+        return b ? 0 : loader_later(l, part, line, NULL);
+}
+
+/**
+ * set_log() - Log=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_log(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        PodLogMode m = pod_log_mode_from_string(line->value);
+
+        if (m < 0)
+                return loader_bad_value(l, part, line, line->value, "unknown word (journal, host or both)");
+        ((PodSpec *) target)->log = m;
+        return 0;
+}
+
+/**
+ * set_instances() - Instances=, which pod-index.c has already gone by
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_instances(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_strv_free_ char **words = NULL;
+        int r;
+
+        if (!((PodSpec *) target)->instance)
+                return loader_bad(l, part, line,
+                                  "only a template has instances (its name ends in '@': %s@.pod)",
+                                  ((PodSpec *) target)->name);
+        r = loader_words(l, part, line, &words);
+        STRV_FOREACH (w, words)
+                if (r >= 0 && !pod_name_is_valid(*w))
+                        r = loader_bad_value(l, part, line, *w,
+                                             "not a name (lower-case letters, digits and inner '-')");
+        return r < 0 ? r : 0;
+}
+
+/* ---- [App] ---- */
+
+/* example.com/app:1.2,channel=beta */
+static bool is_image_name(const char *s) {
+        static const char name[] = "abcdefghijklmnopqrstuvwxyz0123456789-._~/";
+        size_t n = strspn(s, name);
+
+        if (n == 0 || n > 1024 || strchr("-._~/", s[0]) || strchr("-._~/", s[n - 1]))
+                return false;
+        s += n;
+        if (*s == ':') {
+                n = strcspn(s, ",");
+                if (n < 2)
+                        return false;
+                s += n;
+        }
+        while (*s == ',') {
+                n = strcspn(++s, ",");
+                if (n < 3 || s[0] == '=' || !memchr(s, '=', n))
+                        return false;
+                s += n;
+        }
+        return *s == '\0';
+}
+
+static bool is_image_id(const char *s) {
+        const char *hex = startswith(s, "sha512-");
+
+        return hex && hex_is_valid(hex) && strlen(hex) <= 128;
+}
+
+/* What is wrong with an image reference; NULL for nothing. *ret_later is set for kinds that cannot be got yet. */
+static const char *image_wrong(const char *s, const char **ret_later) {
+        static const struct {
+                const char *prefix, *later;
+        } kinds[] = {
+                { "https://", NULL },
+                { "http://", NULL },
+                { "docker://", "docker://" },
+                { "oci:", "oci:" },
+                { "oci-archive:", "oci-archive:" },
+                { "docker-archive:", "docker-archive:" },
+        };
+
+        if (strlen(s) > 4096)
+                return "longer than 4096 bytes";
+        for (const char *p = s; *p; p++)
+                if ((unsigned char) *p <= ' ' || *p == 0x7f)
+                        return "contains a blank or a control character";
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                const char *rest = startswith(s, kinds[i].prefix);
+
+                if (!rest)
+                        continue;
+                *ret_later = kinds[i].later;
+                return *rest ? NULL : "nothing follows the prefix";
+        }
+        if (startswith(s, "file://"))
+                s += strlen("file://");
+        if (*s == '/')
+                return path_is_normalized(s) ? NULL : "not a normalized path";
+        if (strstr(s, "://"))
+                return "unknown kind of image (NAME[:VERSION][,LABEL=VALUE], sha512-ID, /PATH, https://, "
+                       "docker://, "
+                       "oci:, oci-archive:, docker-archive:)";
+        if (startswith(s, "sha512-"))
+                return is_image_id(s) ? NULL : "not an image ID (sha512- and hex digits)";
+        return is_image_name(s)
+                       ? NULL
+                       : "not an image (NAME[:VERSION][,LABEL=VALUE], sha512-ID, /PATH, https://...)";
+}
+
+/**
+ * set_image() - Image=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: AppSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_image(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_free_ char *text = NULL;
+        const char *wrong, *later = NULL;
+        AppSpec *a = target;
+        int r;
+
+        r = loader_text(l, part, line, &text);
+        if (r <= 0)
+                return r;
+        wrong = image_wrong(text, &later);
+        /* kept also when wrong, so that it does not count as missing */
+        if (str_replace(&a->image, text) < 0)
+                return -ENOMEM;
+        if (wrong)
+                return loader_bad_value(l, part, line, text, wrong);
+        return later ? loader_later(l, part, line, later) : 0;
+}
+
+/* Takes out double slashes and one at the end. */
+static void simplify_path(char *p) {
+        char *out = p;
+
+        for (const char *in = p; *in; in++)
+                if (*in != '/' || in[1] != '/')
+                        *out++ = *in;
+        if (out > p + 1 && out[-1] == '/')
+                out--;
+        *out = '\0';
+}
+
+static bool is_plain_path(const char *p) {
+        for (const char *c = p; *c; c++)
+                if ((unsigned char) *c < ' ' || *c == 0x7f)
+                        return false;
+        return path_is_absolute(p) && path_is_normalized(p);
+}
+
+/**
+ * set_directory() - WorkingDirectory=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: AppSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_directory(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_free_ char *text = NULL;
+        AppSpec *a = target;
+        int r;
+
+        r = loader_text(l, part, line, &text);
+        if (r <= 0)
+                return r;
+        simplify_path(text);
+        if (!is_plain_path(text))
+                return loader_bad_value(l, part, line, text, "not an absolute path in the app");
+        return str_replace(&a->working_directory, text);
+}
+
+/**
+ * set_app_names() - After=, Before=, Requires=, Wants=, BindsTo= of an app
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: AppSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_app_names(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_strv_free_ char **words = NULL;
+        char ***names = (char ***) (void *) ((char *) target + line->key->offset);
+        AppSpec *a = target;
+        int r;
+
+        r = loader_words(l, part, line, &words);
+        if (r <= 0)
+                return r;
+        STRV_FOREACH (w, words) {
+                Suggest s = SUGGEST_INIT(*w);
+
+                FOREACH_ARRAY (other, l->spec->apps, l->spec->n_apps)
+                        if (other != a)
+                                suggest_add(&s, other->name);
+                if (streq(*w, a->name))
+                        r = loader_bad(l, part, line, "app '%s' names itself", *w);
+                else if (pod_spec_find_app(l->spec, *w))
+                        r = strv_contains(*names, *w) ? 0 : strv_extend(names, *w);
+                else if (s.best)
+                        r = loader_bad(l, part, line, "there is no app '%s' (did you mean '%s'?)", *w,
+                                       s.best);
+                else
+                        r = loader_bad(l, part, line,
+                                       "there is no app '%s' in this pod (units of the host go into [Unit])",
+                                       *w);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* A name for the volume that a short form makes: APP-target, made unique. */
+static int implicit_volume(PodLoader *l, const AppSpec *a, const char *target, VolumeSpec **ret) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        _cleanup_free_ char *name = NULL;
+        size_t n;
+
+        strbuf_add(&b, a->name);
+        strbuf_add(&b, "-");
+        for (const char *p = target; *p && b.size < 180; p++) {
+                char c = (char) (*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+
+                if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+                        strbuf_add_n(&b, &c, 1);
+                else if (b.size > 0 && b.data[b.size - 1] != '-')
+                        strbuf_add(&b, "-");
+        }
+        if (b.failed)
+                return -ENOMEM;
+        while (b.size > 0 && b.data[b.size - 1] == '-')
+                b.data[--b.size] = '\0';
+        n = b.size;
+        for (unsigned i = 2; pod_spec_find_volume(l->spec, b.data); i++) {
+                b.size = n;
+                strbuf_addf(&b, "-%u", i);
+                if (b.failed)
+                        return -ENOMEM;
+        }
+        if (strbuf_steal(&b, &name) < 0 || pod_spec_add_volume(l->spec, name, ret) < 0)
+                return -ENOMEM;
+        (*ret)->implicit = true;
+        return 0;
+}
+
+/* ro, rw, rbind, norbind are taken, words about propagation come later. 1 when all are known. */
+static int mount_options(PodLoader *l, const PodPart *part, const PodLine *line, const char *text,
+                         MountSpec *m, VolumeSpec *v) {
+        _cleanup_strv_free_ char **words = NULL;
+        int r;
+
+        r = strv_split(text, ",", &words);
+        if (r < 0)
+                return r;
+        STRV_FOREACH (w, words) {
+                if (streq(*w, "ro") || streq(*w, "rw"))
+                        m->read_only = streq(*w, "ro");
+                else if (v && (streq(*w, "rbind") || streq(*w, "norbind")))
+                        v->recursive = streq(*w, "rbind");
+                else if (v && (streq(*w, "private") || streq(*w, "rprivate") || streq(*w, "slave") ||
+                               streq(*w, "rslave")))
+                        r = loader_later(l, part, line, *w);
+                else
+                        r = loader_bad_value(
+                                l, part, line, *w,
+                                v ? "unknown option (ro, rw, rbind, norbind, private, rprivate, slave "
+                                    "or rslave)"
+                                  : "unknown option (ro or rw)");
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int unknown_volume(PodLoader *l, const PodPart *part, const PodLine *line, const char *name) {
+        Suggest s = SUGGEST_INIT(name);
+
+        FOREACH_ARRAY (v, l->spec->volumes, l->spec->n_volumes)
+                if (!v->implicit)
+                        suggest_add(&s, v->name);
+        if (!ac_name_is_valid(name))
+                return loader_bad_value(l, part, line, name,
+                                        "not a volume (NAME:/target, /host/path:/target or :/target)");
+        if (s.best)
+                return loader_bad(l, part, line, "there is no volume '%s' (did you mean '%s'?)", name,
+                                  s.best);
+        return loader_bad(l, part, line, "there is no volume '%s' (a section [Volume %s], also an empty one)",
+                          name, name);
+}
+
+/* The host must not lend what depends on who looks. */
+static const char *source_wrong(const char *path) {
+        const char *rest = startswith(path, "/proc");
+
+        if (!is_plain_path(path))
+                return "not an absolute path on the host";
+        return rest && (*rest == '/' || *rest == '\0') ? "/proc cannot be a volume" : NULL;
+}
+
+/**
+ * set_mount() - Volume= of an app
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   NAME:/target[:ro], /host/path:/target[:options], :/target
+ * @target: AppSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_mount(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_free_ char *text = NULL;
+        AppSpec *a = target;
+        VolumeSpec *v = NULL;
+        MountSpec *m;
+        char *path, *options;
+        bool is_name;
+        int r;
+
+        r = loader_text(l, part, line, &text);
+        if (r <= 0)
+                return r;
+        path = strchr(text, ':');
+        if (!path)
+                return loader_bad_value(l, part, line, text,
+                                        "no target (NAME:/target, /host/path:/target or :/target)");
+        *path++ = '\0';
+        options = strchr(path, ':');
+        if (options)
+                *options++ = '\0';
+        simplify_path(path);
+        if (!is_plain_path(path) || streq(path, "/"))
+                return loader_bad_value(l, part, line, path, "not an absolute path in the app, below /");
+        FOREACH_ARRAY (other, a->mounts, a->n_mounts)
+                if (streq(other->target, path))
+                        return loader_bad(l, part, line, "'%s' is mounted twice (line %u)", path,
+                                          other->place.line);
+        is_name = *text != '\0' && *text != '/';
+        if (*text == '/') {
+                simplify_path(text);
+                if (source_wrong(text))
+                        return loader_bad_value(l, part, line, text, source_wrong(text));
+        } else if (is_name &&
+                   (!pod_spec_find_volume(l->spec, text) || pod_spec_find_volume(l->spec, text)->implicit))
+                return unknown_volume(l, part, line, text);
+        if (!is_name) {
+                r = implicit_volume(l, a, path, &v);
+                if (r >= 0 && *text == '/')
+                        r = str_replace(&v->source, text);
+                if (r < 0)
+                        return r;
+                v->place = line->place;
+        }
+        if (app_spec_add_mount(a, v ? v->name : text, path, &m) < 0)
+                return -ENOMEM;
+        m->place = line->place;
+        return options ? mount_options(l, part, line, options, m, v) : 0;
+}
+
+/**
+ * set_standard_io() - StandardInput=, StandardOutput=, StandardError=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: AppSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_standard_io(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        int r;
+
+        r = set_string(l, part, line, target);
+        if (r < 0)
+                return r;
+        if (streq(line->value, "tty") || streq(line->value, "stream") || streq(line->value, "interactive"))
+                return loader_later(l, part, line, line->value);
+        return 0;
+}
+
+/**
+ * set_stop_signal() - StopSignal=, which is KillSignal= for the unit
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: AppSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_stop_signal(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        const char *wrong = value_check(CHECK_SIGNAL, line->value);
+
+        if (wrong)
+                return loader_bad_value(l, part, line, line->value, wrong);
+        return unit_settings_add(&((AppSpec *) target)->settings, "KillSignal", line->value, line->place);
+}
+
+/**
+ * set_notify() - Notify=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: AppSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_notify(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        if (!streq(line->value, "healthy"))
+                return loader_bad_value(l, part, line, line->value,
+                                        "unknown word (healthy; an app that notifies has Type=notify)");
+        return loader_later(l, part, line, NULL);
+}
+
+/* ---- [Volume] ---- */
+
+/**
+ * set_source() - Source= of a volume
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: VolumeSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_source(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_free_ char *text = NULL;
+        VolumeSpec *v = target;
+        int r;
+
+        r = loader_text(l, part, line, &text);
+        if (r <= 0)
+                return r;
+        simplify_path(text);
+        if (source_wrong(text))
+                return loader_bad_value(l, part, line, text, source_wrong(text));
+        return str_replace(&v->source, text);
+}
+
+/**
+ * set_volume_mode() - Mode= of a volume
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: VolumeSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_volume_mode(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        unsigned mode;
+
+        if (parse_octal(line->value, 07777, &mode) < 0)
+                return loader_bad_value(l, part, line, line->value, value_check(CHECK_MODE, line->value));
+        ((VolumeSpec *) target)->mode = (int) mode;
+        return 0;
+}
+
+/**
+ * set_owner() - UID= and GID= of a volume
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: VolumeSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_owner(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        int64_t *p = (int64_t *) (void *) ((char *) target + line->key->offset);
+        unsigned id;
+
+        if (parse_uint(line->value, UINT32_MAX - 1, &id) < 0)
+                return loader_bad_value(l, part, line, line->value, "not a number from 0 to 4294967294");
+        *p = id;
+        return 0;
+}
+
+/* ---- [Socket] ---- */
+
+/**
+ * set_socket_app() - App= of a socket
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: SocketSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_socket_app(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        SocketSpec *s = target;
+        Suggest suggest = SUGGEST_INIT(line->value);
+
+        if (str_replace(&s->app, line->value) < 0)
+                return -ENOMEM;
+        if (pod_spec_find_app(l->spec, line->value))
+                return 0;
+        FOREACH_ARRAY (a, l->spec->apps, l->spec->n_apps)
+                suggest_add(&suggest, a->name);
+        if (suggest.best)
+                return loader_bad(l, part, line, "there is no app '%s' (did you mean '%s'?)", line->value,
+                                  suggest.best);
+        return loader_bad(l, part, line, "there is no app '%s' in this pod", line->value);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Nothing here depends on the time, the process or the order of a directory: the same pod gives the same bytes. What the
+ * administrator wrote comes last and wins.
+ *
+ * A broken pod gets a drop-in with nothing but its SourcePath=, and its links: its unit loads, and "rkt-pod start" then
+ * reads the file again, says what is wrong, and exits with 78. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "basic/parse.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "config.h"
+#include "podfile/pod-order.h"
+#include "podfile/pod-unit.h"
+
+#define STOP_DEFAULT (90 * USEC_PER_SEC) /* of an app, systemd's default inside the pod */
+#define STOP_MARGIN  (15 * USEC_PER_SEC) /* for the pod's own units */
+
+/**
+ * unit_files_done() - free all files and links
+ * @files: empty afterwards
+ */
+void unit_files_done(UnitFiles *files) {
+        FOREACH_ARRAY (f, files->items, files->n) {
+                free(f->path);
+                free(f->text);
+                free(f->target);
+        }
+        free(files->items);
+        *files = UNIT_FILES_INIT;
+}
+
+/* Takes all three. */
+static int add(UnitFiles *files, char *path, char *text, char *target) {
+        if (!path || (!text && !target) || !GREEDY_GROW(files->items, files->n)) {
+                free(path);
+                free(text);
+                free(target);
+                return -ENOMEM;
+        }
+        files->items[files->n++] = (UnitFile){ .path = path, .text = text, .target = target };
+        return 0;
+}
+
+static int add_text(UnitFiles *files, char *path, StrBuf *b) {
+        char *text = NULL;
+
+        if (strbuf_steal(b, &text) < 0) {
+                free(path);
+                return -ENOMEM;
+        }
+        return add(files, path, text, NULL);
+}
+
+/* A path as a word of a list: quoted, and without specifiers. */
+static void add_path(StrBuf *b, const char *path) {
+        bool quote = path[strcspn(path, " \t\"'\\")] != '\0';
+
+        strbuf_add(b, quote ? "\"" : "");
+        for (const char *p = path; *p; p++) {
+                if (*p == '%')
+                        strbuf_add(b, "%");
+                else if (*p == '"' || *p == '\\')
+                        strbuf_add(b, "\\");
+                strbuf_add_n(b, p, 1);
+        }
+        strbuf_add(b, quote ? "\"" : "");
+}
+
+static void add_settings(StrBuf *b, const UnitSettings *settings) {
+        FOREACH_ARRAY (s, settings->items, settings->n)
+                strbuf_addf(b, "%s=%s\n", s->key, s->value);
+}
+
+static void add_head(StrBuf *b, const PodEntry *entry) {
+        strbuf_addf(b, "# Made by rkt-pod-generator(8) from %s\n", entry->path);
+        STRV_FOREACH (d, entry->dropins)
+                strbuf_addf(b, "#   and %s\n", *d);
+        strbuf_add(b, "[Unit]\nSourcePath=");
+        for (const char *p = entry->path; *p; p++)
+                strbuf_add_n(b, *p == '%' ? "%%" : p, *p == '%' ? 2 : 1);
+        strbuf_add(b, "\n");
+}
+
+static usec_t stop_time(const AppSpec *a) {
+        usec_t t = STOP_DEFAULT;
+
+        FOREACH_ARRAY (s, a->settings.items, a->settings.n) {
+                if (!streq(s->key, "TimeoutStopSec") && !streq(s->key, "TimeoutSec"))
+                        continue;
+                if (*s->value == '\0' || parse_sec(s->value, &t) < 0)
+                        t = STOP_DEFAULT;
+                if (t == 0)
+                        t = USEC_INFINITY; /* systemd.service(5): 0 is no limit */
+        }
+        return t;
+}
+
+/* Apps that wait for each other stop one after the other: the pod must be given the sum of the longest such chain. */
+static int add_stop_timeout(StrBuf *b, const PodSpec *s) {
+        _cleanup_free_ uint64_t *weights = new0(uint64_t, s->n_apps);
+        const char *app = NULL;
+        uint64_t longest;
+        int r;
+
+        if (!weights)
+                return -ENOMEM;
+        for (size_t i = 0; i < s->n_apps; i++)
+                weights[i] = stop_time(&s->apps[i]);
+        r = pod_spec_longest_chain(s, weights, &longest, &app);
+        if (r < 0)
+                return r;
+        if (longest == STOP_DEFAULT)
+                return 0; /* pod@.service has it */
+        if (longest > USEC_INFINITY - STOP_MARGIN - USEC_PER_SEC)
+                strbuf_add(b, "TimeoutStopSec=infinity\n");
+        else
+                strbuf_addf(b, "TimeoutStopSec=%" PRIu64 "\n",
+                            (longest + STOP_MARGIN + USEC_PER_SEC - 1) / USEC_PER_SEC);
+        return 0;
+}
+
+static int compare_strings(const void *a, const void *b) {
+        return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static int add_mounts(StrBuf *b, const PodSpec *s) {
+        _cleanup_free_ const char **sources = (const char **) (void *) new0(char *, s->n_volumes);
+        size_t n = 0;
+
+        if (!sources)
+                return -ENOMEM;
+        FOREACH_ARRAY (v, s->volumes, s->n_volumes)
+                if (v->source)
+                        sources[n++] = v->source;
+        if (n > 1)
+                qsort(sources, n, sizeof(char *), compare_strings);
+        for (size_t i = 0; i < n; i++)
+                if (i == 0 || !streq(sources[i - 1], sources[i])) {
+                        strbuf_add(b, "RequiresMountsFor=");
+                        add_path(b, sources[i]);
+                        strbuf_add(b, "\n");
+                }
+        return 0;
+}
+
+static int service_dropin(const PodEntry *entry, const PodSpec *s, bool is_broken, UnitFiles *files) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT, service = STRBUF_INIT;
+        int r;
+
+        add_head(&b, entry);
+        if (!is_broken) {
+                r = add_mounts(&b, s);
+                if (r < 0)
+                        return r;
+                if (s->n_sockets > 0)
+                        strbuf_addf(&b, "Requires=pod@%s.socket\nAfter=pod@%s.socket\n", s->name, s->name);
+                add_settings(&b, &s->unit);
+                r = add_stop_timeout(&service, s);
+                if (r < 0)
+                        return r;
+                add_settings(&service, &s->service);
+                if (service.size > 0)
+                        strbuf_addf(&b, "\n[Service]\n%s", service.data);
+                if (service.failed)
+                        return -ENOMEM;
+        }
+        return add_text(files, strf("pod@%s.service.d/50-pod.conf", entry->name), &b);
+}
+
+/* All sections share one unit. What the name of a descriptor is, the socket inside says. */
+static int socket_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *files) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        add_head(&b, entry);
+        strbuf_add(&b, "\n[Socket]\n");
+        FOREACH_ARRAY (socket, s->sockets, s->n_sockets)
+                FOREACH_ARRAY (setting, socket->settings.items, socket->settings.n)
+                        if (s->n_sockets == 1 ||
+                            (!streq(setting->key, "FileDescriptorName") && *setting->value))
+                                strbuf_addf(&b, "%s=%s\n", setting->key, setting->value);
+        return add_text(files, strf("pod@%s.socket.d/50-pod.conf", entry->name), &b);
+}
+
+static int add_links(const PodSpec *s, const char *unit, const char *type, const char *value,
+                     const char *suffix, UnitFiles *files) {
+        _cleanup_strv_free_ char **words = NULL;
+        int r;
+
+        r = strv_split(value, " \t", &words);
+        STRV_FOREACH (w, words) {
+                if (r < 0)
+                        return r;
+                if (suffix)
+                        r = add(files, strf("%s.%s/%s", *w, suffix, unit), NULL,
+                                strf("%s/pod@.%s", RKT_UNIT_DIR, type));
+                else
+                        r = add(files, strdup(*w), NULL, strdup(unit));
+        }
+        return r;
+}
+
+/* [Install]: with a socket it is about the socket. */
+static int install_links(const PodSpec *s, UnitFiles *files) {
+        static const struct {
+                const char *key, *suffix;
+        } kinds[] = {
+                { "WantedBy", "wants" },
+                { "RequiredBy", "requires" },
+                { "UpheldBy", "upholds" },
+                { "Alias", NULL },
+        };
+        const char *type = s->n_sockets > 0 ? "socket" : "service";
+        _cleanup_free_ char *unit = strf("pod@%s.%s", s->name, type);
+        int r;
+
+        if (!unit)
+                return -ENOMEM;
+        for (size_t k = 0; k < ELEMENTSOF(kinds); k++) {
+                size_t first = 0;
+
+                /* an empty value resets what came before */
+                for (size_t i = 0; i < s->install.n; i++)
+                        if (streq(s->install.items[i].key, kinds[k].key) &&
+                            *s->install.items[i].value == '\0')
+                                first = i;
+                for (size_t i = first; i < s->install.n; i++) {
+                        if (!streq(s->install.items[i].key, kinds[k].key))
+                                continue;
+                        r = add_links(s, unit, type, s->install.items[i].value, kinds[k].suffix, files);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+/**
+ * pod_unit_files() - all that the generator writes for one pod
+ * @entry:     where the pod came from
+ * @spec:      what pod_entry_load() made of it
+ * @is_broken: there were mistakes: only what makes the unit load, and start at its time, is written
+ * @ret:       for unit_files_done(); untouched on failure
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pod_unit_files(const PodEntry *entry, const PodSpec *spec, bool is_broken, UnitFiles *ret) {
+        _cleanup_unit_files_ UnitFiles files = UNIT_FILES_INIT;
+        int r;
+
+        r = service_dropin(entry, spec, is_broken, &files);
+        if (r >= 0 && spec->n_sockets > 0 && !is_broken)
+                r = socket_dropin(entry, spec, &files);
+        if (r >= 0)
+                r = install_links(spec, &files);
+        if (r < 0)
+                return r;
+        *ret = files;
+        files = UNIT_FILES_INIT;
+        return 0;
+}

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One row per kind of value: a function, or the words allowed, and what would be right. Checks may let a wrong value pass
+ * (systemd has the last word), but never refuse one that systemd 252 to 257 take. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "basic/macro.h"
+#include "basic/parse.h"
+#include "basic/path.h"
+#include "basic/str.h"
+#include "podfile/pod-spec.h"
+#include "podfile/value-check.h"
+
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+typedef bool (*WordCheck)(const char *word);
+
+/* Cuts s at blanks and asks for every word. A leading "~" of the list is not part of it. */
+static bool all_words(const char *s, WordCheck check) {
+        char word[256];
+
+        if (*s == '~')
+                s++;
+        for (;;) {
+                size_t n;
+
+                s += strspn(s, " \t\n");
+                n = strcspn(s, " \t\n");
+                if (n == 0)
+                        return true;
+                if (n >= sizeof(word))
+                        return false;
+                memcpy(word, s, n);
+                word[n] = '\0';
+                if (!check(word))
+                        return false;
+                s += n;
+        }
+}
+
+static bool in_words(const char *s, const char *words) {
+        for (; *words; words += strlen(words) + 1)
+                if (streq(s, words))
+                        return true;
+        return false;
+}
+
+static bool integer_between(const char *s, long min, long max) {
+        bool negative = *s == '-';
+        uint64_t v;
+        long n;
+
+        if (*s == '-' || *s == '+')
+                s++;
+        if (parse_uint64(s, &v) < 0 || v > 1000000)
+                return false;
+        n = negative ? -(long) v : (long) v;
+        return n >= min && n <= max;
+}
+
+static bool is_boolean(const char *s) {
+        return parse_boolean(s) >= 0;
+}
+
+static bool is_uint(const char *s) {
+        uint64_t v;
+
+        return parse_uint64(s, &v) >= 0;
+}
+
+static bool is_seconds(const char *s) {
+        usec_t v;
+
+        if (parse_sec(s, &v) >= 0)
+                return true;
+        /* months, years and fractions */
+        return isdigit((unsigned char) *s) && str_in_set(s, DIGITS LOWER "M. ") && strpbrk(s, ".yM");
+}
+
+static bool is_size(const char *s) {
+        char whole[64];
+        const char *dot = strchr(s, '.');
+        uint64_t v;
+        size_t n;
+
+        if (parse_size(s, &v) >= 0)
+                return true;
+        if (!dot || strlen(s) >= sizeof(whole))
+                return false;
+        /* 1.5G: without the fraction it must be a size */
+        n = (size_t) (dot - s);
+        memcpy(whole, s, n);
+        dot += 1 + strspn(dot + 1, DIGITS);
+        (void) snprintf(whole + n, sizeof(whole) - n, "%s", dot);
+        return parse_size(whole, &v) >= 0;
+}
+
+/* "50%", "0.5%" */
+static bool is_percent(const char *s, unsigned long max) {
+        size_t n = strspn(s, DIGITS);
+        unsigned long v = 0;
+
+        if (n == 0 || n > 9)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                v = v * 10 + (unsigned long) (s[i] - '0');
+        s += n;
+        if (*s == '.')
+                s += 1 + strspn(s + 1, DIGITS);
+        return streq(s, "%") && v <= max;
+}
+
+static bool is_memory(const char *s) {
+        return streq(s, "infinity") || is_percent(s, 100) || is_size(s);
+}
+
+static bool is_tasks(const char *s) {
+        return streq(s, "infinity") || is_percent(s, 100) || is_uint(s);
+}
+
+static bool is_cpu_quota(const char *s) {
+        return is_percent(s, 999999999);
+}
+
+static bool is_io_weight(const char *s) {
+        unsigned v;
+
+        return parse_uint(s, 10000, &v) >= 0 && v >= 1;
+}
+
+static bool is_cpu_weight(const char *s) {
+        return streq(s, "idle") || is_io_weight(s);
+}
+
+static bool is_nice(const char *s) {
+        return integer_between(s, -20, 19);
+}
+
+static bool is_oom_adjust(const char *s) {
+        return integer_between(s, -1000, 1000);
+}
+
+static bool is_mode(const char *s) {
+        unsigned v;
+
+        return parse_octal(s, 07777, &v) >= 0;
+}
+
+static bool is_path(const char *s) {
+        if (*s == '-')
+                s++;
+        return *s == '/' || *s == '%';
+}
+
+static bool is_prefixed_path(const char *s) {
+        s += strspn(s, "-+:");
+        return *s == '/' || *s == '%' || *s == '"' || *s == '\'';
+}
+
+static bool are_paths(const char *s) {
+        return all_words(s, is_prefixed_path);
+}
+
+static bool is_signal(const char *s) {
+        unsigned v;
+        const char *rt;
+
+        if (parse_uint(s, 64, &v) >= 0)
+                return v > 0;
+        if (strncasecmp(s, "SIG", 3) == 0)
+                s += 3;
+        rt = strncasecmp(s, "RTMIN", 5) == 0 || strncasecmp(s, "RTMAX", 5) == 0 ? s + 5 : NULL;
+        if (rt)
+                return *rt == '\0' || ((*rt == '+' || *rt == '-') && parse_uint(rt + 1, 34, &v) >= 0 &&
+                                       (*rt == '+') == (toupper((unsigned char) s[3]) == 'I'));
+        for (int i = 1; i < 32; i++) {
+                const char *name = sigabbrev_np(i);
+
+                if (name && strcasecmp(name, s) == 0)
+                        return true;
+        }
+        return strcasecmp(s, "CLD") == 0 || strcasecmp(s, "IOT") == 0;
+}
+
+static bool is_exit_status(const char *s) {
+        unsigned v;
+
+        /* names such as DATAERR, BADMSG ... are systemd's (systemd.exec(5)) */
+        return parse_uint(s, 255, &v) >= 0 || is_signal(s) || str_in_set(s, UPPER DIGITS "_");
+}
+
+static bool are_exit_statuses(const char *s) {
+        return all_words(s, is_exit_status);
+}
+
+static bool is_errno(const char *s) {
+        unsigned v;
+
+        if (streq(s, "kill") || parse_uint(s, 4095, &v) >= 0)
+                return true;
+        for (int i = 1; i < 134; i++) {
+                const char *name = strerrorname_np(i);
+
+                if (name && streq(name, s))
+                        return true;
+        }
+        return streq(s, "EAGAIN") || streq(s, "EDEADLOCK") || streq(s, "EOPNOTSUPP");
+}
+
+static bool is_capability(const char *s) {
+        static const char names[] =
+                "chown\0dac_override\0dac_read_search\0fowner\0fsetid\0kill\0setgid\0setuid\0setpcap\0"
+                "linux_immutable\0net_bind_service\0net_broadcast\0net_admin\0net_raw\0ipc_lock\0ipc_owner\0"
+                "sys_module\0sys_rawio\0sys_chroot\0sys_ptrace\0sys_pacct\0sys_admin\0sys_boot\0sys_nice\0"
+                "sys_resource\0sys_time\0sys_tty_config\0mknod\0lease\0audit_write\0audit_control\0setfcap\0"
+                "mac_override\0mac_admin\0syslog\0wake_alarm\0block_suspend\0audit_read\0perfmon\0bpf\0"
+                "checkpoint_restore\0";
+        char lower[32];
+        unsigned v;
+        size_t n = strlen(s);
+
+        if (parse_uint(s, 62, &v) >= 0)
+                return true;
+        if (n >= sizeof(lower) || strncasecmp(s, "CAP_", 4) != 0)
+                return false;
+        for (size_t i = 4; i <= n; i++)
+                lower[i - 4] = (char) tolower((unsigned char) s[i]);
+        return in_words(lower, names);
+}
+
+static bool are_capabilities(const char *s) {
+        return all_words(s, is_capability);
+}
+
+/* A line of ExecStartPre= and the like: "+" and "!" would run it outside of the app. */
+static bool is_command(const char *s) {
+        s += strspn(s, "-@: \t");
+        return *s != '\0' && *s != '+' && *s != '!';
+}
+
+static bool is_architecture(const char *s) {
+        return in_words(
+                s,
+                "native\0x86\0x86-64\0x32\0arm\0arm64\0loongarch64\0mips\0mips64\0mips64-n32\0mips-le\0"
+                "mips64-le\0mips64-le-n32\0parisc\0parisc64\0ppc\0ppc64\0ppc64-le\0riscv64\0s390\0s390x\0");
+}
+
+static bool are_architectures(const char *s) {
+        return all_words(s, is_architecture);
+}
+
+static bool is_family(const char *s) {
+        return startswith(s, "AF_") && s[3] && str_in_set(s + 3, UPPER DIGITS "_");
+}
+
+static bool are_families(const char *s) {
+        return streq(s, "none") || all_words(s, is_family);
+}
+
+static bool is_namespace(const char *s) {
+        return in_words(s, "cgroup\0ipc\0net\0mnt\0pid\0user\0uts\0time\0");
+}
+
+static bool are_namespaces(const char *s) {
+        return is_boolean(s) || all_words(s, is_namespace);
+}
+
+static bool is_syscall(const char *s) {
+        return str_in_set(s + (*s == '@'), LOWER UPPER DIGITS "_-:") && *s != ':';
+}
+
+static bool are_syscalls(const char *s) {
+        return all_words(s, is_syscall);
+}
+
+static bool is_rlimit_word(const char *s) {
+        return streq(s, "infinity") || is_size(s) || is_seconds(s) || is_nice(s);
+}
+
+static bool is_rlimit(const char *s) {
+        const char *colon = strchr(s, ':');
+        char soft[64];
+
+        if (!colon)
+                return is_rlimit_word(s);
+        if ((size_t) (colon - s) >= sizeof(soft))
+                return false;
+        memcpy(soft, s, (size_t) (colon - s));
+        soft[colon - s] = '\0';
+        return is_rlimit_word(soft) && is_rlimit_word(colon + 1);
+}
+
+static bool is_address(const char *s) {
+        char copy[INET6_ADDRSTRLEN + 4];
+        unsigned char b[sizeof(struct in6_addr)];
+        unsigned bits;
+        char *slash;
+
+        if (in_words(s, "any\0localhost\0link-local\0multicast\0"))
+                return true;
+        if (strlen(s) >= sizeof(copy))
+                return false;
+        strcpy(copy, s);
+        slash = strchr(copy, '/');
+        if (slash) {
+                *slash++ = '\0';
+                if (parse_uint(slash, 128, &bits) < 0)
+                        return false;
+        }
+        return inet_pton(AF_INET, copy, b) == 1 || inet_pton(AF_INET6, copy, b) == 1;
+}
+
+static bool are_addresses(const char *s) {
+        return all_words(s, is_address);
+}
+
+static bool is_cpus(const char *s) {
+        return str_in_set(s, DIGITS "-, \t") || streq(s, "numa");
+}
+
+/* DeviceAllow=: /dev/x or a group of devices, and what may be done. */
+static bool is_device(const char *s) {
+        size_t n = strcspn(s, " \t");
+
+        if (!startswith(s, "/dev/") && !startswith(s, "/run/systemd/inaccessible/") &&
+            !startswith(s, "char-") && !startswith(s, "block-"))
+                return false;
+        s += n + strspn(s + n, " \t");
+        return str_in_set(s, "rwm");
+}
+
+static bool is_bandwidth(const char *s) {
+        size_t n = strcspn(s, " \t");
+
+        if (*s != '/')
+                return false;
+        s += n + strspn(s + n, " \t");
+        return streq(s, "infinity") || is_size(s) || is_seconds(s);
+}
+
+static bool is_assignment(const char *s) {
+        return value_is_environment(s + strspn(s, "\"'"));
+}
+
+static bool is_unit(const char *s) {
+        const char *dot = strrchr(s, '.');
+
+        return dot && dot != s && str_in_set(s, LOWER UPPER DIGITS ":-_.\\@%") &&
+               in_words(dot + 1,
+                        "service\0socket\0target\0mount\0automount\0swap\0path\0timer\0slice\0scope\0"
+                        "device\0pod\0");
+}
+
+static bool are_units(const char *s) {
+        return all_words(s, is_unit);
+}
+
+static bool is_host_name(const char *s) {
+        size_t n = strlen(s);
+
+        if (n == 0 || n > 64 || strstr(s, "..") || strstr(s, ".-") || strstr(s, "-."))
+                return false;
+        return str_in_set(s, LOWER UPPER DIGITS ".-") && !strchr(".-", s[0]) && !strchr(".-", s[n - 1]);
+}
+
+static bool is_range(const char *s, size_t n) {
+        char copy[16];
+        char *dash;
+        unsigned a, b;
+
+        if (n == 0 || n >= sizeof(copy))
+                return false;
+        memcpy(copy, s, n);
+        copy[n] = '\0';
+        dash = strchr(copy, '-');
+        if (dash)
+                *dash++ = '\0';
+        if (parse_uint(copy, 65535, &a) < 0 || a == 0)
+                return false;
+        return !dash || (parse_uint(dash, 65535, &b) >= 0 && b >= a);
+}
+
+/* [HOSTIP:]HOSTPORT:PORT[/PROTOCOL], [HOSTIP:]HOSTPORT:PORTNAME */
+static bool is_port_mapping(const char *s) {
+        char copy[128];
+        char *slash, *inner, *outer;
+
+        if (strlen(s) >= sizeof(copy))
+                return false;
+        strcpy(copy, s);
+        slash = strchr(copy, '/');
+        if (slash) {
+                *slash++ = '\0';
+                if (!in_words(slash, "tcp\0udp\0sctp\0"))
+                        return false;
+        }
+        inner = strrchr(copy, ':');
+        if (!inner)
+                return false;
+        *inner++ = '\0';
+        if (!is_range(inner, strlen(inner)) &&
+            (*inner == '\0' || *inner == '-' || !str_in_set(inner, LOWER DIGITS "-") || slash))
+                return false;
+        outer = strrchr(copy, ':');
+        if (outer) {
+                size_t n = strlen(copy);
+
+                *outer++ = '\0';
+                n = strlen(copy);
+                if (copy[0] == '[' && copy[n - 1] == ']')
+                        copy[n - 1] = '\0';
+                if (strchr(copy, '/') || !is_address(copy[0] == '[' ? copy + 1 : copy))
+                        return false;
+        }
+        return is_range(outer ? outer : copy, strlen(outer ? outer : copy));
+}
+
+/* NAME:IP, or host */
+static bool is_add_host(const char *s) {
+        const char *colon = strchr(s, ':');
+        char name[65];
+
+        if (streq(s, "host"))
+                return true;
+        if (!colon || (size_t) (colon - s) >= sizeof(name))
+                return false;
+        memcpy(name, s, (size_t) (colon - s));
+        name[colon - s] = '\0';
+        return is_host_name(name) && is_address(colon + 1) && !strchr(colon, '/') &&
+               strpbrk(colon, DIGITS ":");
+}
+
+static bool is_dns(const char *s) {
+        return streq(s, "host") || streq(s, "none") || (is_address(s) && !strchr(s, '/') && strpbrk(s, ".:"));
+}
+
+static bool is_app_device(const char *s) {
+        return startswith(s + (*s == '-'), "/dev/") && path_is_normalized(s + (*s == '-'));
+}
+
+static bool is_sysctl(const char *s) {
+        size_t n = strspn(s, LOWER UPPER DIGITS "_./-");
+
+        return n > 0 && s[n] == '=';
+}
+
+static bool is_port(const char *s) {
+        unsigned v;
+
+        return parse_uint(s, 65535, &v) >= 0 && v > 0;
+}
+
+/* A name, a number (no sign, not 4294967295) or an absolute path, whose owner counts (appc). Names are not looked up: the
+ * app's own passwd counts, which a generator cannot see. */
+static bool is_user(const char *s) {
+        unsigned v;
+
+        if (*s == '/')
+                return path_is_normalized(s);
+        if (isdigit((unsigned char) *s))
+                return parse_uint(s, UINT32_MAX - 1, &v) >= 0;
+        return (isalpha((unsigned char) *s) || *s == '_') && strlen(s) <= 256 &&
+               str_in_set(s, LOWER UPPER DIGITS "_.-");
+}
+
+/**
+ * value_is_environment() - is this NAME=VALUE with the name of an environment variable?
+ * @value: unquoted; the value behind "=" may be anything
+ *
+ * Return: true when NAME is a letter or "_", then letters, digits and "_".
+ */
+bool value_is_environment(const char *value) {
+        return (isalpha((unsigned char) *value) || *value == '_') &&
+               value[strspn(value, LOWER UPPER DIGITS "_")] == '=';
+}
+
+static const struct {
+        bool (*is_valid)(const char *value);
+        const char *words; /* instead: these words, each with its NUL */
+        const char *wrong; /* what is wrong (what would be right) */
+} checks[_CHECK_MAX] = {
+        [CHECK_AC_NAME] = { ac_name_is_valid, NULL, "not a name (lower-case letters, digits and inner '-')" },
+        [CHECK_ADD_HOST] = { is_add_host, NULL, "not NAME:IP (or host)" },
+        [CHECK_APP_DEVICE] = { is_app_device, NULL,
+                               "not a device (/dev/NAME, or -/dev/NAME for an optional one)" },
+        [CHECK_AUTO_UPDATE] = { NULL, "no\0registry\0", "unknown word (no or registry)" },
+        [CHECK_DNS] = { is_dns, NULL, "not an address (or host, or none)" },
+        [CHECK_HEALTH_ACTION] = { NULL, "none\0restart\0stop\0", "unknown word (none, restart or stop)" },
+        [CHECK_PORT] = { is_port, NULL, "not a port (1 to 65535)" },
+        [CHECK_STANDARD_INPUT] = { NULL, "null\0tty\0stream\0interactive\0",
+                                   "unknown word (null, tty, stream or interactive)" },
+        [CHECK_STANDARD_OUTPUT] = { NULL, "null\0journal\0tty\0stream\0interactive\0",
+                                    "unknown word (null, journal, tty, stream or interactive)" },
+        [CHECK_SYSCTL] = { is_sysctl, NULL, "not NAME=VALUE (net.core.somaxconn=1024)" },
+        [CHECK_ADDRESSES] = { are_addresses, NULL,
+                              "not a list of addresses (10.0.0.0/8, ::1, any, localhost, link-local, "
+                              "multicast)" },
+        [CHECK_ARCHITECTURES] = { are_architectures, NULL,
+                                  "unknown architecture (native, x86-64, arm64 ...)" },
+        [CHECK_BANDWIDTH] = { is_bandwidth, NULL, "not a path and a value (/dev/sda 5M)" },
+        [CHECK_BOOLEAN] = { is_boolean, NULL, "not a boolean (yes or no)" },
+        [CHECK_CAPABILITIES] = { are_capabilities, NULL,
+                                 "unknown capability (CAP_NET_BIND_SERVICE, CAP_CHOWN ...)" },
+        [CHECK_COMMAND] = { is_command, NULL,
+                            "not a command (a program and its arguments, without '+' or '!')" },
+        [CHECK_CPUS] = { is_cpus, NULL, "not a list of CPUs (0-3,7)" },
+        [CHECK_CPU_POLICY] = { NULL, "other\0batch\0idle\0fifo\0rr\0",
+                               "unknown policy (other, batch, idle, fifo or rr)" },
+        [CHECK_CPU_QUOTA] = { is_cpu_quota, NULL, "not a share of one CPU (50%)" },
+        [CHECK_CPU_WEIGHT] = { is_cpu_weight, NULL, "not a weight (1 to 10000, or idle)" },
+        [CHECK_DEVICE] = { is_device, NULL,
+                           "not a device (/dev/NAME, char-NAME or block-NAME, then r, w, m)" },
+        [CHECK_DEVICE_POLICY] = { NULL, "auto\0closed\0strict\0", "unknown policy (auto, closed or strict)" },
+        [CHECK_ENVIRONMENT] = { is_assignment, NULL, "not a list of assignments (NAME=VALUE)" },
+        [CHECK_ERRNO] = { is_errno, NULL, "unknown error (EPERM, EACCES ..., a number, or kill)" },
+        [CHECK_EXIT_STATUS] = { are_exit_statuses, NULL,
+                                "not a list of exit statuses (0 to 255, or signals)" },
+        [CHECK_FAMILIES] = { are_families, NULL,
+                             "not a list of address families (AF_UNIX AF_INET AF_INET6, or none)" },
+        [CHECK_HOST_NAME] = { is_host_name, NULL,
+                              "not a host name (letters, digits, '-' and '.', at most 64 characters)" },
+        [CHECK_IO_CLASS] = { NULL,
+                             "0\0"
+                             "1\0"
+                             "2\0"
+                             "3\0"
+                             "none\0realtime\0best-effort\0idle\0",
+                             "unknown class (none, realtime, best-effort or idle)" },
+        [CHECK_IO_WEIGHT] = { is_io_weight, NULL, "not a weight (1 to 10000)" },
+        [CHECK_KILL_MODE] = { NULL, "control-group\0mixed\0process\0none\0",
+                              "unknown mode (control-group, mixed, process or none)" },
+        [CHECK_LOG_FACILITY] = { NULL,
+                                 "kern\0user\0mail\0daemon\0auth\0syslog\0lpr\0news\0uucp\0cron\0authpriv\0ft"
+                                 "p\0local0\0"
+                                 "local1\0local2\0local3\0local4\0local5\0local6\0local7\0",
+                                 "unknown facility (daemon, user, local0 ...)" },
+        [CHECK_LOG_LEVEL] = { NULL,
+                              "emerg\0alert\0crit\0err\0warning\0notice\0info\0debug\0"
+                              "0\0"
+                              "1\0"
+                              "2\0"
+                              "3\0"
+                              "4\0"
+                              "5\0"
+                              "6\0"
+                              "7\0",
+                              "unknown level (emerg, alert, crit, err, warning, notice, info or debug)" },
+        [CHECK_MEMORY] = { is_memory, NULL, "not a size (512M, 50% or infinity)" },
+        [CHECK_MODE] = { is_mode, NULL, "not an octal mode (0755)" },
+        [CHECK_NAMESPACES] = { are_namespaces, NULL,
+                               "not a boolean and not a list of namespaces (user mnt net ...)" },
+        [CHECK_NICE] = { is_nice, NULL, "not a number from -20 to 19" },
+        [CHECK_OOM_ADJUST] = { is_oom_adjust, NULL, "not a number from -1000 to 1000" },
+        [CHECK_PATH] = { is_path, NULL, "not an absolute path" },
+        [CHECK_PATHS] = { are_paths, NULL, "not a list of absolute paths" },
+        [CHECK_PORT_MAPPING] = { is_port_mapping, NULL, "not [HOSTIP:]HOSTPORT:PORT[/tcp|udp|sctp]" },
+        [CHECK_RESTART] = { NULL, "no\0always\0on-success\0on-failure\0on-abnormal\0on-abort\0on-watchdog\0",
+                            "unknown word (no, always, on-success, on-failure, on-abnormal, on-abort or "
+                            "on-watchdog)" },
+        [CHECK_RESTART_MODE] = { NULL, "normal\0direct\0debug\0", "unknown mode (normal, direct or debug)" },
+        [CHECK_RLIMIT] = { is_rlimit, NULL, "not a limit (SOFT:HARD, a number or infinity)" },
+        [CHECK_SECONDS] = { is_seconds, NULL, "not a time (30s, 5min, infinity)" },
+        [CHECK_SERVICE_TYPE] = { NULL, "simple\0exec\0forking\0oneshot\0notify\0notify-reload\0idle\0",
+                                 "unknown type (simple, exec, forking, oneshot, notify, notify-reload or "
+                                 "idle)" },
+        [CHECK_SIGNAL] = { is_signal, NULL, "unknown signal (SIGTERM, SIGRTMIN+3 ...)" },
+        [CHECK_SIZE] = { is_size, NULL, "not a size (64M)" },
+        [CHECK_SYSCALLS] = { are_syscalls, NULL,
+                             "not a list of system calls and groups (@system-service ~reboot)" },
+        [CHECK_TASKS] = { is_tasks, NULL, "not a number of tasks (512, 10% or infinity)" },
+        [CHECK_UINT] = { is_uint, NULL, "not a number" },
+        [CHECK_UNITS] = { are_units, NULL, "not a list of units (network.target, db.service, NAME.pod)" },
+        [CHECK_USER] = { is_user, NULL,
+                         "not a user or group (a name, a number, or a path whose owner counts)" },
+};
+
+/**
+ * value_check() - check a value
+ * @check: which kind
+ * @value: not empty; specifiers expanded, a literal "%" may be doubled
+ *
+ * Return: NULL when it may pass; else a constant sentence: what is wrong (what would be right).
+ */
+const char *value_check(ValueCheck check, const char *value) {
+        if (checks[check].is_valid)
+                return checks[check].is_valid(value) ? NULL : checks[check].wrong;
+        if (checks[check].words)
+                return in_words(value, checks[check].words) ? NULL : checks[check].wrong;
+        return NULL;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Is this text a value that systemd would take for such a key? By libc alone; user, group and system call names are not
+ * looked up. */
+#pragma once
+
+#include <stdbool.h>
+
+typedef enum ValueCheck {
+        CHECK_ANY,
+        CHECK_AC_NAME,
+        CHECK_ADD_HOST,
+        CHECK_ADDRESSES,
+        CHECK_APP_DEVICE,
+        CHECK_ARCHITECTURES,
+        CHECK_AUTO_UPDATE,
+        CHECK_BANDWIDTH,
+        CHECK_BOOLEAN,
+        CHECK_CAPABILITIES,
+        CHECK_COMMAND,
+        CHECK_CPUS,
+        CHECK_CPU_POLICY,
+        CHECK_CPU_QUOTA,
+        CHECK_CPU_WEIGHT,
+        CHECK_DEVICE,
+        CHECK_DEVICE_POLICY,
+        CHECK_DNS,
+        CHECK_ENVIRONMENT,
+        CHECK_ERRNO,
+        CHECK_EXIT_STATUS,
+        CHECK_FAMILIES,
+        CHECK_HEALTH_ACTION,
+        CHECK_HOST_NAME,
+        CHECK_IO_CLASS,
+        CHECK_IO_WEIGHT,
+        CHECK_KILL_MODE,
+        CHECK_LOG_FACILITY,
+        CHECK_LOG_LEVEL,
+        CHECK_MEMORY,
+        CHECK_MODE,
+        CHECK_NAMESPACES,
+        CHECK_NICE,
+        CHECK_OOM_ADJUST,
+        CHECK_PATH,
+        CHECK_PATHS,
+        CHECK_PORT,
+        CHECK_PORT_MAPPING,
+        CHECK_RESTART,
+        CHECK_RESTART_MODE,
+        CHECK_RLIMIT,
+        CHECK_SECONDS,
+        CHECK_SERVICE_TYPE,
+        CHECK_SIGNAL,
+        CHECK_SIZE,
+        CHECK_STANDARD_INPUT,
+        CHECK_STANDARD_OUTPUT,
+        CHECK_SYSCALLS,
+        CHECK_SYSCTL,
+        CHECK_TASKS,
+        CHECK_UINT,
+        CHECK_UNITS,
+        CHECK_USER,
+        _CHECK_MAX,
+} ValueCheck;
+
+const char *value_check(ValueCheck check, const char *value);
+bool value_is_environment(const char *value);
