@@ -482,7 +482,7 @@ static int unknown_volume(PodLoader *l, const PodPart *part, const PodLine *line
         FOREACH_ARRAY (v, l->spec->volumes, l->spec->n_volumes)
                 if (!v->implicit)
                         suggest_add(&s, v->name);
-        if (!ac_name_is_valid(name))
+        if (!app_name_is_valid(name))
                 return loader_bad_value(l, part, line, name,
                                         "not a volume (NAME:/target, /host/path:/target or :/target)");
         if (s.best)

@@ -123,7 +123,7 @@ static int check_name(Reading *in, unsigned line, PodSection section, const char
         else if (!name && section == POD_SECTION_VOLUME)
                 r = pod_errors_addf(in->errors, in->file, line, in->title, NULL,
                                     "a volume needs a name ([Volume NAME])");
-        else if (name && !ac_name_is_valid(name))
+        else if (name && !app_name_is_valid(name))
                 r = pod_errors_addf(in->errors, in->file, line, in->title, NULL,
                                     "'%s' is not a name (lower-case letters, digits and inner '-')", name);
         else if (name && section == POD_SECTION_APP && is_reserved_app(name))

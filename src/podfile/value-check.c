@@ -485,7 +485,7 @@ static const struct {
         const char *words; /* instead: these words, each with its NUL */
         const char *wrong; /* what is wrong (what would be right) */
 } checks[_CHECK_MAX] = {
-        [CHECK_AC_NAME] = { ac_name_is_valid, NULL, "not a name (lower-case letters, digits and inner '-')" },
+        [CHECK_AC_NAME] = { app_name_is_valid, NULL, "not a name (lower-case letters, digits and inner '-')" },
         [CHECK_ADD_HOST] = { is_add_host, NULL, "not NAME:IP (or host)" },
         [CHECK_APP_DEVICE] = { is_app_device, NULL,
                                "not a device (/dev/NAME, or -/dev/NAME for an optional one)" },
