@@ -15,8 +15,12 @@
 RELEASES='bookworm trixie'
 BOOT_TIMEOUT=180
 
-lab_lock() { exec 8>>"$STATE/$NAME.lock" && flock -n 8; }
-lab_unlock() { exec 8>&-; }
+# lab_lock: take the lock of lab $NAME, as fd 8; fails when somebody has it. It counts only as long as it has its name,
+# which `down` takes away.
+lab_lock() {
+        exec 8>>"$STATE/$NAME.lock"
+        flock -n 8 && [ "$STATE/$NAME.lock" -ef "/proc/$BASHPID/fd/8" ]
+}
 
 # is_running: whether somebody holds the lock of lab $NAME.
 is_running() {
@@ -137,7 +141,7 @@ verb_up() {
         mkdir -p "$STATE/$NAME/mnt" "$CACHE/build-$release"
         echo "$release" >"$STATE/$NAME/release"
 
-        trap 'lab_clean' EXIT
+        trap 'lab_clean; rm -f "$STATE/$NAME.lock"' EXIT
         trap 'exit 130' INT TERM HUP
         if [ -d /run/systemd/system ]; then
                 launch=(systemd-run --quiet --scope --collect --unit="rkt-lab-$NAME" --property=Delegate=yes)

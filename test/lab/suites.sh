@@ -181,13 +181,15 @@ test_options() {
 chosen() { [[ " ${CHOSEN[*]} " == *" $1 "* ]]; }
 
 test_cleanup() {
-        local lab
-        # shellcheck disable=SC2046 # a list of numbers
-        kill $(jobs -p) 2>/dev/null || true
+        local lab job
+        for job in $(jobs -p); do
+                kill -- "-$job" 2>/dev/null || true
+        done
+        wait
+        rm -f "$STATE/test-$NAME.lock"
         for lab in bookworm trixie lint; do
                 (NAME=$NAME-$lab && [ -z "$KEEP" ] && is_running && verb_down) || true
         done
-        wait
 }
 
 verb_test() {
@@ -195,7 +197,8 @@ verb_test() {
         [ -n "$NAME_GIVEN" ] || NAME=test
         test_options "$@"
         exec 5>>"$STATE/test-$NAME.lock"
-        flock -n 5 || die "a test run named '$NAME' is going on: give this one another --name"
+        { flock -n 5 && [ "$STATE/test-$NAME.lock" -ef /proc/$$/fd/5 ]; } ||
+                die "a test run named '$NAME' is going on: give this one another --name"
         LOGS=$CACHE/logs/$NAME
         rm -rf "$LOGS"
         mkdir -p "$LOGS"
@@ -206,8 +209,10 @@ verb_test() {
         done
         trap test_cleanup EXIT
         trap 'exit 130' INT TERM HUP
-        lane_one &
-        lane_two &
+        set -m # each lane is a process group, so that it can be ended with all that it started
+        lane_one </dev/null &
+        lane_two </dev/null &
+        set +m
         wait
         if chosen vm && [ -x "$TOP/test/vm/run" ]; then
                 for release in $TEST_RELEASES; do
@@ -216,6 +221,7 @@ verb_test() {
         fi
         ! chosen lab || suite_lab
         trap - EXIT INT TERM HUP
+        rm -f "$STATE/test-$NAME.lock"
         test_close
 }
 
