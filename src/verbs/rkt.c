@@ -5,7 +5,13 @@
 /* clang-format off */
 static const Verb *const verbs[] = {
         &verb_completion,
+        &verb_fetch,
         &verb_help,
+        &verb_image_cat_manifest,
+        &verb_image_fetch,
+        &verb_image_list,
+        &verb_image_rm,
+        &verb_trust,
         &verb_version,
         NULL,
 };

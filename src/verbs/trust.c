@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt trust: a key becomes trusted for names, after somebody looked at its fingerprint. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "basic/log.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "image/trust.h"
+#include "verbs/verbs.h"
+
+typedef struct TrustArgs {
+        const char *prefix;
+        bool root;
+        bool insecure_allow_http;
+        bool skip_review;
+} TrustArgs;
+
+/* As gpg writes it: ten groups of four. */
+static void print_fingerprint(const char *label, const char *fingerprint) {
+        (void) fprintf(stderr, "%s", label);
+        for (size_t i = 0; fingerprint[i]; i += 4)
+                (void) fprintf(stderr, "%s%.4s", i == 20 ? "  " : " ", fingerprint + i);
+        (void) fputc('\n', stderr);
+}
+
+static void show(const TrustCandidate *k, const char *prefix) {
+        if (prefix)
+                (void) fprintf(stderr, "prefix: \"%s\"\n", prefix);
+        (void) fprintf(stderr, "key: \"%s\"\n", k->location);
+        print_fingerprint("gpg key fingerprint is:", k->key.fingerprint);
+        STRV_FOREACH (s, k->key.subkeys)
+                print_fingerprint("    Subkey fingerprint:", *s);
+        STRV_FOREACH (i, k->key.identities)
+                (void) fprintf(stderr, "\t%s\n", *i);
+}
+
+/* 1: trusted; 0: not. */
+static int review(const TrustCandidate *k, const char *prefix, Error *e) {
+        char line[64];
+
+        show(k, prefix);
+        if (!isatty(STDIN_FILENO))
+                return error_setf(e, -ENOTTY,
+                                  "cannot ask whether to trust key '%s' without a terminal; compare its "
+                                  "fingerprint and "
+                                  "pass --skip-fingerprint-review, or let rkt fetch trust keys with "
+                                  "--trust-keys-from-https",
+                                  k->location);
+        for (;;) {
+                (void) fprintf(stderr, "Are you sure you want to trust this key (yes/no)? ");
+                if (!fgets(line, sizeof(line), stdin))
+                        return error_setf(e, -ECANCELED, "key '%s' is not trusted: no answer", k->location);
+                if (streq(str_strip(line), "yes"))
+                        return 1;
+                if (streq(line, "no"))
+                        return 0;
+                (void) fprintf(stderr, "Please enter 'yes' or 'no'\n");
+        }
+}
+
+static int trust_one(const VerbContext *c, const TrustArgs *a, const char *location, InsecureFlags insecure,
+                     Error *e) {
+        _cleanup_(trust_candidate_done) TrustCandidate k = TRUST_CANDIDATE_INIT;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = trust_load(location, insecure, &k, e);
+        if (r < 0)
+                return r;
+        if (a->skip_review)
+                show(&k, a->prefix);
+        else {
+                r = review(&k, a->prefix, e);
+                if (r < 0)
+                        return r;
+                if (r == 0) {
+                        log_info("Not trusting \"%s\"", location);
+                        return 0;
+                }
+        }
+        log_info("Trusting \"%s\" for %s%s%s.", location, a->prefix ? "prefix \"" : "every image",
+                 str_or(a->prefix, ""), a->prefix ? "\"" : "");
+        r = keyring_add(c->local_config, a->prefix, k.text, k.size, &path, e);
+        if (r < 0)
+                return r;
+        if (a->prefix)
+                log_info("Added key for prefix \"%s\" at \"%s\"", a->prefix, path);
+        else
+                log_info("Added root key at \"%s\"", path);
+        return 0;
+}
+
+static int check_args(const TrustArgs *a, int argc, Error *e) {
+        if (a->prefix && a->root)
+                return error_setf(e, -EINVAL, "--root and --prefix usage mutually exclusive");
+        if (!a->prefix && !a->root)
+                return error_setf(
+                        e, -EINVAL,
+                        "aborting due to implicit unbounded trust (root domain): pass --prefix=NAME for the "
+                        "images that the key may sign, or --root for all");
+        if (a->root && argc == 0)
+                return error_setf(e, -EINVAL, "--root needs the key: there is no host to ask for it");
+        return 0;
+}
+
+static int trust_run(const VerbContext *c, int argc, char **args, void *options, Error *e) {
+        _cleanup_strv_free_ char **found = NULL;
+        TrustArgs *a = options;
+        InsecureFlags insecure;
+        int r;
+
+        r = check_args(a, argc, e);
+        insecure = c->insecure;
+        if (r < 0)
+                return r;
+        if (a->insecure_allow_http)
+                insecure |= INSECURE_PUBKEY;
+        if (argc == 0) {
+                r = trust_discover(a->prefix, insecure, &found, e);
+                if (r < 0)
+                        return r;
+                args = found;
+        }
+        STRV_FOREACH (k, args) {
+                r = trust_one(c, a, *k, insecure, e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static const Option trust_options[] = {
+        { "insecure-allow-http", 0, OPTION_BOOL, offsetof(TrustArgs, insecure_allow_http),
+          .help = "allow HTTP use for key discovery and retrieval" },
+        { "prefix", 0, OPTION_STRING, offsetof(TrustArgs, prefix), .value = "NAME",
+          .help = "prefix to limit trust to" },
+        { "root", 0, OPTION_BOOL, offsetof(TrustArgs, root), .help = "add root key without a prefix" },
+        { "skip-fingerprint-review", 0, OPTION_BOOL, offsetof(TrustArgs, skip_review),
+          .help = "accept key without fingerprint confirmation" },
+        {},
+};
+
+const Verb verb_trust = {
+        .name = "trust",
+        .max_args = VERB_ARGS_ANY,
+        .usage = "[--prefix=NAME | --root] [KEY...]",
+        .help = "Trust a key for image verification",
+        .description = "A KEY is the path or the https URL of an armored OpenPGP public key. Without one, "
+                       "the keys are "
+                       "looked for where the prefix's own host says that they are.",
+        .prefix = "pubkey",
+        .options = trust_options,
+        .options_size = sizeof(TrustArgs),
+        .run = trust_run,
+};
