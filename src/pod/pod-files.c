@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The files in a pod's directory. Those below stage1/rootfs were written inside the pod: they are opened without following
+ * any link, must be regular, and are read up to a limit. */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/str.h"
+#include "basic/tmpfile.h"
+#include "pod/pod-internal.h"
+
+#define NAME_MAX_BYTES   256
+#define NUMBER_MAX_BYTES 32
+
+static usec_t usec_from(const struct timespec *ts) {
+        return (usec_t) ts->tv_sec * USEC_PER_SEC + (usec_t) ts->tv_nsec / 1000;
+}
+
+/* Opens what may have been made inside the pod. */
+static int open_beneath(int fd, const char *path, int flags) {
+        struct open_how how = {
+                .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC | O_NOCTTY),
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        long r;
+
+        r = syscall(SYS_openat2, fd, path, &how, sizeof(how));
+        return r < 0 ? -errno : (int) r;
+}
+
+static int read_small(int dir_fd, const char *path, size_t size_max, char **ret) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        size_t size;
+
+        fd = open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK);
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EBADMSG;
+        return fd_read_to_end(fd, size_max, ret, &size);
+}
+
+static int read_number(int dir_fd, const char *path, unsigned max, unsigned *ret) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = read_small(dir_fd, path, NUMBER_MAX_BYTES, &text);
+        if (r < 0)
+                return r;
+        r = parse_uint(str_strip(text), max, ret);
+        return r < 0 ? -EBADMSG : 0;
+}
+
+static int file_mtime(Pod *p, const char *path, usec_t *ret) {
+        _cleanup_close_ int tmp = -EBADF, f = -EBADF;
+        struct stat st;
+        int fd;
+
+        fd = pod_use_fd(p, &tmp);
+        if (fd < 0)
+                return fd;
+        f = open_beneath(fd, path, O_PATH);
+        if (f < 0)
+                return f;
+        if (fstat(f, &st) < 0)
+                return -errno;
+        *ret = usec_from(&st.st_mtim);
+        return 0;
+}
+
+/**
+ * pod_write_manifest() - write the pod's manifest
+ * @p: pod
+ * @m: valid
+ * @e: says what failed
+ *
+ * Return: 0, -ENOSPC, -ENOMEM, other errno; an old manifest stays on failure.
+ */
+int pod_write_manifest(Pod *p, const PodManifest *m, Error *e) {
+        _cleanup_close_ int tmp = -EBADF;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (pod_manifest_to_string(m, &text) < 0)
+                return error_oom(e);
+        r = pod_use_fd(p, &tmp);
+        if (r >= 0)
+                r = file_write_at(r, "pod", text, strlen(text), 0640, 0);
+        return r < 0 ? error_setf(e, r, "cannot write the manifest of pod \"%s\": %s", p->uuid, strerror(-r))
+                     : 0;
+}
+
+/**
+ * pod_read_manifest_text() - the pod's manifest as it is kept
+ * @p:        pod
+ * @ret:      compact JSON; the caller frees it
+ * @ret_size: bytes; may be NULL
+ * @e:        says what failed
+ *
+ * Return: 0, -ENOENT (there is none), -E2BIG, other errno.
+ */
+int pod_read_manifest_text(Pod *p, char **ret, size_t *ret_size, Error *e) {
+        _cleanup_close_ int tmp = -EBADF;
+        size_t size;
+        int r;
+
+        r = pod_use_fd(p, &tmp);
+        if (r >= 0)
+                r = file_read_at(r, "pod", JSON_SIZE_MAX, ret, &size);
+        if (r < 0)
+                return error_setf(e, r, "cannot read the manifest of pod \"%s\": %s", p->uuid, strerror(-r));
+        if (ret_size)
+                *ret_size = size;
+        return 0;
+}
+
+/**
+ * pod_read_manifest() - read the pod's manifest
+ * @p:   pod
+ * @ret: pod_manifest_free() it
+ * @e:   says what failed
+ *
+ * Return: 0, those of pod_read_manifest_text() and pod_manifest_parse().
+ */
+int pod_read_manifest(Pod *p, PodManifest **ret, Error *e) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        r = pod_read_manifest_text(p, &text, &size, e);
+        if (r < 0)
+                return r;
+        r = pod_manifest_parse(text, size, ret, e);
+        return r < 0 ? error_prefixf(e, r, "pod \"%s\"", p->uuid) : 0;
+}
+
+/**
+ * pod_set_name() - give the pod its machine's name
+ * @p:    pod
+ * @name: copied; at most 255 bytes
+ * @e:    says what failed
+ *
+ * Return: 0, -EINVAL, -ENOSPC, other errno.
+ */
+int pod_set_name(Pod *p, const char *name, Error *e) {
+        _cleanup_close_ int tmp = -EBADF;
+        int r;
+
+        if (!*name || strlen(name) >= NAME_MAX_BYTES || strchr(name, '\n') || strchr(name, '/'))
+                return error_setf(e, -EINVAL, "'%.100s' cannot be the name of a pod", name);
+        r = pod_use_fd(p, &tmp);
+        if (r >= 0)
+                r = file_write_at(r, "name", name, strlen(name), 0644, FILE_WRITE_NO_SYNC);
+        return r < 0 ? error_setf(e, r, "cannot write the name of pod \"%s\": %s", p->uuid, strerror(-r)) : 0;
+}
+
+/**
+ * pod_get_name() - the name of the pod's machine
+ * @p:   pod
+ * @ret: the caller frees it
+ *
+ * Return: 0, -ENOENT (it has none), other errno.
+ */
+int pod_get_name(Pod *p, char **ret) {
+        _cleanup_close_ int tmp = -EBADF;
+        char *name;
+        int r;
+
+        r = pod_use_fd(p, &tmp);
+        if (r >= 0)
+                r = read_small(r, "name", NAME_MAX_BYTES, &name);
+        if (r < 0)
+                return r;
+        name[strcspn(name, "\n")] = '\0';
+        *ret = name;
+        return 0;
+}
+
+/**
+ * pod_set_ppid() - keep the process whose first child is the pod's PID 1
+ * @p:   pod
+ * @pid: of systemd-nspawn
+ * @e:   says what failed
+ *
+ * Its time is when the pod started.
+ *
+ * Return: 0, -ENOSPC, other errno.
+ */
+int pod_set_ppid(Pod *p, pid_t pid, Error *e) {
+        _cleanup_close_ int tmp = -EBADF;
+        char number[NUMBER_MAX_BYTES];
+        int r;
+
+        (void) snprintf(number, sizeof(number), "%d\n", (int) pid);
+        r = pod_use_fd(p, &tmp);
+        if (r >= 0)
+                r = file_write_at(r, "ppid", number, strlen(number), 0644, FILE_WRITE_NO_SYNC);
+        return r < 0 ? error_setf(e, r, "cannot write the PID of pod \"%s\": %s", p->uuid, strerror(-r)) : 0;
+}
+
+static int first_child(unsigned parent, pid_t *ret) {
+        _cleanup_free_ char *text = NULL;
+        char path[64];
+        size_t size;
+        unsigned pid;
+        int r;
+
+        (void) snprintf(path, sizeof(path), "/proc/%u/task/%u/children", parent, parent);
+        r = file_read_at(AT_FDCWD, path, 4096, &text, &size);
+        if (r < 0)
+                return r;
+        text[strcspn(text, " \n")] = '\0';
+        if (parse_uint(text, INT32_MAX, &pid) < 0)
+                return -ENOENT;
+        *ret = (pid_t) pid;
+        return 0;
+}
+
+/**
+ * pod_get_pid() - the pod's PID 1, as the host sees it
+ * @p:   pod
+ * @ret: only of a running pod: others' numbers belong to somebody else by now
+ *
+ * Return: 0, -ENOENT (not running, or not known yet), other errno.
+ */
+int pod_get_pid(Pod *p, pid_t *ret) {
+        _cleanup_close_ int tmp = -EBADF;
+        unsigned pid;
+        int fd, r;
+
+        if (pod_state(p) != POD_RUNNING)
+                return -ENOENT;
+        fd = pod_use_fd(p, &tmp);
+        if (fd < 0)
+                return fd;
+        r = read_number(fd, "pid", INT32_MAX, &pid);
+        if (r >= 0) {
+                *ret = (pid_t) pid;
+                return 0;
+        }
+        if (r != -ENOENT)
+                return r;
+        r = read_number(fd, "ppid", INT32_MAX, &pid);
+        return r < 0 ? r : first_child(pid, ret);
+}
+
+static int status_path(const char *app, const char *suffix, char **ret) {
+        if (!ac_name_is_valid(app))
+                return -EINVAL;
+        *ret = strf(POD_STATUS_DIR "/%s%s", app, suffix);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Opens the directory of exit statuses, making it; never through a link that the pod may have left there. */
+static int open_status_dir(int fd, int *ret) {
+        static const char *const parts[] = { "stage1", "rootfs", "rkt", "status" };
+        _cleanup_close_ int at = -EBADF;
+
+        at = open_beneath(fd, ".", O_PATH | O_DIRECTORY);
+        if (at < 0)
+                return at;
+        FOREACH_ARRAY (part, parts, ELEMENTSOF(parts)) {
+                int next;
+
+                if (mkdirat(at, *part, 0755) < 0 && errno != EEXIST)
+                        return -errno;
+                next = open_beneath(at, *part, O_PATH | O_DIRECTORY);
+                if (next < 0)
+                        return next;
+                (void) fd_close(at);
+                at = next;
+        }
+        *ret = TAKE_FD(at);
+        return 0;
+}
+
+/**
+ * pod_set_app_status() - keep the exit status of an app
+ * @p:      pod
+ * @app:    AC Name
+ * @status: 0...255
+ * @e:      says what failed
+ *
+ * Return: 0, -EINVAL, -ENOSPC, other errno.
+ */
+int pod_set_app_status(Pod *p, const char *app, int status, Error *e) {
+        _cleanup_close_ int tmp = -EBADF, dir = -EBADF;
+        char number[NUMBER_MAX_BYTES];
+        int r;
+
+        if (!ac_name_is_valid(app) || status < 0 || status > 255)
+                return error_setf(e, -EINVAL, "app '%.100s' cannot have exited with %d", app, status);
+        (void) snprintf(number, sizeof(number), "%d\n", status);
+        r = pod_use_fd(p, &tmp);
+        if (r >= 0)
+                r = open_status_dir(r, &dir);
+        if (r >= 0)
+                r = file_write_at(dir, app, number, strlen(number), 0644, FILE_WRITE_NO_SYNC);
+        return r < 0 ? error_setf(e, r, "cannot keep the status of app '%s': %s", app, strerror(-r)) : 0;
+}
+
+/**
+ * pod_get_app_status() - the exit status of an app
+ * @p:   pod
+ * @app: AC Name
+ * @ret: 0...255
+ *
+ * Return: 0, -ENOENT (it has not exited), -EBADMSG (the file has another content), other errno.
+ */
+int pod_get_app_status(Pod *p, const char *app, int *ret) {
+        _cleanup_close_ int tmp = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        unsigned status;
+        int r;
+
+        r = status_path(app, "", &path);
+        if (r < 0)
+                return r;
+        r = pod_use_fd(p, &tmp);
+        if (r >= 0)
+                r = read_number(r, path, 255, &status);
+        if (r < 0)
+                return r;
+        *ret = (int) status;
+        return 0;
+}
+
+/**
+ * pod_created_usec() - when the pod was made
+ * @p:   pod
+ * @ret: CLOCK_REALTIME
+ *
+ * Return: 0, -ENOENT, other errno.
+ */
+int pod_created_usec(Pod *p, usec_t *ret) {
+        if (p->created_usec != 0) {
+                *ret = p->created_usec;
+                return 0;
+        }
+        return file_mtime(p, "pod-created", ret);
+}
+
+/**
+ * pod_started_usec() - when the pod was started
+ * @p:   pod
+ * @ret: CLOCK_REALTIME
+ *
+ * Return: 0, -ENOENT (never), other errno.
+ */
+int pod_started_usec(Pod *p, usec_t *ret) {
+        int r;
+
+        r = file_mtime(p, "ppid", ret);
+        return r == -ENOENT ? file_mtime(p, "pid", ret) : r;
+}
+
+/**
+ * pod_marked_usec() - when an exited or failed pod was marked for removal
+ * @p:   pod
+ * @ret: CLOCK_REALTIME
+ *
+ * Return: 0, -ENOENT (it is not), other errno.
+ */
+int pod_marked_usec(Pod *p, usec_t *ret) {
+        _cleanup_close_ int tmp = -EBADF;
+        struct stat st;
+        int fd;
+
+        if (p->directory < POD_DIRECTORY_EXITED_GARBAGE)
+                return -ENOENT;
+        fd = pod_use_fd(p, &tmp);
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        *ret = usec_from(&st.st_ctim);
+        return 0;
+}
+
+/**
+ * pod_app_started_usec() - when an app was started
+ * @p:   pod
+ * @app: AC Name
+ * @ret: CLOCK_REALTIME
+ *
+ * Return: 0, -ENOENT (not known), -EINVAL (name), other errno.
+ */
+int pod_app_started_usec(Pod *p, const char *app, usec_t *ret) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = status_path(app, "-started", &path);
+        return r < 0 ? r : file_mtime(p, path, ret);
+}
+
+/**
+ * pod_app_finished_usec() - when an app ended
+ * @p:   pod
+ * @app: AC Name
+ * @ret: CLOCK_REALTIME
+ *
+ * Return: 0, -ENOENT (it has not), -EINVAL (name), other errno.
+ */
+int pod_app_finished_usec(Pod *p, const char *app, usec_t *ret) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = status_path(app, "", &path);
+        return r < 0 ? r : file_mtime(p, path, ret);
+}
