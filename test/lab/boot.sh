@@ -55,15 +55,16 @@ lab_clean() {
         local cgroup tries=0
         if [ -s "$STATE/$NAME/cgroup" ]; then
                 cgroup=$(lab_cgroup)
-                if [ -d "$cgroup" ]; then
-                        echo 1 >"$cgroup/cgroup.kill"
-                        while grep -q '^populated 1' "$cgroup/cgroup.events" 2>/dev/null; do
-                                [ $((tries += 1)) -lt 300 ] ||
-                                        die "processes in $cgroup do not die: see cgroup.procs there"
-                                sleep 0.05
-                        done
-                        cgroup_remove "$cgroup"
-                fi
+        else
+                cgroup=$(cgroup_mount)/rkt-lab-$NAME
+        fi
+        if [ -d "$cgroup" ]; then
+                echo 1 >"$cgroup/cgroup.kill"
+                while grep -q '^populated 1' "$cgroup/cgroup.events" 2>/dev/null; do
+                        [ $((tries += 1)) -lt 300 ] || die "processes in $cgroup do not die: see cgroup.procs there"
+                        sleep 0.05
+                done
+                cgroup_remove "$cgroup"
         fi
         rm -rf --one-file-system "${STATE:?}/$NAME"
 }
@@ -116,8 +117,18 @@ boot_wait() {
         die "lab '$NAME' did not finish booting in $BOOT_TIMEOUT s (state: ${state:-none}): see 'lab console --name $NAME'"
 }
 
+# up_undo: an `up` that does not end well leaves nothing. The supervisor may not have come to its cgroup yet.
+up_undo() {
+        if [ -n "$SUPERVISOR" ]; then
+                kill -KILL "$SUPERVISOR" 2>/dev/null || true
+                wait "$SUPERVISOR" 2>/dev/null || true
+        fi
+        lab_clean
+        rm -f "$STATE/$NAME.lock"
+}
+
 verb_up() {
-        local release=bookworm disk=4G root supervisor launch=()
+        local release=bookworm disk=4G root launch=()
         while [ $# -gt 0 ]; do
                 case $1 in
                 --release=*) release=${1#*=} ;;
@@ -135,21 +146,22 @@ verb_up() {
         [[ $disk =~ ^[1-9][0-9]*[MGT]$ ]] || die "bad size '$disk' for --disk: a number and M, G or T"
         cgroup_mount >/dev/null
         lab_lock || die "lab '$NAME' is running already: end it with 'lab down --name $NAME', or give this one another --name"
+        SUPERVISOR=
+        trap up_undo EXIT
+        trap 'exit 130' INT TERM HUP
         lab_clean
         host_needs "$release"
         root=$(root_get "$release") || exit 1
         mkdir -p "$STATE/$NAME/mnt" "$CACHE/build-$release"
         echo "$release" >"$STATE/$NAME/release"
 
-        trap 'lab_clean; rm -f "$STATE/$NAME.lock"' EXIT
-        trap 'exit 130' INT TERM HUP
         if [ -d /run/systemd/system ]; then
                 launch=(systemd-run --quiet --scope --collect --unit="rkt-lab-$NAME" --property=Delegate=yes)
         fi
         setsid "${launch[@]}" unshare --mount --propagation private \
                 "$LAB" supervise --name "$NAME" "$root" "$disk" </dev/null >"$STATE/$NAME/console" 2>&1 &
-        supervisor=$!
-        boot_wait "$supervisor"
+        SUPERVISOR=$!
+        boot_wait "$SUPERVISOR"
         trap - EXIT INT TERM HUP
 }
 
