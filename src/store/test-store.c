@@ -514,6 +514,28 @@ static void test_two_at_once(void **state) {
         assert_int_equal(count(f, "tmp"), 0);
 }
 
+/* 91: a hole at the end, which GNU tar marks by an empty piece. */
+static void test_sparse_file(void **state) {
+        const Fixture *f = *state;
+        _cleanup_(store_tree_done) StoreTree tree = STORE_TREE_INIT;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT, body = STRBUF_INIT;
+        _cleanup_free_ char *text = NULL;
+        char key[STORE_KEY_MAX];
+        size_t size;
+
+        tar_record(&body, "GNU.sparse.size", "5000", 4);
+        tar_record(&body, "GNU.sparse.map", "512,3,5000,0", 12);
+        tar_begin_aci(&b);
+        tar_add_meta(&b, 'x', body.data, body.size);
+        tar_add(&b, &(TarSpec){ .name = "rootfs/s", .content = "abc" });
+        tar_end(&b);
+        assert_int_equal(import(f, &b, &image_a, key, NULL), 0);
+        assert_int_equal(store_tree_open(f->store, key, &tree, NULL), 0);
+        assert_int_equal(file_read_at(tree.root_fd, "s", 10000, &text, &size), 0);
+        assert_int_equal(size, 5000);
+        assert_memory_equal(text + 511, "\0abc\0", 5);
+}
+
 /* S10: killed at any time, nothing is left once the store was opened again, or all of it is there. */
 static void test_kill(void **state) {
         const Fixture *f = *state;
@@ -533,7 +555,7 @@ static void test_kill(void **state) {
 
                         _exit(import(f, &b, &image_a, key, NULL) < 0);
                 }
-                (void) usleep((useconds_t) (i * 250));
+                (void) usleep((useconds_t) (i * i * 20));
                 (void) kill(pid, SIGKILL);
                 (void) waitpid(pid, NULL, 0);
                 assert_int_equal(store_open(f->dir, 0, &s, NULL), 0);
@@ -708,6 +730,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_render, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_two_at_once, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sparse_file, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_unfinished_commit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_find, setup, teardown),

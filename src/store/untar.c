@@ -199,6 +199,8 @@ static int write_segments(Untar *u, int fd, const TarEntry *t, Error *e) {
         int r;
 
         FOREACH_ARRAY (s, t->segments, t->n_segments) {
+                if (s->size == 0) /* GNU tar marks the end of the file so; it extends nothing */
+                        continue;
                 if (s->source > u->blob_size || s->size > u->blob_size - s->source)
                         return error_setf(e, -EBADMSG, "its content lies behind the end of the blob");
                 if (s->offset != end && lseek(fd, (off_t) s->offset, SEEK_SET) < 0)

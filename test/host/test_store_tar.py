@@ -72,9 +72,9 @@ def make_archive(host, work, tar_format, sources):
     (work / "manifest").write_text(MANIFEST)
     (work / "rootfs").mkdir(exist_ok=True)
     transform = [f"--transform=s,^{s.lstrip('/')},rootfs/{pathlib.Path(s).name},S" for s in sources]
-    host.run("tar", "--create", "--sparse", "--xattrs", "--xattrs-include=user.*",
-             "--xattrs-include=security.capability", "--numeric-owner", f"--format={tar_format}", "--file", work / "a.tar",
-             "-C", work, "manifest", "rootfs", "-C", "/", *transform, *[s.lstrip("/") for s in sources])
+    attributes = ["--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability"]
+    host.run("tar", "--create", "--sparse", *(attributes if tar_format == "posix" else []), "--numeric-owner",
+             f"--format={tar_format}", "--file", work / "a.tar", "-C", work, "manifest", "rootfs", "-C", "/", *transform, *[s.lstrip("/") for s in sources])
 
 
 def compare(host, work):
@@ -109,3 +109,33 @@ def test_debian(host, work, source):
     """Trees of real packages."""
     make_archive(host, work, "posix", [source])
     compare(host, work)
+
+
+def content(path):
+    """Every file beneath a directory but those that are there to be locked."""
+    return {p for p in path.rglob("*") if p.is_file() and not p.name.endswith("lock")}
+
+
+@pytest.mark.parametrize("options", ["size=300k", "size=700k", "size=1100k", "nr_inodes=20", "nr_inodes=40", "nr_inodes=120"])
+def test_disk_full(host, work, options):
+    """96: wherever the space or the inodes run out: one sentence, nothing left, and the store works once there is space."""
+    (work / "many").mkdir()
+    for i in range(100):
+        (work / "many" / str(i)).write_bytes(os.urandom(6000))
+    make_archive(host, work, "posix", [str(work / "many")])
+    (work / "small").mkdir()
+    host.run("mount", "-t", "tmpfs", "-o", options, "none", work / "small")
+    try:
+        store = work / "small" / "rkt"
+        host.rkt(f"--dir={store}", "image", "list")
+        host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", "no-such-file.aci", check=False)
+        before = content(work / "small")
+        failed = host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", work / "a.tar", check=False)
+        assert failed.rc != 0
+        assert "No space left" in failed.err
+        assert host.rkt(f"--dir={store}", "image", "list", "--no-legend").out == ""
+        assert content(work / "small") == before
+        host.run("mount", "-o", "remount,size=10m,nr_inodes=10000", work / "small")
+        host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", work / "a.tar")
+    finally:
+        host.run("umount", work / "small")
