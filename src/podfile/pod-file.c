@@ -51,9 +51,7 @@ static int read_into(PodText *t, const char *path, PodErrors *errors) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                r = pod_errors_addf(errors, path, 0, NULL, NULL, "%s", what);
-        if (r < 0)
-                return r;
+                return pod_errors_addf(errors, path, 0, NULL, NULL, "%s", what);
         return pod_text_parse(t, path, str_or(data, ""), size, errors);
 }
 

@@ -32,6 +32,7 @@ static const struct {
         { POD_SECTION_SOCKET, "ListenSpecial", "a pod can be given sockets only" },
         { POD_SECTION_SOCKET, "ListenUSBFunction", "a pod can be given sockets only" },
         { POD_SECTION_SOCKET, "Service", "it always is the pod; App= says which app" },
+        { POD_SECTION_INSTALL, "Alias", "systemd has no second name for an instance of a template" },
         { POD_SECTION_INSTALL, "Also", "each pod has its own [Install]" },
         { POD_SECTION_INSTALL, "DefaultInstance", "[Pod] Instances= says which instances there are" },
 };
@@ -109,6 +110,21 @@ static int check_install(PodLoader *l, const PodPart *part, const PodLine *line,
         return 0;
 }
 
+/* An empty value forgets what the pod file has said so far. Returns whether it must be written, too: systemd cannot reset
+ * dependencies, and links are ours. */
+static bool reset(const PodPart *part, const PodLine *line, UnitSettings *settings) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < settings->n; i++)
+                if (streq(settings->items[i].key, pod_line_key(line))) {
+                        free(settings->items[i].key);
+                        free(settings->items[i].value);
+                } else
+                        settings->items[n++] = settings->items[i];
+        settings->n = n;
+        return part->section != POD_SECTION_INSTALL && line->unit_key->check != CHECK_UNITS;
+}
+
 /**
  * loader_host_setting() - a key for one of the host's units
  * @l:        the loader
@@ -120,11 +136,14 @@ static int check_install(PodLoader *l, const PodPart *part, const PodLine *line,
  */
 int loader_host_setting(PodLoader *l, const PodPart *part, const PodLine *line, UnitSettings *settings) {
         const char *instead = why_refused(part->section, pod_line_key(line), line->value);
-        size_t n = settings->n;
+        size_t n;
         int r;
 
         if (instead)
                 return loader_bad(l, part, line, "cannot be set for a pod (%s)", instead);
+        if (*line->value == '\0' && !reset(part, line, settings))
+                return 0;
+        n = settings->n;
         r = loader_add_setting(l, part, line, settings);
         if (r < 0 || settings->n == n)
                 return r;

@@ -501,28 +501,14 @@ static const char *source_wrong(const char *path) {
         return rest && (*rest == '/' || *rest == '\0') ? "/proc cannot be a volume" : NULL;
 }
 
-/**
- * set_mount() - Volume= of an app
- * @l:      the loader
- * @part:   the section of the line
- * @line:   NAME:/target[:ro], /host/path:/target[:options], :/target
- * @target: AppSpec
- *
- * Return: 0 or -ENOMEM.
- */
-int set_mount(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
-        _cleanup_free_ char *text = NULL;
-        AppSpec *a = target;
+/* One word of Volume=, cut into three in place. */
+static int add_mount(PodLoader *l, const PodPart *part, const PodLine *line, char *text, AppSpec *a) {
+        char *path = strchr(text, ':'), *options;
+        bool is_name = *text != ':' && *text != '/';
         VolumeSpec *v = NULL;
         MountSpec *m;
-        char *path, *options;
-        bool is_name;
         int r;
 
-        r = loader_text(l, part, line, &text);
-        if (r <= 0)
-                return r;
-        path = strchr(text, ':');
         if (!path)
                 return loader_bad_value(l, part, line, text,
                                         "no target (NAME:/target, /host/path:/target or :/target)");
@@ -537,15 +523,16 @@ int set_mount(PodLoader *l, const PodPart *part, const PodLine *line, void *targ
                 if (streq(other->target, path))
                         return loader_bad(l, part, line, "'%s' is mounted twice (line %u)", path,
                                           other->place.line);
-        is_name = *text != '\0' && *text != '/';
         if (*text == '/') {
                 simplify_path(text);
                 if (source_wrong(text))
                         return loader_bad_value(l, part, line, text, source_wrong(text));
-        } else if (is_name &&
-                   (!pod_spec_find_volume(l->spec, text) || pod_spec_find_volume(l->spec, text)->implicit))
-                return unknown_volume(l, part, line, text);
-        if (!is_name) {
+        }
+        if (is_name) {
+                v = pod_spec_find_volume(l->spec, text);
+                if (!v || v->implicit)
+                        return unknown_volume(l, part, line, text);
+        } else {
                 r = implicit_volume(l, a, path, &v);
                 if (r >= 0 && *text == '/')
                         r = str_replace(&v->source, text);
@@ -553,10 +540,31 @@ int set_mount(PodLoader *l, const PodPart *part, const PodLine *line, void *targ
                         return r;
                 v->place = line->place;
         }
-        if (app_spec_add_mount(a, v ? v->name : text, path, &m) < 0)
+        if (app_spec_add_mount(a, v->name, path, &m) < 0)
                 return -ENOMEM;
         m->place = line->place;
-        return options ? mount_options(l, part, line, options, m, v) : 0;
+        return options ? mount_options(l, part, line, options, m, is_name ? NULL : v) : 0;
+}
+
+/**
+ * set_mount() - Volume= of an app
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   a list of NAME:/target[:ro], /host/path:/target[:options], :/target
+ * @target: AppSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_mount(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_strv_free_ char **words = NULL;
+        int r;
+
+        r = loader_words(l, part, line, &words);
+        STRV_FOREACH (w, words) {
+                if (r >= 0)
+                        r = add_mount(l, part, line, *w, target);
+        }
+        return r < 0 ? r : 0;
 }
 
 /**

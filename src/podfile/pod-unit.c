@@ -183,8 +183,8 @@ static int socket_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *fil
         return add_text(files, strf("pod@%s.socket.d/50-pod.conf", entry->name), &b);
 }
 
-static int add_links(const PodSpec *s, const char *unit, const char *type, const char *value,
-                     const char *suffix, UnitFiles *files) {
+static int add_links(const char *unit, const char *type, const char *value, const char *suffix,
+                     UnitFiles *files) {
         _cleanup_strv_free_ char **words = NULL;
         int r;
 
@@ -192,11 +192,8 @@ static int add_links(const PodSpec *s, const char *unit, const char *type, const
         STRV_FOREACH (w, words) {
                 if (r < 0)
                         return r;
-                if (suffix)
-                        r = add(files, strf("%s.%s/%s", *w, suffix, unit), NULL,
-                                strf("%s/pod@.%s", RKT_UNIT_DIR, type));
-                else
-                        r = add(files, strdup(*w), NULL, strdup(unit));
+                r = add(files, strf("%s.%s/%s", *w, suffix, unit), NULL,
+                        strf("%s/pod@.%s", RKT_UNIT_DIR, type));
         }
         return r;
 }
@@ -209,7 +206,6 @@ static int install_links(const PodSpec *s, UnitFiles *files) {
                 { "WantedBy", "wants" },
                 { "RequiredBy", "requires" },
                 { "UpheldBy", "upholds" },
-                { "Alias", NULL },
         };
         const char *type = s->n_sockets > 0 ? "socket" : "service";
         _cleanup_free_ char *unit = strf("pod@%s.%s", s->name, type);
@@ -217,22 +213,14 @@ static int install_links(const PodSpec *s, UnitFiles *files) {
 
         if (!unit)
                 return -ENOMEM;
-        for (size_t k = 0; k < ELEMENTSOF(kinds); k++) {
-                size_t first = 0;
-
-                /* an empty value resets what came before */
-                for (size_t i = 0; i < s->install.n; i++)
-                        if (streq(s->install.items[i].key, kinds[k].key) &&
-                            *s->install.items[i].value == '\0')
-                                first = i;
-                for (size_t i = first; i < s->install.n; i++) {
-                        if (!streq(s->install.items[i].key, kinds[k].key))
+        for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
+                FOREACH_ARRAY (setting, s->install.items, s->install.n) {
+                        if (!streq(setting->key, kinds[k].key))
                                 continue;
-                        r = add_links(s, unit, type, s->install.items[i].value, kinds[k].suffix, files);
+                        r = add_links(unit, type, setting->value, kinds[k].suffix, files);
                         if (r < 0)
                                 return r;
                 }
-        }
         return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "basic/parse.h"
 #include "basic/path.h"
 #include "basic/str.h"
+#include "basic/word.h"
 #include "podfile/pod-spec.h"
 #include "podfile/value-check.h"
 
@@ -80,7 +81,8 @@ static bool is_seconds(const char *s) {
         if (parse_sec(s, &v) >= 0)
                 return true;
         /* months, years and fractions */
-        return isdigit((unsigned char) *s) && str_in_set(s, DIGITS LOWER "M. ") && strpbrk(s, ".yM");
+        return isdigit((unsigned char) *s) && str_in_set(s, DIGITS LOWER "M. ") &&
+               (strpbrk(s, ".yM") || strstr(s, "month"));
 }
 
 static bool is_size(const char *s) {
@@ -160,11 +162,23 @@ static bool is_path(const char *s) {
 
 static bool is_prefixed_path(const char *s) {
         s += strspn(s, "-+:");
-        return *s == '/' || *s == '%' || *s == '"' || *s == '\'';
+        return *s == '/' || *s == '%';
 }
 
 static bool are_paths(const char *s) {
-        return all_words(s, is_prefixed_path);
+        for (;;) {
+                char *word = NULL;
+                bool is_right;
+                int r;
+
+                r = word_next(&s, &word);
+                if (r <= 0)
+                        return r == 0 || r == -ENOMEM;
+                is_right = is_prefixed_path(word);
+                free(word);
+                if (!is_right)
+                        return false;
+        }
 }
 
 static bool is_signal(const char *s) {
@@ -192,7 +206,8 @@ static bool is_exit_status(const char *s) {
         unsigned v;
 
         /* names such as DATAERR, BADMSG ... are systemd's (systemd.exec(5)) */
-        return parse_uint(s, 255, &v) >= 0 || is_signal(s) || str_in_set(s, UPPER DIGITS "_");
+        return parse_uint(s, 255, &v) >= 0 || is_signal(s) ||
+               (isupper((unsigned char) *s) && str_in_set(s, UPPER DIGITS "_"));
 }
 
 static bool are_exit_statuses(const char *s) {
@@ -405,7 +420,7 @@ static bool is_port_mapping(const char *s) {
                 return false;
         *inner++ = '\0';
         if (!is_range(inner, strlen(inner)) &&
-            (*inner == '\0' || *inner == '-' || !str_in_set(inner, LOWER DIGITS "-") || slash))
+            (*inner == '-' || !strpbrk(inner, LOWER) || !str_in_set(inner, LOWER DIGITS "-") || slash))
                 return false;
         outer = strrchr(copy, ':');
         if (outer) {
@@ -485,7 +500,8 @@ static const struct {
         const char *words; /* instead: these words, each with its NUL */
         const char *wrong; /* what is wrong (what would be right) */
 } checks[_CHECK_MAX] = {
-        [CHECK_AC_NAME] = { app_name_is_valid, NULL, "not a name (lower-case letters, digits and inner '-')" },
+        [CHECK_AC_NAME] = { app_name_is_valid, NULL,
+                            "not a name (lower-case letters, digits and inner '-')" },
         [CHECK_ADD_HOST] = { is_add_host, NULL, "not NAME:IP (or host)" },
         [CHECK_APP_DEVICE] = { is_app_device, NULL,
                                "not a device (/dev/NAME, or -/dev/NAME for an optional one)" },

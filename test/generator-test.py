@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Golden tests of rkt-pod-generator, without root: generator-test.py GENERATOR SOURCE-ROOT [--update]
+
+Every directory test/golden/generator/CASE has in/{etc,run,local,lib} (the four pod directories), expected/ (what the
+generator writes; links are files NAME.link with the target's last part), and errors (its messages). Then come cases that
+a file in git cannot hold. Ids are those of robustness.md 3.11. Output is TAP.
+"""
+import filecmp
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+GENERATOR, ROOT = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+UPDATE = "--update" in sys.argv
+GOLDEN = ROOT / "test" / "golden" / "generator"
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # generators write to memory, too
+DIRS = ["in/etc", "in/run", "in/local", "in/lib"]
+GOOD = "[App]\nImage=example.com/x\n"
+results = []
+
+
+def generate(cwd, out, dirs=None, **kwargs):
+    """Run the generator as systemd does; returns (status, messages)."""
+    env = {"RKT_PODS_PATH": ":".join(dirs or DIRS), "RKT_GENERATOR_LOG": "stderr", "LC_ALL": "C"}
+    env.update(kwargs.pop("env", {}))
+    done = subprocess.run([GENERATOR, out, out, out], cwd=cwd, env=env, capture_output=True, timeout=60, check=False,
+                          **kwargs)
+    return done.returncode, done.stderr.decode(errors="replace")
+
+
+def flatten(out):
+    """Links become small files, so that git and diff can hold them."""
+    for path in sorted(out.rglob("*")):
+        if path.is_symlink():
+            target = path.readlink()
+            path.unlink()
+            path.with_name(path.name + ".link").write_text(target.name + "\n")
+
+
+def tree(path):
+    """All files, with their bytes."""
+    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
+
+
+def report(name, problem):
+    """One line of TAP."""
+    results.append(problem is None)
+    print(f"{'ok' if problem is None else 'not ok'} {len(results)} - {name}")
+    if problem:
+        print("\n".join("# " + line for line in problem.splitlines()))
+
+
+def golden(case, tmp):
+    """One directory; two runs must give the same bytes."""
+    first, second = tmp / "first", tmp / "second"
+    first.mkdir()
+    second.mkdir()
+    status, messages = generate(case, first)
+    generate(case, second)
+    flatten(first)
+    flatten(second)
+    if tree(first) != tree(second):
+        return "two runs differ"
+    if status != 0:
+        return f"exit status {status}: {messages}"
+    if UPDATE:
+        shutil.rmtree(case / "expected", ignore_errors=True)
+        shutil.copytree(first, case / "expected")
+        (case / "errors").write_text(messages)
+        return None
+    done = subprocess.run(["diff", "-ruN", case / "expected", first], capture_output=True, text=True, check=False)
+    if messages != (case / "errors").read_text():
+        return f"messages differ:\n{messages}{done.stdout}"
+    return done.stdout or None
+
+
+def new_pods(tmp, files):
+    """A directory of pod files, and one for the output."""
+    (tmp / "in/etc").mkdir(parents=True)
+    out = tmp / "out"
+    out.mkdir()
+    for name, text in files.items():
+        path = tmp / "in/etc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return out
+
+
+def p2_limits(tmp):
+    """P2: a line of 2 MiB, 100 000 lines, endless continuation, 5 MiB: an error with its line; others are generated."""
+    out = new_pods(tmp, {"long.pod": GOOD + "Environment=A=" + "x" * (2 << 20) + "\n", "lines.pod": GOOD + "#\n" * 100000,
+                         "endless.pod": GOOD + "Environment=\\\n" * 60000, "big.pod": GOOD + "#" * (5 << 20),
+                         "words.pod": GOOD + "Environment=" + "A=1 " * 250000, "good.pod": GOOD,
+                         "assignments.pod": GOOD + "Environment=A=1\n" * 20000})
+    status, messages = generate(tmp, out)
+    assert status == 0
+    for text in ("long.pod:3: line is longer", "lines.pod:65537: file has more than 65536 lines", "big.pod: file is larger",
+                 "words.pod:3: [App] Environment: the pod has too many", "assignments.pod:10002: [App] Environment: the pod"):
+        assert text in messages, messages
+    assert (out / "pod@good.service.d/50-pod.conf").exists()
+
+
+def p11_odd_files(tmp):
+    """P11: a FIFO, a link to one, a device, an unreadable file: no hang, others are generated."""
+    out = new_pods(tmp, {"good.pod": GOOD, "fifo.pod.d/keep": ""})
+    etc = tmp / "in/etc"
+    os.mkfifo(etc / "fifo.pod")
+    (etc / "link.pod").symlink_to("fifo.pod")
+    (etc / "zero.pod").symlink_to("/dev/zero")
+    os.mkfifo(etc / "fifo.pod.d/x.conf")
+    status, messages = generate(tmp, out)
+    assert status == 0
+    assert messages.count("not a regular file") == 4, messages
+    assert (out / "pod@good.service.d/50-pod.conf").exists()
+
+
+def p12_many(tmp):
+    """P12: 5000 pods in less than a second of our own time and 64 MiB."""
+    out = new_pods(tmp, {f"p{i}.pod": GOOD for i in range(5000)})
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    status, messages = generate(tmp, out)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert status == 0, messages
+    assert len(list(out.iterdir())) == 5000
+    used = after.ru_utime - before.ru_utime
+    assert used < 1, f"{used} s of CPU, {time.monotonic() - start} s"
+    assert after.ru_maxrss < 64 << 10, after.ru_maxrss
+
+
+def p13_no_space(tmp):
+    """P13: a file that cannot be written: exit status 1, nothing half-written, the others are there."""
+    out = new_pods(tmp, {"a.pod": GOOD, "b.pod": GOOD + "[Service]\nEnvironment=A=" + "x" * 9000 + "\n", "c.pod": GOOD})
+    status, messages = generate(tmp, out, preexec_fn=lambda: (
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))))
+    assert status == 1, messages
+    assert "cannot write pod@b.service.d/50-pod.conf: File too large" in messages, messages
+    files = [str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()]
+    assert sorted(files) == ["pod@a.service.d/50-pod.conf", "pod@c.service.d/50-pod.conf"], files
+    status, messages = generate(tmp, tmp / "missing")
+    assert status == 1
+    assert "cannot write" in messages
+
+
+def p15_bare(tmp):
+    """P15: closed standard streams, an empty environment."""
+    out = new_pods(tmp, {"good.pod": GOOD})
+    pid = os.fork()
+    if pid == 0:
+        os.chdir(tmp)
+        os.closerange(0, 64)
+        os.execve(GENERATOR, [str(GENERATOR), str(out)], {"RKT_PODS_PATH": "in/etc"})
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert (out / "pod@good.service.d/50-pod.conf").read_text().startswith("# Made by")
+
+
+def p17_killed(tmp):
+    """P17: a run that was killed leaves nothing that disturbs the next one."""
+    out = new_pods(tmp, {f"p{i}.pod": GOOD for i in range(300)})
+    clean = tmp / "clean"
+    clean.mkdir()
+    generate(tmp, clean)
+    child = subprocess.Popen([GENERATOR, out], cwd=tmp, env={"RKT_PODS_PATH": "in/etc"})
+    time.sleep(0.003)
+    child.kill()
+    child.wait()
+    assert generate(tmp, out)[0] == 0
+    for name in tree(clean):
+        assert filecmp.cmp(clean / name, out / name, shallow=False)
+
+
+def scopes(tmp):
+    """Nothing in the initrd, nothing for a user's manager; wrong arguments are refused."""
+    out = new_pods(tmp, {"good.pod": GOOD})
+    for env in ({"SYSTEMD_IN_INITRD": "1"}, {"SYSTEMD_SCOPE": "user"}):
+        assert generate(tmp, out, env=env) == (0, "")
+        assert not list(out.iterdir())
+    assert subprocess.run([GENERATOR, "a", "b"], stderr=subprocess.DEVNULL, check=False).returncode == 1
+
+
+def messages_are_few(tmp):
+    """At most 20 records go to the kernel's log, one per message."""
+    out = new_pods(tmp, {f"p{i}.pod": "[App]\n" for i in range(50)})
+    log = tmp / "kmsg"
+    log.touch()
+    assert generate(tmp, out, env={"RKT_GENERATOR_LOG": str(log)}) == (0, "")
+    lines = log.read_text().splitlines()
+    assert len(lines) == 21 and lines[-1].endswith("]: ... and 30 more; see rkt pod check"), lines
+    assert lines[0].startswith("<3>rkt-pod-generator[") and lines[0].endswith("in/etc/p0.pod:1: [App] Image= is missing")
+
+
+def libc_only(_):
+    """The generator is linked to libc, or to nothing."""
+    done = subprocess.run(["readelf", "-d", GENERATOR], capture_output=True, text=True, check=True)
+    needed = [line.split("[")[1].rstrip("]") for line in done.stdout.splitlines() if "(NEEDED)" in line]
+    sanitizers = ("libasan", "libubsan", "libgcc_s", "libm.so", "libclang")
+    assert all(n.startswith(("libc.so", "ld-linux") + sanitizers) for n in needed), needed
+
+
+CASES = [p2_limits, p11_odd_files, p12_many, p13_no_space, p15_bare, p17_killed, scopes, messages_are_few, libc_only]
+
+
+def main():
+    """All cases."""
+    cases = sorted(p for p in GOLDEN.iterdir() if (p / "in").is_dir())
+    print(f"1..{len(cases) + len(CASES)}")
+    for case in cases:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as tmp:
+            report(case.name, golden(case, pathlib.Path(tmp)))
+    for test in CASES:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as tmp:
+            try:
+                test(pathlib.Path(tmp))
+                problem = None
+            except (AssertionError, OSError, subprocess.SubprocessError) as e:
+                problem = f"{type(e).__name__}: {e}"
+            report(test.__name__.replace("_", "-"), problem)
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
