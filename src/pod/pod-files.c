@@ -26,7 +26,7 @@ static usec_t usec_from(const struct timespec *ts) {
 /* Opens what may have been made inside the pod. */
 static int open_beneath(int fd, const char *path, int flags) {
         struct open_how how = {
-                .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC | O_NOCTTY),
+                .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         };
         long r;

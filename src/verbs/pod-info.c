@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What list, status, stop, rm and their kin have in common. The JSON is rkt's (api/v1/pod.go): times of a pod are seconds, those
+ * of its apps nanoseconds; members without a value are left out; "machine" is ours. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/str.h"
+#include "verbs/pod-info.h"
+
+#define UUID_FILE_MAX 4096
+
+/**
+ * pods_open_for() - the pods of a data directory
+ * @data_dir: --dir
+ * @ret:      for pods_close()
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0; what pods_open() returns.
+ */
+int pods_open_for(const char *data_dir, Pods **ret, Error *e) {
+        int r = pods_open(data_dir, ret, e);
+
+        return r < 0 ? error_prefixf(e, r, "cannot open the pods") : 0;
+}
+
+/**
+ * pod_id_from_file() - what --uuid-file-save wrote
+ * @path: file
+ * @ret:  its text without blanks at the ends; to free()
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0; errors of reading; -ENODATA for an empty file.
+ */
+int pod_id_from_file(const char *path, char **ret, Error *e) {
+        _cleanup_free_ char *text = NULL;
+        char *id;
+        size_t size;
+        int r = file_read_at(AT_FDCWD, path, UUID_FILE_MAX, &text, &size);
+
+        if (r < 0)
+                return error_setf(e, r, "unable to resolve UUID from file: cannot read \"%s\": %s", path,
+                                  strerror(-r));
+        id = str_strip(text);
+        if (!*id)
+                return error_setf(e, -ENODATA, "unable to resolve UUID from file: \"%s\" is empty", path);
+        *ret = strdup(id);
+        return *ret ? 0 : error_oom(e);
+}
+
+/**
+ * pod_open_argument() - the pod that a user means
+ * @ps:  pods
+ * @id:  UUID, unambiguous prefix of one, or name of a pod
+ * @ret: for pod_close()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0; -EINVAL for an empty @id; what pod_open() returns: -ENOENT, -ENOTUNIQ.
+ */
+int pod_open_argument(Pods *ps, const char *id, Pod **ret, Error *e) {
+        int r;
+
+        if (!*id)
+                return error_setf(e, -EINVAL, "cannot get pod: UUID cannot be empty");
+        r = pod_open(ps, id, ret, e);
+        return r < 0 ? error_prefixf(e, r, "cannot get pod") : 0;
+}
+
+/**
+ * pod_machine_name() - what machined calls the pod
+ * @p:   pod
+ * @ret: its name; "rkt-UUID" for a pod without one; to free()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOMEM.
+ */
+int pod_machine_name(Pod *p, char **ret, Error *e) {
+        if (pod_get_name(p, ret) < 0)
+                *ret = strf("rkt-%s", pod_uuid(p));
+        return *ret ? 0 : error_oom(e);
+}
+
+/**
+ * pod_image_title() - name and version of an image, as lists show it
+ * @i:   image of an app
+ * @ret: "example.com/app:1.0"; to free()
+ *
+ * Return: 0; -ENOMEM.
+ */
+int pod_image_title(const PodImage *i, char **ret) {
+        const char *version = NULL;
+
+        FOREACH_ARRAY (l, i->labels, i->n_labels)
+                if (streq(l->name, "version"))
+                        version = l->value;
+        *ret = version ? strf("%s:%s", str_or(i->name, "-"), version) : strdup(str_or(i->name, "-"));
+        return *ret ? 0 : -ENOMEM;
+}
+
+/**
+ * pod_is_over() - will it never run (again)?
+ * @s: state
+ *
+ * Return: true for every state after running or after a failed preparation.
+ */
+bool pod_is_over(PodState s) {
+        return s != POD_EMBRYO && s != POD_PREPARING && s != POD_PREPARED && s != POD_RUNNING;
+}
+
+static void write_pairs(JsonWriter *w, const char *key, const AcPair *pairs, size_t n) {
+        if (n == 0)
+                return;
+        json_write_key(w, key);
+        json_write_begin_object(w);
+        FOREACH_ARRAY (p, pairs, n) {
+                json_write_key(w, p->name);
+                json_write_string(w, p->value);
+        }
+        json_write_end_object(w);
+}
+
+static void write_member(JsonWriter *w, const char *key, const char *value) {
+        json_write_key(w, key);
+        json_write_string(w, value);
+}
+
+static void write_time(JsonWriter *w, const char *key, int r, usec_t usec, uint64_t per_usec_n,
+                       uint64_t per_usec_d) {
+        if (r < 0)
+                return;
+        json_write_key(w, key);
+        json_write_uint(w, usec * per_usec_n / per_usec_d);
+}
+
+static void write_mounts(JsonWriter *w, const PodManifest *m, const PodApp *a) {
+        if (a->n_mounts == 0)
+                return;
+        json_write_key(w, "mounts");
+        json_write_begin_array(w);
+        FOREACH_ARRAY (mount, a->mounts, a->n_mounts) {
+                const AcVolume *v =
+                        mount->app_volume ? mount->app_volume : pod_manifest_find_volume(m, mount->volume);
+
+                json_write_begin_object(w);
+                write_member(w, "name", mount->volume);
+                write_member(w, "container_path", mount->path);
+                write_member(w, "host_path", v ? str_or(v->source, "") : "");
+                json_write_key(w, "read_only");
+                json_write_boolean(w, v && v->read_only > 0);
+                json_write_end_object(w);
+        }
+        json_write_end_array(w);
+}
+
+static void write_app(JsonWriter *w, Pod *p, const PodManifest *m, const PodApp *a) {
+        usec_t created = 0, started = 0, finished = 0;
+        int status = 0, has_status = pod_get_app_status(p, a->name, &status);
+        int is_started = pod_app_started_usec(p, a->name, &started);
+        const char *state = "unknown";
+
+        if (has_status >= 0 || pod_state(p) == POD_EXITED || pod_state(p) == POD_EXITED_GARBAGE)
+                state = "exited";
+        else if (pod_state(p) == POD_RUNNING)
+                state = is_started >= 0 ? "running" : "created";
+        else if (pod_state(p) == POD_PREPARED)
+                state = "created";
+
+        json_write_begin_object(w);
+        write_member(w, "name", a->name);
+        write_member(w, "state", state);
+        write_time(w, "created_at", pod_created_usec(p, &created), created, 1000, 1);
+        write_time(w, "started_at", is_started, started, 1000, 1);
+        write_time(w, "finished_at", pod_app_finished_usec(p, a->name, &finished), finished, 1000, 1);
+        if (has_status >= 0) {
+                json_write_key(w, "exit_code");
+                json_write_int(w, status);
+        }
+        write_member(w, "image_id", str_or(a->image.id, ""));
+        write_mounts(w, m, a);
+        if (a->app) {
+                write_pairs(w, "user_annotations", a->app->user_annotations, a->app->n_user_annotations);
+                write_pairs(w, "user_labels", a->app->user_labels, a->app->n_user_labels);
+        }
+        json_write_end_object(w);
+}
+
+static void write_apps(JsonWriter *w, Pod *p, const PodManifest *m) {
+        json_write_key(w, "app_names");
+        json_write_begin_array(w);
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                json_write_string(w, a->name);
+        json_write_end_array(w);
+        json_write_key(w, "apps");
+        json_write_begin_array(w);
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                write_app(w, p, m, a);
+        json_write_end_array(w);
+}
+
+/**
+ * pod_write_json() - a pod as an object
+ * @p: pod; what cannot be read of it is left out
+ * @w: the object is added here
+ */
+void pod_write_json(Pod *p, JsonWriter *w) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_free_ char *machine = NULL;
+        usec_t created = 0, started = 0;
+
+        json_write_begin_object(w);
+        write_member(w, "name", pod_uuid(p));
+        write_member(w, "state", pod_state_to_string(pod_state(p)));
+        if (pod_machine_name(p, &machine, NULL) >= 0)
+                write_member(w, "machine", machine);
+        if (pod_read_manifest(p, &m, NULL) >= 0)
+                write_apps(w, p, m);
+        write_time(w, "created_at", pod_created_usec(p, &created), created, 1, USEC_PER_SEC);
+        write_time(w, "started_at", pod_started_usec(p, &started), started, 1, USEC_PER_SEC);
+        if (m) {
+                write_pairs(w, "user_annotations", m->user_annotations, m->n_user_annotations);
+                write_pairs(w, "user_labels", m->user_labels, m->n_user_labels);
+        }
+        json_write_end_object(w);
+}

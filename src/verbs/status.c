@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt status: one pod in lines for scripts, or as JSON; may wait for it first. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "basic/table.h"
+#include "verbs/pod-info.h"
+#include "verbs/pod-wait.h"
+#include "verbs/verbs.h"
+
+typedef struct StatusArgs {
+        const char *format;
+        const char *uuid_file;
+        int64_t wait; /* microseconds; 0: no; negative: for ever */
+        int64_t wait_ready;
+} StatusArgs;
+
+/* --wait[=true|false|DURATION] */
+static int set_wait(const Option *o, const char *value, void *data, Error *e) {
+        int64_t *usec = (int64_t *) (void *) ((char *) data + o->offset);
+        int b = parse_go_boolean(value);
+
+        if (b >= 0 && !streq(value, "0")) {
+                *usec = b ? -1 : 0;
+                return 0;
+        }
+        if (parse_go_duration(value, usec) < 0)
+                return error_setf(e, -EINVAL,
+                                  "invalid argument \"%s\" for --%s: it is neither true, false nor a "
+                                  "duration such as 10s",
+                                  value, o->name);
+        return 0;
+}
+
+static int print_time(const char *key, int known, usec_t usec) {
+        _cleanup_free_ char *text = NULL;
+
+        if (known < 0)
+                return 0;
+        text = format_timestamp_go((int64_t) usec);
+        if (!text)
+                return -ENOMEM;
+        (void) printf("%s=%s\n", key, text);
+        return 0;
+}
+
+/* Exit codes of the apps that have one. */
+static void print_apps(Pod *p) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        int status;
+
+        if (pod_read_manifest(p, &m, NULL) < 0)
+                return;
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (pod_get_app_status(p, a->name, &status) >= 0)
+                        (void) printf("app-%s=%d\n", a->name, status);
+}
+
+static int print_lines(Pod *p, Error *e) {
+        PodState s = pod_state(p);
+        bool exited = s == POD_EXITED || s == POD_EXITED_GARBAGE || s == POD_EXITED_DELETING;
+        usec_t usec = 0;
+        pid_t pid = 0;
+
+        (void) printf("state=%s\n", pod_state_to_string(s));
+        if (print_time("created", pod_created_usec(p, &usec), usec) < 0 ||
+            print_time("started", pod_started_usec(p, &usec), usec) < 0)
+                return error_oom(e);
+        if (exited || s == POD_RUNNING)
+                (void) printf("networks=\n");
+        if (pod_get_pid(p, &pid) >= 0)
+                (void) printf("pid=%d\n", (int) pid);
+        (void) printf("exited=%s\n", exited ? "true" : "false");
+        if (s != POD_RUNNING)
+                print_apps(p);
+        return 0;
+}
+
+static int print_json(Pod *p, TableFormat format, Error *e) {
+        _cleanup_json_write_ JsonWriter w = { .flags = format == TABLE_JSON_PRETTY ? JSON_WRITE_PRETTY : 0 };
+        _cleanup_free_ char *text = NULL;
+
+        pod_write_json(p, &w);
+        if (json_writer_steal(&w, &text) < 0)
+                return error_oom(e);
+        (void) puts(text);
+        return 0;
+}
+
+static int status_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
+        const StatusArgs *args = options;
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_free_ char *from_file = NULL;
+        TableFormat format = table_format_from_string(args->format, e);
+        int r = 0;
+
+        if (format < 0)
+                return format;
+        if ((argc == 1) == (args->uuid_file != NULL))
+                return error_setf(e, -EINVAL, "name one pod, or a file with its UUID by --uuid-file");
+        if (args->uuid_file)
+                r = pod_id_from_file(args->uuid_file, &from_file, e);
+        if (r >= 0)
+                r = pods_open_for(c->dir, &ps, e);
+        if (r >= 0)
+                r = pod_open_argument(ps, from_file ? from_file : words[0], &p, e);
+        if (r >= 0 && args->wait_ready != 0)
+                r = pod_wait_ready(p, args->wait_ready, e);
+        if (r >= 0 && args->wait != 0)
+                r = pod_wait_over(p, c->dir, args->wait, e);
+        if (r < 0)
+                return r;
+        return format == TABLE_TEXT ? print_lines(p, e) : print_json(p, format, e);
+}
+
+static const Option status_options[] = {
+        { "wait", 0, OPTION_SET, offsetof(StatusArgs, wait), set_wait, .bare = "true",
+          .value = "true|DURATION",
+          .help = "wait for the pod to exit, for that long if a duration is given" },
+        { "wait-ready", 0, OPTION_SET, offsetof(StatusArgs, wait_ready), set_wait, .bare = "true",
+          .value = "true|DURATION",
+          .help = "wait for the pod to be ready, for that long if a duration is given" },
+        { "format", 0, OPTION_STRING, offsetof(StatusArgs, format), .value = "FORMAT",
+          .help = "json or json-pretty instead of lines" },
+        { "uuid-file", 0, OPTION_STRING, offsetof(StatusArgs, uuid_file), .value = "FILE",
+          .help = "read the pod's UUID from there" },
+        {},
+};
+
+const Verb verb_status = {
+        .name = "status",
+        .max_args = 1,
+        .usage = "UUID",
+        .help = "Check the status of a rkt pod",
+        .options = status_options,
+        .options_size = sizeof(StatusArgs),
+        .run = status_run,
+};

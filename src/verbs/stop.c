@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt stop: end running pods, in order or by force. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "basic/log.h"
+#include "run/machine.h"
+#include "verbs/pod-info.h"
+#include "verbs/verbs.h"
+
+typedef struct StopArgs {
+        bool force;
+        const char *uuid_file;
+} StopArgs;
+
+/* Prints the UUID when the pod has been stopped, or told to. */
+static int stop_pod(Pods *ps, const char *id, bool force, Error *e) {
+        _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_free_ char *name = NULL;
+        int r = pod_open_argument(ps, id, &p, e);
+
+        if (r < 0)
+                return r;
+        if (pod_state(p) == POD_EXITED || pod_state(p) == POD_EXITED_GARBAGE) {
+                (void) printf("pod \"%s\" is already stopped\n", pod_uuid(p));
+                return 0;
+        }
+        if (pod_state(p) != POD_RUNNING)
+                return error_setf(e, -EBUSY, "pod \"%s\" is not running", pod_uuid(p));
+        r = pod_machine_name(p, &name, e);
+        if (r >= 0)
+                r = machine_stop(name, force, e);
+        if (r < 0)
+                return error_prefixf(e, r, "error stopping pod \"%s\"", pod_uuid(p));
+        (void) printf("\"%s\"\n", pod_uuid(p));
+        return 0;
+}
+
+static int stop_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
+        const StopArgs *args = options;
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_free_ char *from_file = NULL;
+        int failed = 0, r = 0;
+
+        if ((argc > 0) == (args->uuid_file != NULL))
+                return error_setf(e, -EINVAL, "name pods, or a file with a UUID by --uuid-file");
+        if (args->uuid_file)
+                r = pod_id_from_file(args->uuid_file, &from_file, e);
+        if (r >= 0)
+                r = pods_open_for(c->dir, &ps, e);
+        if (r < 0)
+                return r;
+        for (int i = 0; i < MAX(argc, 1); i++) {
+                _cleanup_error_ Error one = ERROR_INIT;
+
+                r = stop_pod(ps, from_file ? from_file : words[i], args->force, &one);
+                if (r < 0) {
+                        log_error("%s", error_text(&one, r));
+                        failed++;
+                }
+        }
+        return failed == 0 ? 0 : error_setf(e, -EIO, "failed to stop %d pod(s)", failed);
+}
+
+static const Option stop_options[] = {
+        { "force", 0, OPTION_BOOL, offsetof(StopArgs, force),
+          .help = "kill the pod instead of asking it to end" },
+        { "uuid-file", 0, OPTION_STRING, offsetof(StopArgs, uuid_file), .value = "FILE",
+          .help = "read the pod's UUID from there" },
+        {},
+};
+
+const Verb verb_stop = {
+        .name = "stop",
+        .max_args = VERB_ARGS_ANY,
+        .usage = "UUID...",
+        .help = "Stop a pod",
+        .description = "      Pods of pod files are stopped with their unit pod@NAME.service and are down "
+                       "when the command returns.\n"
+                       "      A pod of \"rkt run\" is told to shut down. A name may stand for a UUID.",
+        .options = stop_options,
+        .options_size = sizeof(StopArgs),
+        .run = stop_run,
+};
