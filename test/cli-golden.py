@@ -4,8 +4,9 @@
 
 usage: cli-golden.py RKT SOURCE [--update]
 
-A case is test/golden/cli/NAME.in: a command line, split like a shell's; "user:" before it drops root, $DIR is an empty data
-directory. NAME.expected has the exit code, standard output and standard error."""
+A case is test/golden/cli/NAME.in: a command line, split like a shell's; "user:" before it drops root, $DIR is a data
+directory with pods. NAME.expected has the exit code, standard output and standard error."""
+import json
 import os
 import re
 import shlex
@@ -16,6 +17,49 @@ import tempfile
 
 HEAD = "# SPDX-License-Identifier: LGPL-2.1-or-later\n"
 NOBODY = 65534
+
+
+EXITED, PREPARED, DAMAGED = (f"{n}0000000-0000-4000-8000-000000000000" for n in "abd")
+CREATED, STARTED = 1136214245.25, 1136214246.5
+
+
+def app(name, image, **more):
+    """An app of a pod manifest."""
+    return {"name": name, "image": {"name": image, "id": f"sha512-{len(name):032x}{0:032x}",
+                                    "labels": [{"name": "version", "value": "1.0.0"}]},
+            "app": {"exec": ["/bin/x"], "user": "0", "group": "0"}, **more}
+
+
+def write(path, text, when):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    os.utime(path, (when, when))
+
+
+def make_pods(data):
+    """An exited pod of two apps, a prepared one, a damaged one, and what is none."""
+    apps = [app("web", "example.com/web", mounts=[{"volume": "data", "path": "/data"}]), app("db", "example.com/db")]
+    volumes = [{"name": "data", "kind": "host", "source": "/srv", "readOnly": True}]
+    pods = {f"run/{EXITED}": {"apps": apps, "volumes": volumes}, f"prepared/{PREPARED}": {"apps": apps[1:]}}
+    for place, more in pods.items():
+        write(f"{data}/pods/{place}/pod", json.dumps({"acVersion": "0.8.11", "acKind": "PodManifest", **more}), CREATED)
+        write(f"{data}/pods/{place}/pod-created", "", CREATED)
+    exited = f"{data}/pods/run/{EXITED}"
+    write(f"{exited}/name", "shop", CREATED)
+    write(f"{exited}/ppid", "1", STARTED)
+    for name, status in (("web", 0), ("db", 5)):
+        write(f"{exited}/stage1/rootfs/rkt/status/{name}-started", "", STARTED)
+        write(f"{exited}/stage1/rootfs/rkt/status/{name}", f"{status}\n", STARTED + 1)
+    write(f"{data}/pods/run/{DAMAGED}/pod-created", "", CREATED + 1)
+    write(f"{data}/pods/run/{DAMAGED}/pod", "{", CREATED)
+    write(f"{data}/pods/run/rubbish/file", "", CREATED)
+    write(f"{data}/uuid", EXITED, CREATED)
+    for state in ("embryo", "prepare", "exited-garbage", "garbage"):
+        os.mkdir(f"{data}/pods/{state}")
+    for top, directories, files in os.walk(data):
+        for name in directories:
+            os.chmod(f"{top}/{name}", 0o755)
 
 
 def run(rkt, args, drop=False):
@@ -93,6 +137,7 @@ def main():
         os.chmod(work, 0o755)
         copy = shutil.copy(rkt, f"{work}/rkt")  # the build directory may be closed to others
         os.mkdir(f"{work}/data", 0o755)
+        make_pods(f"{work}/data")
         failed = golden(copy, f"{work}/data", f"{source}/test/golden/cli", update)
         failed += every_verb(copy, source)
     sys.exit(1 if failed else 0)

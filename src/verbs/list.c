@@ -43,11 +43,12 @@ static int64_t now_usec(void) {
         return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
 }
 
-/* A cell with a time; empty if there is none. */
-static int set_time(Table *t, size_t column, bool full, int known, usec_t usec, Error *e) {
+/* A cell with a time of the pod; empty if there is none. */
+static int set_time(Table *t, size_t column, bool full, Pod *p, int (*get)(Pod *p, usec_t *ret), Error *e) {
         _cleanup_free_ char *text = NULL;
+        usec_t usec;
 
-        if (known < 0)
+        if (get(p, &usec) < 0)
                 return 0;
         text = full ? format_timestamp_go((int64_t) usec) : format_age(now_usec(), (int64_t) usec);
         return text ? table_set(t, column, text, NULL, e) : error_oom(e);
@@ -56,15 +57,14 @@ static int set_time(Table *t, size_t column, bool full, int known, usec_t usec, 
 /* The columns that stand only in a pod's first row. */
 static int set_pod_cells(Table *t, Pod *p, const ListArgs *args, Error *e) {
         _cleanup_free_ char *uuid = args->full ? strdup(pod_uuid(p)) : strndup(pod_uuid(p), SHORT_UUID);
-        usec_t created = 0, started = 0;
         int r = uuid ? table_set(t, COLUMN_UUID, uuid, NULL, e) : error_oom(e);
 
         if (r >= 0)
                 r = table_set(t, COLUMN_STATE, pod_state_to_string(pod_state(p)), NULL, e);
         if (r >= 0)
-                r = set_time(t, COLUMN_CREATED, args->full, pod_created_usec(p, &created), created, e);
+                r = set_time(t, COLUMN_CREATED, args->full, p, pod_created_usec, e);
         if (r >= 0)
-                r = set_time(t, COLUMN_STARTED, args->full, pod_started_usec(p, &started), started, e);
+                r = set_time(t, COLUMN_STARTED, args->full, p, pod_started_usec, e);
         return r;
 }
 
@@ -141,8 +141,8 @@ static int list_run(const VerbContext *c, int argc, char **words, void *options,
                 r = pod_list_load(ps, &l, e);
         if (r >= 0)
                 r = format == TABLE_TEXT ? print_table(&l, args, e) : print_json(&l, format, e);
-        if (r < 0 || !l.errors || !*l.errors)
-                return r;
+        if (r < 0 || format != TABLE_TEXT || strv_length(l.errors) == 0)
+                return r; /* drivers read both outputs as one, and want JSON alone */
         (void) fflush(stdout);
         (void) fprintf(stderr, "%zu error(s) encountered when listing pods:\n", strv_length(l.errors));
         STRV_FOREACH (s, l.errors)

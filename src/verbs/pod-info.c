@@ -126,12 +126,30 @@ static void write_member(JsonWriter *w, const char *key, const char *value) {
         json_write_string(w, value);
 }
 
-static void write_time(JsonWriter *w, const char *key, int r, usec_t usec, uint64_t per_usec_n,
-                       uint64_t per_usec_d) {
-        if (r < 0)
+/* A time of the pod, in seconds. */
+static void write_time(JsonWriter *w, const char *key, Pod *p, int (*get)(Pod *p, usec_t *ret)) {
+        usec_t usec;
+
+        if (get(p, &usec) < 0)
                 return;
         json_write_key(w, key);
-        json_write_uint(w, usec * per_usec_n / per_usec_d);
+        json_write_uint(w, usec / USEC_PER_SEC);
+}
+
+/* A time of an app, in nanoseconds. */
+static void write_app_time(JsonWriter *w, const char *key, Pod *p, const char *app,
+                           int (*get)(Pod *p, const char *app, usec_t *ret)) {
+        usec_t usec;
+
+        if (get(p, app, &usec) < 0)
+                return;
+        json_write_key(w, key);
+        json_write_uint(w, usec * 1000);
+}
+
+/* An app is made together with its pod. */
+static int app_created_usec(Pod *p, const char *app, usec_t *ret) {
+        return pod_created_usec(p, ret);
 }
 
 static void write_mounts(JsonWriter *w, const PodManifest *m, const PodApp *a) {
@@ -155,7 +173,7 @@ static void write_mounts(JsonWriter *w, const PodManifest *m, const PodApp *a) {
 }
 
 static void write_app(JsonWriter *w, Pod *p, const PodManifest *m, const PodApp *a) {
-        usec_t created = 0, started = 0, finished = 0;
+        usec_t started;
         int status = 0, has_status = pod_get_app_status(p, a->name, &status);
         int is_started = pod_app_started_usec(p, a->name, &started);
         const char *state = "unknown";
@@ -170,9 +188,9 @@ static void write_app(JsonWriter *w, Pod *p, const PodManifest *m, const PodApp 
         json_write_begin_object(w);
         write_member(w, "name", a->name);
         write_member(w, "state", state);
-        write_time(w, "created_at", pod_created_usec(p, &created), created, 1000, 1);
-        write_time(w, "started_at", is_started, started, 1000, 1);
-        write_time(w, "finished_at", pod_app_finished_usec(p, a->name, &finished), finished, 1000, 1);
+        write_app_time(w, "created_at", p, a->name, app_created_usec);
+        write_app_time(w, "started_at", p, a->name, pod_app_started_usec);
+        write_app_time(w, "finished_at", p, a->name, pod_app_finished_usec);
         if (has_status >= 0) {
                 json_write_key(w, "exit_code");
                 json_write_int(w, status);
@@ -207,7 +225,6 @@ static void write_apps(JsonWriter *w, Pod *p, const PodManifest *m) {
 void pod_write_json(Pod *p, JsonWriter *w) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         _cleanup_free_ char *machine = NULL;
-        usec_t created = 0, started = 0;
 
         json_write_begin_object(w);
         write_member(w, "name", pod_uuid(p));
@@ -216,8 +233,8 @@ void pod_write_json(Pod *p, JsonWriter *w) {
                 write_member(w, "machine", machine);
         if (pod_read_manifest(p, &m, NULL) >= 0)
                 write_apps(w, p, m);
-        write_time(w, "created_at", pod_created_usec(p, &created), created, 1, USEC_PER_SEC);
-        write_time(w, "started_at", pod_started_usec(p, &started), started, 1, USEC_PER_SEC);
+        write_time(w, "created_at", p, pod_created_usec);
+        write_time(w, "started_at", p, pod_started_usec);
         if (m) {
                 write_pairs(w, "user_annotations", m->user_annotations, m->n_user_annotations);
                 write_pairs(w, "user_labels", m->user_labels, m->n_user_labels);

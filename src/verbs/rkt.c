@@ -4,13 +4,19 @@
 
 /* clang-format off */
 static const Verb *const verbs[] = {
+        &verb_cat_manifest,
         &verb_completion,
         &verb_fetch,
+        &verb_gc,
         &verb_help,
         &verb_image_cat_manifest,
         &verb_image_fetch,
         &verb_image_list,
         &verb_image_rm,
+        &verb_list,
+        &verb_rm,
+        &verb_status,
+        &verb_stop,
         &verb_trust,
         &verb_version,
         NULL,

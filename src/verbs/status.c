@@ -32,10 +32,11 @@ static int set_wait(const Option *o, const char *value, void *data, Error *e) {
         return 0;
 }
 
-static int print_time(const char *key, int known, usec_t usec) {
+static int print_time(const char *key, Pod *p, int (*get)(Pod *p, usec_t *ret)) {
         _cleanup_free_ char *text = NULL;
+        usec_t usec;
 
-        if (known < 0)
+        if (get(p, &usec) < 0)
                 return 0;
         text = format_timestamp_go((int64_t) usec);
         if (!text)
@@ -59,12 +60,10 @@ static void print_apps(Pod *p) {
 static int print_lines(Pod *p, Error *e) {
         PodState s = pod_state(p);
         bool exited = s == POD_EXITED || s == POD_EXITED_GARBAGE || s == POD_EXITED_DELETING;
-        usec_t usec = 0;
         pid_t pid = 0;
 
         (void) printf("state=%s\n", pod_state_to_string(s));
-        if (print_time("created", pod_created_usec(p, &usec), usec) < 0 ||
-            print_time("started", pod_started_usec(p, &usec), usec) < 0)
+        if (print_time("created", p, pod_created_usec) < 0 || print_time("started", p, pod_started_usec) < 0)
                 return error_oom(e);
         if (exited || s == POD_RUNNING)
                 (void) printf("networks=\n");

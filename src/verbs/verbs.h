@@ -5,12 +5,18 @@
 
 #include "basic/verbs.h"
 
+extern const Verb verb_cat_manifest;
 extern const Verb verb_completion;
 extern const Verb verb_fetch;
+extern const Verb verb_gc;
 extern const Verb verb_help;
 extern const Verb verb_image_cat_manifest;
 extern const Verb verb_image_fetch;
 extern const Verb verb_image_list;
 extern const Verb verb_image_rm;
+extern const Verb verb_list;
+extern const Verb verb_rm;
+extern const Verb verb_status;
+extern const Verb verb_stop;
 extern const Verb verb_trust;
 extern const Verb verb_version;
