@@ -48,5 +48,5 @@ int discovery_html_parse(const char *html, size_t size, DiscoveryPage *ret);
 int discovery_page_write(const DiscoveryPage *p, char **ret);
 int discovery_page_read(const char *text, size_t size, DiscoveryPage *ret, Error *e);
 int discovery_match(const DiscoveryPage *p, const ImageName *name, DiscoveryResult *ret);
-int discovery_find(const ImageName *name, const DiscoveryOptions *options, DiscoveryResult *ret, Error *e);
+int discovery_find(const ImageName *name, const DiscoveryOptions *o, DiscoveryResult *ret, Error *e);
 bool name_has_prefix(const char *name, const char *prefix);

@@ -9,10 +9,10 @@
 
 typedef struct Download Download;
 
-int download_start(const PullRequest *request, Download **ret, Error *e);
+int download_start(const PullRequest *q, Download **ret, Error *e);
 int download_head(Download *d, const PullHead **ret, Error *e);
 int download_read(Download *d, void *buffer, size_t size, size_t *ret_size, Error *e);
-int download_small(const PullRequest *request, char **ret, size_t *ret_size, Error *e);
+int download_small(const PullRequest *q, char **ret, size_t *ret_size, Error *e);
 Download *download_free(Download *d);
 DEFINE_CLEANUP(Download *, download_free);
 int worker_path(const char *name, char **ret);

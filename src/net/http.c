@@ -261,10 +261,29 @@ static CURLcode set_options(Transfer *t) {
         return c;
 }
 
+/* A Location as it was sent, not as libcurl reads it: libcurl would make a host of any number. Only one without a host of its
+ * own is put together by libcurl. */
+static int parse_location(Transfer *t, Url **ret) {
+        _cleanup_free_ char *absolute = NULL;
+        const char *where = NULL;
+
+        if (startswith(t->location, "//")) {
+                absolute = strf("%s:%s", t->url->https ? "https" : "http", t->location);
+                where = absolute;
+        } else if (strstr(t->location, "://"))
+                where = t->location;
+        else
+                (void) curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &where);
+        if (!where || strlen(t->location) > URL_LENGTH_MAX || url_parse(where, ret, NULL) < 0)
+                return error_setf(t->e, -EBADMSG,
+                                  "the server redirects '%s' to something that is no proper https URL",
+                                  t->text);
+        return 0;
+}
+
 /* One request and its answer. 1: the server points elsewhere, and t->url is that place. */
 static int one_hop(Transfer *t) {
         _cleanup_(url_freep) Url *next = NULL;
-        const char *where = NULL;
         CURLcode code;
         int r;
 
@@ -286,14 +305,11 @@ static int one_hop(Transfer *t) {
                 return curl_failed(t, code);
         if (t->head_sent)
                 return 0;
-        (void) curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &where);
-        if (!where || !t->location || !*t->location)
+        if (!t->location || !*t->location)
                 return error_setf(t->e, -EBADMSG, "the server redirects '%s' to nowhere", t->text);
-        if (strlen(t->location) > URL_LENGTH_MAX || strchr(where, '@') ||
-            (r = url_parse(where, &next, t->e)) < 0)
-                return error_setf(t->e, -EBADMSG,
-                                  "the server redirects '%s' to something that is no proper https URL",
-                                  t->text);
+        r = parse_location(t, &next);
+        if (r < 0)
+                return r;
         r = url_check_redirect(t->url, next, t->e);
         if (r < 0)
                 return error_prefixf(t->e, r, "'%s'", t->text);

@@ -11,4 +11,4 @@ typedef struct HttpSink {
         void *userdata;
 } HttpSink;
 
-int http_get(const PullRequest *request, const HttpSink *sink, uint64_t *ret_size, Error *e);
+int http_get(const PullRequest *q, const HttpSink *sink, uint64_t *ret_size, Error *e);
