@@ -61,6 +61,21 @@ static int record(PodChanges *c, PodChangeType type, const Pod *p, int r, const 
                      : add_change(c, type, p->uuid, 0, NULL);
 }
 
+/* When a pod that does not know when it was made was last touched. */
+static int changed_usec(Pod *p, usec_t *ret) {
+        _cleanup_close_ int tmp = -EBADF;
+        struct stat st;
+        int fd;
+
+        fd = pod_use_fd(p, &tmp);
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        *ret = (usec_t) st.st_ctim.tv_sec * USEC_PER_SEC;
+        return 0;
+}
+
 /* The mark that a pod needs, if any. */
 static bool needs_mark(Pod *p, PodState state, const PodGcOptions *o, PodChangeType *ret_type,
                        PodDirectory *ret_to) {
@@ -76,7 +91,8 @@ static bool needs_mark(Pod *p, PodState state, const PodGcOptions *o, PodChangeT
         case POD_ABORTED_PREPARE: *ret_type = POD_CHANGE_MARKED_ABORTED; return true;
         case POD_PREPARED:
                 *ret_type = POD_CHANGE_MARKED_EXPIRED;
-                (void) pod_created_usec(p, &created);
+                if (pod_created_usec(p, &created) < 0 && changed_usec(p, &created) < 0)
+                        return false;
                 return is_older(created, o->expire_prepared_usec, now_of(o));
         default: return false;
         }
@@ -112,8 +128,11 @@ static int remove_tree_beneath(int fd, const char *directory, const char *name) 
 /* Removes the files of a locked pod in a garbage directory; the big trees first, as what they belong to is known. */
 static int remove_files(Pod *p, Error *e) {
         static const char *const first[] = { "stage1", "overlay", "sharedVolumes" };
-        int r = 0;
+        int r;
 
+        r = fsync_dir_at(p->pods->fd, pod_directory_to_string(p->directory));
+        if (r < 0)
+                return error_setf(e, r, "cannot sync '%s': %s", p->pods->path, strerror(-r));
         FOREACH_ARRAY (name, first, ELEMENTSOF(first))
                 (void) RET_GATHER(r, remove_tree_at(p->fd, *name));
         if (r >= 0)

@@ -7,8 +7,8 @@
  * To see whether a pod is locked, a reader takes a shared lock for an instant. Whoever wants the exclusive lock must not
  * mistake that for an owner, so he tries again for some milliseconds before he believes it.
  *
- * Moves to "prepare" and "run" are not synced: if the power goes, the pod lies where it was before, over in either place,
- * and gc takes it. What a user was promised (a prepared pod) and what is about to be deleted is synced. */
+ * Only the move to "prepared" is synced, as a user was promised that pod. If the power goes after another move, the pod lies
+ * where it was before; it is over in either place, and gc takes it. Before gc deletes, it syncs the directory that says so. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -193,6 +193,7 @@ static int lock_patiently(int fd) {
 
 /* Makes embryo/UUID and locks it. -EAGAIN: gc was faster. */
 static int make_embryo(Pod *p) {
+        struct timespec times[2];
         struct stat st;
         char place[64];
         int r;
@@ -214,7 +215,13 @@ static int make_embryo(Pod *p) {
         /* Whatever the umask says; the group's bit comes from the directory above. */
         if (fstat(p->fd, &st) < 0 || fchmod(p->fd, (st.st_mode & S_ISGID) | POD_DIR_MODE) < 0)
                 return -errno;
-        return file_write_at(p->fd, "pod-created", "", 0, 0644, FILE_WRITE_NO_SYNC);
+        r = file_write_at(p->fd, "pod-created", "", 0, 0644, FILE_WRITE_NO_SYNC);
+        if (r < 0)
+                return r;
+        /* The file system's own clock ticks too slowly to tell two pods apart. */
+        (void) clock_gettime(CLOCK_REALTIME, &times[0]);
+        times[1] = times[0];
+        return RET_NERRNO(utimensat(p->fd, "pod-created", times, AT_SYMLINK_NOFOLLOW));
 }
 
 /**
@@ -492,7 +499,7 @@ int pod_adopt_lock(Pods *ps, const char *uuid, int lock_fd, Pod **ret, Error *e)
  * of fsync() the pod has moved.
  */
 int pod_move(Pod *p, PodDirectory to, Error *e) {
-        bool sync = to != POD_DIRECTORY_PREPARE && to != POD_DIRECTORY_RUN;
+        bool sync = to == POD_DIRECTORY_PREPARED;
         PodDirectory from = p->directory;
         char old[64], new[64];
         int r;
