@@ -31,11 +31,13 @@
 typedef struct ComposeImage {
         const char *id; /* "sha512-" and hex digits */
         const ImageManifest *manifest;
+        char *const *environment; /* "NAME=VALUE" of the app's environment files; win over everything */
 } ComposeImage;
 
 typedef struct ComposeOptions {
-        const char *volumes_dir; /* where Persistent= volumes of all pods are kept; absolute */
-        const char *name;        /* machine name; overrides the spec's (rkt-UUID) when not NULL */
+        const char *volumes_dir;  /* where Persistent= volumes of all pods are kept; absolute */
+        const char *name;         /* machine name; overrides the spec's (rkt-UUID) when not NULL */
+        char *const *environment; /* "NAME=VALUE" of the pod's environment files; win over its Environment= */
 } ComposeOptions;
 
 int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOptions *o, PodManifest **ret,

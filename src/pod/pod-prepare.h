@@ -12,6 +12,7 @@
 typedef struct PodPrepareOptions {
         /* How images are got. NULL: from the store only; the spec's Pull= and InsecureOptions= are used otherwise. */
         const ImageGetOptions *image;
+        char *const *ids;         /* of the apps' images, when they are known already; NULL: get them */
         PodDirectory to;          /* POD_DIRECTORY_PREPARED or POD_DIRECTORY_RUN */
         const char *uuid_file;    /* written before the images are fetched, or NULL */
         bool name_from_uuid;      /* the machine is called rkt-UUID, whatever the spec's name is */

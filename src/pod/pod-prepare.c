@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The recipe that makes a pod. Images first: nothing is left in the pods' directories when one cannot be got. Then a
+ * directory in embryo/, filled and renamed; whatever moment the power goes, gc finds either nothing, or something that it
+ * may remove. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/path.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "basic/tmpfile.h"
+#include "pod/env-file.h"
+#include "pod/pod-compose.h"
+#include "pod/pod-gc.h"
+#include "pod/pod-prepare.h"
+#include "store/store-blob.h"
+#include "store/store-ref.h"
+#include "store/store-tree.h"
+
+typedef struct Prepare {
+        Pods *pods;
+        Store *store;
+        const PodSpec *spec;
+        const PodPrepareOptions *options;
+        char **ids;
+        ImageManifest **manifests; /* one per app */
+        char **manifest_texts;
+        ComposeImage *images;
+        char ***environments;
+        char **pod_environment;
+        int store_lock;
+} Prepare;
+
+static void prepare_done(Prepare *x) {
+        for (size_t i = 0; i < x->spec->n_apps; i++) {
+                if (x->manifests)
+                        image_manifest_free(x->manifests[i]);
+                if (x->manifest_texts)
+                        free(x->manifest_texts[i]);
+                if (x->environments)
+                        strv_free(x->environments[i]);
+        }
+        free(x->manifests);
+        free(x->manifest_texts);
+        free(x->environments);
+        free(x->images);
+        strv_free(x->ids);
+        strv_free(x->pod_environment);
+        (void) fd_close(x->store_lock);
+}
+
+/**
+ * pod_prepare_images() - have every image of a pod in the store
+ * @s:       store, opened for writing
+ * @spec:    pod; its Pull= and InsecureOptions= count
+ * @options: signature, directories and callbacks of getting; NULL: from the store only
+ * @ret_ids: IDs in the order of the apps; free with strv_free()
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: 0; what image_get() returns.
+ */
+int pod_prepare_images(Store *s, const PodSpec *spec, const ImageGetOptions *options, char ***ret_ids,
+                       Error *e) {
+        ImageGetOptions o = options ? *options : (ImageGetOptions){};
+        _cleanup_strv_free_ char **ids = NULL;
+
+        o.pull = options ? spec->pull : PULL_NEVER;
+        o.insecure = spec->insecure;
+        FOREACH_ARRAY (a, spec->apps, spec->n_apps) {
+                char *id;
+                int r = image_get(s, a->image, &o, &id, e);
+
+                if (r < 0)
+                        return error_prefixf(e, r, "app '%s'", a->name);
+                if (strv_consume(&ids, id) < 0)
+                        return error_oom(e);
+        }
+        *ret_ids = TAKE_PTR(ids);
+        return 0;
+}
+
+static int check_supported(const PodSpec *spec, Error *e) {
+        _cleanup_free_ char *joined = NULL;
+
+        if (spec->n_apps == 0)
+                return error_setf(e, -EINVAL, "pod must contain at least one application");
+        if (strv_length(spec->unsupported) == 0)
+                return 0;
+        if (strv_join(spec->unsupported, "\n", &joined) < 0)
+                return error_oom(e);
+        return error_setf(e, -EOPNOTSUPP, "%s", joined);
+}
+
+static int load_image(Prepare *x, size_t n, Error *e) {
+        char key[STORE_KEY_MAX];
+        size_t size;
+        int r = store_key_from_id(x->ids[n], key);
+
+        if (r < 0)
+                return error_setf(e, r, "'%s' is no image ID", x->ids[n]);
+        r = store_manifest_read(x->store, key, &x->manifest_texts[n], &size, e);
+        if (r >= 0)
+                r = image_manifest_parse(x->manifest_texts[n], size, &x->manifests[n], e);
+        if (r < 0)
+                return r;
+        if (x->manifests[n]->n_dependencies > 0 || strv_length(x->manifests[n]->path_whitelist) > 0)
+                return error_setf(e, -EOPNOTSUPP,
+                                  "image '%s' has dependencies or a pathWhitelist: not supported yet",
+                                  x->manifests[n]->name);
+        if (!store_tree_exists(x->store, key))
+                return error_setf(e, -ENOENT, "image '%s' is not in the store any more",
+                                  x->manifests[n]->name);
+        (void) store_image_touch(x->store, key);
+        x->images[n].id = x->ids[n];
+        x->images[n].manifest = x->manifests[n];
+        return 0;
+}
+
+static int load_images(Prepare *x, Error *e) {
+        size_t n = x->spec->n_apps;
+        int r;
+
+        x->manifests = new0(ImageManifest *, n);
+        x->manifest_texts = new0(char *, n);
+        x->environments = new0(char **, n);
+        x->images = new0(ComposeImage, n);
+        if (!x->manifests || !x->manifest_texts || !x->environments || !x->images)
+                return error_oom(e);
+        r = store_lock(x->store, LOCK_MODE_SHARED, 1, &x->store_lock, e);
+        if (r >= 0)
+                r = env_file_load_all(x->spec->environment_files, &x->pod_environment, e);
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = load_image(x, i, e);
+                if (r >= 0)
+                        r = env_file_load_all(x->spec->apps[i].environment_files, &x->environments[i], e);
+                if (r < 0)
+                        return error_prefixf(e, r, "app '%s'", x->spec->apps[i].name);
+                x->images[i].environment = x->environments[i];
+        }
+        return r;
+}
+
+static int make_persistent(const char *dir, const VolumeSpec *v, Error *e) {
+        _cleanup_free_ char *path = path_join(dir, v->name);
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!path)
+                return error_oom(e);
+        r = mkdir_parents_at(AT_FDCWD, dir, 0755);
+        if (r < 0)
+                return error_setf(e, r, "cannot make %s: %s", dir, strerror(-r));
+        if (mkdir(path, 0700) < 0)
+                return errno == EEXIST ? 0
+                                       : error_setf(e, -errno, "cannot make %s: %s", path, strerror(errno));
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fchown(fd, v->uid < 0 ? 0 : (uid_t) v->uid, v->gid < 0 ? 0 : (gid_t) v->gid) < 0 ||
+            fchmod(fd, v->mode < 0 ? 0755U : (mode_t) v->mode) < 0)
+                return error_setf(e, -errno, "cannot set mode and owner of %s: %s", path, strerror(errno));
+        return 0;
+}
+
+static int make_persistent_volumes(const Prepare *x, const char *volumes_dir, const char *name, Error *e) {
+        _cleanup_free_ char *dir = path_join(volumes_dir, name);
+        int r = dir ? 0 : error_oom(e);
+
+        FOREACH_ARRAY (v, x->spec->volumes, x->spec->n_volumes)
+                if (r >= 0 && !v->source && v->persistent > 0) {
+                        r = make_persistent(dir, v, e);
+                        if (r < 0)
+                                r = error_prefixf(e, r, "volume '%s'", v->name);
+                }
+        return r;
+}
+
+/* appsinfo/APP: what a reader of the pod needs when the image is gone from the store. */
+static int write_app_info(const Prepare *x, Pod *p, size_t n, Error *e) {
+        const char *app = x->spec->apps[n].name;
+        _cleanup_free_ char *dir = strf("appsinfo/%s", app), *manifest = strf("appsinfo/%s/manifest", app),
+                            *tree = strf("appsinfo/%s/treeStoreID", app);
+        const char *text = x->manifest_texts[n];
+        char key[STORE_KEY_MAX];
+        int r;
+
+        if (!dir || !manifest || !tree)
+                return error_oom(e);
+        r = store_key_from_id(x->ids[n], key);
+        if (r >= 0)
+                r = mkdir_parents_at(pod_fd(p), dir, 0755);
+        if (r >= 0)
+                r = file_write_at(pod_fd(p), manifest, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
+        if (r >= 0)
+                r = file_write_at(pod_fd(p), tree, key, strlen(key), 0644, FILE_WRITE_NO_SYNC);
+        return r < 0 ? error_setf(e, r, "cannot write %s: %s", dir, strerror(-r)) : 0;
+}
+
+static int write_uuid_file(const PodPrepareOptions *o, const char *uuid, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!o->uuid_file)
+                return 0;
+        fd = open(o->uuid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+        r = fd < 0 ? -errno : fd_write_all(fd, uuid, strlen(uuid));
+        return r < 0 ? error_setf(e, r, "cannot write the UUID to '%s': %s", o->uuid_file, strerror(-r)) : 0;
+}
+
+static void warn_all(const PodPrepareOptions *o, char *const *warnings) {
+        for (; o->warning && warnings && *warnings; warnings++)
+                o->warning(o->userdata, *warnings);
+}
+
+/* Fills the directory of a new pod. */
+static int fill(Prepare *x, Pod *p, Error *e) {
+        _cleanup_free_ char *machine = strf("rkt-%s", pod_uuid(p)), *volumes = NULL;
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_strv_free_ char **warnings = NULL;
+        ComposeOptions o = { .environment = x->pod_environment };
+        int r;
+
+        volumes = path_join(store_dir(x->store), "volumes");
+        if (!machine || !volumes)
+                return error_oom(e);
+        o.volumes_dir = volumes;
+        o.name = x->options->name_from_uuid ? machine : NULL;
+        r = pod_compose(x->spec, x->images, &o, &m, &warnings, e);
+        if (r < 0)
+                return r;
+        warn_all(x->options, warnings);
+        r = make_persistent_volumes(x, volumes, o.name ? o.name : x->spec->name, e);
+        for (size_t i = 0; i < x->spec->n_apps && r >= 0; i++)
+                r = write_app_info(x, p, i, e);
+        if (r >= 0)
+                r = pod_write_manifest(p, m, e);
+        if (r >= 0)
+                r = pod_set_name(p, o.name ? o.name : x->spec->name, e);
+        return r;
+}
+
+static int move_on(Pod *p, PodDirectory to, Error *e) {
+        int r = pod_move(p, POD_DIRECTORY_PREPARE, e);
+
+        return r < 0 ? r : pod_move(p, to, e);
+}
+
+/**
+ * pod_prepare() - make a pod of a PodSpec
+ * @pods:    all pods
+ * @s:       store of the same data directory, opened for writing
+ * @spec:    what was asked for
+ * @options: how
+ * @ret:     the pod, locked, in the directory asked for; free with pod_close()
+ * @e:       sentence on failure; may be NULL
+ *
+ * On failure nothing is left of the pod, but the UUID file and the images that were got stay.
+ *
+ * Return: 0; -EOPNOTSUPP: something is not supported yet; -EINVAL, -ENODATA: the pod makes no sense with these images;
+ * what image_get() returns; errors of the file system.
+ */
+int pod_prepare(Pods *pods, Store *s, const PodSpec *spec, const PodPrepareOptions *options, Pod **ret,
+                Error *e) {
+        _cleanup_(prepare_done) Prepare x = {
+                .pods = pods,
+                .store = s,
+                .spec = spec,
+                .options = options,
+                .store_lock = -EBADF,
+        };
+        _cleanup_(pod_closep) Pod *p = NULL;
+        int r = check_supported(spec, e);
+
+        if (r >= 0 && options->ids)
+                r = strv_copy(options->ids, &x.ids) < 0 ? error_oom(e) : 0;
+        else if (r >= 0)
+                r = pod_prepare_images(s, spec, options->image, &x.ids, e);
+        if (r >= 0)
+                r = load_images(&x, e);
+        if (r >= 0)
+                r = pod_new(pods, &p, e);
+        if (r < 0)
+                return r;
+        r = write_uuid_file(options, pod_uuid(p), e);
+        if (r >= 0)
+                r = fill(&x, p, e);
+        if (r >= 0)
+                r = move_on(p, options->to, e);
+        if (r < 0) {
+                (void) pod_remove(p, &(PodGcOptions){ .expire_prepared_usec = USEC_INFINITY }, NULL);
+                return r;
+        }
+        *ret = TAKE_PTR(p);
+        return 0;
+}
