@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Looks into an app's root and puts in what the standard promises (appc 12). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/parse.h"
+#include "basic/path.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "pod/pod-compose.h"
+#include "run/app-root.h"
+
+#define DATABASE_MAX (4U * 1024 * 1024) /* bytes of /etc/passwd and /etc/group */
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* A regular file of the image, whole. */
+static int read_database(int root_fd, const char *path, char **ret) {
+        _cleanup_close_ int fd = root_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+        size_t size;
+
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        return fd_read_to_end(fd, DATABASE_MAX, ret, &size);
+}
+
+/* One line of passwd or group, cut at its colons. */
+typedef struct Entry {
+        char *fields[7];
+        size_t n;
+} Entry;
+
+static Entry split_entry(char *line) {
+        Entry x = {};
+
+        while (x.n < ELEMENTSOF(x.fields)) {
+                x.fields[x.n++] = line;
+                line += strcspn(line, ":");
+                if (!*line)
+                        break;
+                *line++ = '\0';
+        }
+        return x;
+}
+
+/* Finds the entry with this name, or (name NULL) this number; fields point into *buffer. */
+static int find_entry(int root_fd, const char *path, const char *name, uint64_t number, char **buffer,
+                      Entry *ret) {
+        char *next;
+        int r = read_database(root_fd, path, buffer);
+
+        if (r < 0)
+                return r;
+        for (char *line = *buffer; line && *line; line = next) {
+                uint64_t n;
+                Entry x;
+
+                next = strchr(line, '\n');
+                if (next)
+                        *next++ = '\0';
+                x = split_entry(line);
+                if (x.n < 3 || parse_uint64(x.fields[2], &n) < 0 || n >= UINT32_MAX)
+                        continue;
+                if (name ? streq(x.fields[0], name) : n == number) {
+                        *ret = x;
+                        return 0;
+                }
+        }
+        return -ENOENT;
+}
+
+static int owner_of(int root_fd, const char *path, bool group, uint32_t *ret, Error *e) {
+        _cleanup_close_ int fd = root_open(root_fd, path, O_PATH);
+        struct stat st;
+
+        if (fd < 0)
+                return error_setf(e, fd, "%s: %s", path,
+                                  fd == -ENOENT ? "no such file or directory" : strerror(-fd));
+        if (fstat(fd, &st) < 0)
+                return error_setf(e, -errno, "%s: %s", path, strerror(errno));
+        *ret = group ? st.st_gid : st.st_uid;
+        return 0;
+}
+
+/* A user or group: a number, the path of a file whose owner it is, or a name of the app's own database. */
+static int resolve_id(int root_fd, const char *id, bool group, uint32_t *ret, Error *e) {
+        const char *what = group ? "group" : "user";
+        _cleanup_free_ char *buffer = NULL;
+        uint64_t n;
+        Entry x;
+        int r;
+
+        if (!id || !*id || streq(id, "root")) {
+                *ret = 0;
+                return 0;
+        }
+        if (*id == '/')
+                return owner_of(root_fd, id, group, ret, e);
+        if (parse_uint64(id, &n) >= 0 && n < UINT32_MAX) {
+                *ret = (uint32_t) n;
+                return 0;
+        }
+        r = find_entry(root_fd, group ? "/etc/group" : "/etc/passwd", id, 0, &buffer, &x);
+        if (r == -ENOENT)
+                return error_setf(e, r, "\"%s\" %s not found", id, what);
+        if (r < 0)
+                return error_setf(e, r, "cannot read the image's /etc/%s to find %s \"%s\": %s",
+                                  group ? "group" : "passwd", what, id, strerror(-r));
+        return parse_uint64(x.fields[2], &n) < 0 ? -EINVAL : (*ret = (uint32_t) n, 0);
+}
+
+static int add_group(AppFacts *f, uint32_t gid) {
+        if (!GREEDY_GROW(f->groups, f->n_groups))
+                return -ENOMEM;
+        f->groups[f->n_groups++] = gid;
+        return 0;
+}
+
+static int find_groups(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_GROUPS), ""), " ", &names);
+
+        for (size_t i = 0; r >= 0 && i < a->app->n_supplementary_gids; i++)
+                r = add_group(f, a->app->supplementary_gids[i]);
+        for (char **n = names; r >= 0 && n && *n; n++) {
+                uint32_t gid;
+
+                r = resolve_id(root_fd, *n, true, &gid, e);
+                if (r < 0)
+                        return r;
+                r = add_group(f, gid);
+        }
+        return r < 0 ? error_oom(e) : 0;
+}
+
+/**
+ * app_root_find_user() - the numbers of an app's user and groups
+ * @a:       app, with its "app" object
+ * @root_fd: the app's root directory
+ * @f:       uid, gid, groups, home and user_name are set; home and name only when the image knows them
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOENT: no such user, group or file in the image; -EINVAL: its database is no regular file; -ENOMEM.
+ */
+int app_root_find_user(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
+        _cleanup_free_ char *buffer = NULL;
+        uint32_t uid, gid;
+        Entry x;
+        int r;
+
+        r = resolve_id(root_fd, a->app->user, false, &uid, e);
+        if (r >= 0)
+                r = resolve_id(root_fd, a->app->group, true, &gid, e);
+        if (r < 0)
+                return error_prefixf(e, r, "app '%s'", a->name);
+        f->uid = uid;
+        f->gid = gid;
+        r = find_groups(a, root_fd, f, e);
+        if (r < 0)
+                return error_prefixf(e, r, "app '%s'", a->name);
+        if (uid == 0 || find_entry(root_fd, "/etc/passwd", NULL, uid, &buffer, &x) < 0)
+                return 0;
+        r = str_is_utf8(x.fields[0], strlen(x.fields[0])) ? str_replace(&f->user_name, x.fields[0]) : 0;
+        if (r >= 0 && x.n > 5 && x.fields[5][0] == '/' && str_is_utf8(x.fields[5], strlen(x.fields[5])))
+                r = str_replace(&f->home, x.fields[5]);
+        return r < 0 ? error_oom(e) : 0;
+}
+
+static bool is_program(int root_fd, const char *path) {
+        _cleanup_close_ int fd = root_open(root_fd, path, O_PATH);
+        struct stat st;
+
+        return fd >= 0 && fstat(fd, &st) >= 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
+}
+
+/**
+ * app_root_find_program() - where the first word of an app's exec is
+ * @a:       app, with its "app" object and at least one word
+ * @root_fd: the app's root directory
+ * @f:       exec_path is set. A word without "/" is looked up in the app's PATH, one with "/" but relative begins in the
+ *           working directory; an absolute one stays as it is, whether it exists or not: systemd says so best
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOENT: not in PATH; -ENOMEM.
+ */
+int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
+        const char *word = a->app->exec[0], *path, *directory = a->app->working_directory;
+        _cleanup_strv_free_ char **dirs = NULL;
+
+        if (*word == '/')
+                f->exec_path = strdup(word);
+        else if (strchr(word, '/'))
+                f->exec_path = path_join(directory && *directory ? directory : "/", word);
+        if (strchr(word, '/'))
+                return f->exec_path ? 0 : error_oom(e);
+        path = ac_pairs_get(a->app->environment, a->app->n_environment, "PATH");
+        if (strv_split(str_or(path, DEFAULT_PATH), ":", &dirs) < 0)
+                return error_oom(e);
+        for (char **d = dirs; d && *d; d++) {
+                _cleanup_free_ char *candidate = path_join(*d, word);
+
+                if (!candidate)
+                        return error_oom(e);
+                if (**d == '/' && is_program(root_fd, candidate)) {
+                        f->exec_path = TAKE_PTR(candidate);
+                        return 0;
+                }
+        }
+        return error_setf(e, -ENOENT, "app '%s': no program '%s' in the image's PATH (%s)", a->name, word,
+                          str_or(path, DEFAULT_PATH));
+}
+
+/* Writes a file of the app's /etc anew; a link that the image has there is removed, not followed. */
+static int write_etc(int root_fd, const char *name, const char *text, bool replace) {
+        _cleanup_close_ int dir = root_mkdirs(root_fd, "/etc", 0755), fd = -EBADF;
+        struct stat st;
+
+        if (dir < 0)
+                return dir;
+        if (!replace && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+                return -errno;
+        fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0 || fchmod(fd, 0644) < 0)
+                return -errno;
+        return fd_write_all(fd, text, strlen(text));
+}
+
+static int make_dir(int root_fd, const char *path, mode_t mode) {
+        _cleanup_close_ int fd = root_open(root_fd, path, O_PATH | O_DIRECTORY), made = -EBADF;
+
+        if (fd >= 0)
+                return 0;
+        made = root_mkdirs(root_fd, path, 0755);
+        if (made < 0)
+                return made;
+        fd = root_open(root_fd, path, O_RDONLY | O_DIRECTORY);
+        return fd < 0 ? fd : RET_NERRNO(fchmod(fd, mode));
+}
+
+/**
+ * app_root_furnish() - put into an app's root what has to be there
+ * @a:       app
+ * @root_fd: the app's root directory, writable
+ * @c:       what to put in
+ * @e:       sentence on failure; may be NULL
+ *
+ * The places of the API file systems, /tmp, /etc/hostname; /etc/hosts if the image has none; /etc/resolv.conf.
+ *
+ * Return: 0, errors of the file system (the image has a file where a directory must be).
+ */
+int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Error *e) {
+        static const struct {
+                const char *path;
+                mode_t mode;
+        } dirs[] = {
+                { "/proc", 0755 },
+                { "/sys", 0755 },
+                { "/dev", 0755 },
+                { "/run", 0755 },
+                { "/tmp", 01777 },
+                { "/etc", 0755 },
+                { "/run/systemd/journal", 0755 },
+        };
+        _cleanup_free_ char *hostname = strf("%s\n", c->hostname), *hosts = NULL;
+        int r = 0;
+
+        hosts = strf("127.0.0.1 localhost localhost.domain localhost4 localhost4.localdomain4 %s\n"
+                     "::1 localhost localhost.domain localhost6 localhost6.localdomain6 %s\n",
+                     c->hostname, c->hostname);
+        if (!hostname || !hosts)
+                return error_oom(e);
+        FOREACH_ARRAY (d, dirs, ELEMENTSOF(dirs)) {
+                r = make_dir(root_fd, d->path, d->mode);
+                if (r < 0)
+                        return error_setf(e, r, "app '%s': cannot make %s in its root: %s", a->name, d->path,
+                                          strerror(-r));
+        }
+        r = write_etc(root_fd, "hostname", hostname, true);
+        if (r >= 0)
+                r = write_etc(root_fd, "hosts", hosts, false);
+        if (r >= 0 && c->resolv_conf)
+                r = write_etc(root_fd, "resolv.conf", c->resolv_conf, true);
+        return r < 0 ? error_setf(e, r, "app '%s': cannot write its /etc: %s", a->name, strerror(-r)) : 0;
+}

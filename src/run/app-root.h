@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The root file system of an app, before the app runs: who its user is, where its program lies, what must be there. Every
+ * path is resolved inside the root; nothing of an image is ever followed out of it. */
+#pragma once
+
+#include "basic/error.h"
+#include "manifest/pod-manifest.h"
+#include "run/app-unit.h"
+
+typedef struct AppRootContext {
+        const char *hostname;
+        const char *resolv_conf; /* text for the app's own; NULL: leave it alone */
+} AppRootContext;
+
+int app_root_find_user(const PodApp *a, int root_fd, AppFacts *f, Error *e);
+int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e);
+int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Error *e);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An app of the pod manifest becomes units inside the pod: APP.service, what whoever enters the app gets
+ * (enter-APP@.service.d), and APP.socket. Pure: text in, text out. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "basic/error.h"
+#include "basic/insecure.h"
+#include "basic/str.h"
+#include "manifest/pod-manifest.h"
+#include "podfile/pod-spec.h"
+
+/* A bind mount that the pod's systemd makes, because its own mounts (/proc, /sys, /dev) would hide one of ours. */
+typedef struct AppBind {
+        char *source; /* path in the stage1 root */
+        char *target; /* path in the app, absolute, links resolved */
+        bool read_only;
+} AppBind;
+
+/* What is known of an app only once its root is there. */
+typedef struct AppFacts {
+        uid_t uid;
+        gid_t gid;
+        gid_t *groups; /* supplementary */
+        size_t n_groups;
+        char *home;      /* of the user, or NULL */
+        char *user_name; /* the same */
+        char *exec_path; /* absolute, in the app */
+        char **writable; /* targets of writable volumes */
+        AppBind *binds;
+        size_t n_binds;
+} AppFacts;
+
+#define APP_FACTS_INIT      ((AppFacts){})
+#define _cleanup_app_facts_ _cleanup_(app_facts_done)
+
+typedef struct AppUnitContext {
+        const char *pod; /* machine name */
+        PodExitPolicy exit_policy;
+        InsecureFlags insecure;
+        bool console; /* what the app prints goes to the console too */
+} AppUnitContext;
+
+void app_facts_done(AppFacts *f);
+int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *ret, Error *e);
+int app_unit_enter(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *ret, Error *e);
+int app_unit_sockets(const PodApp *a, char ***ret_names, char ***ret_texts, Error *e);
+int app_capabilities(const PodApp *a, char ***ret);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* After a pod: what a killed nspawn leaves behind is put away, so that the name is free again, and the pod's directory goes
+ * to where exited pods lie. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include "basic/str.h"
+#include "pod/pod-gc.h"
+#include "run/machine.h"
+#include "run/run.h"
+
+/* machined forgets a machine when its unit ends; the unit does not end before we do. */
+static void unregister(const char *name) {
+        _cleanup_machine_ Machine machine = MACHINE_INIT;
+        _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+        _cleanup_free_ char *unit = strf("pod@%s.service", name),
+                            *state = strf("/run/systemd/machines/%s", name);
+
+        if (!unit || !state || access(state, F_OK) < 0 || machine_lookup(name, &machine, NULL) < 0 ||
+            !streq_ptr(machine.unit, unit))
+                return;
+        if (sd_bus_open_system(&bus) >= 0)
+                (void) sd_bus_call_method(bus, "org.freedesktop.machine1", "/org/freedesktop/machine1",
+                                          "org.freedesktop.machine1.Manager", "UnregisterMachine", NULL, NULL,
+                                          "s", name);
+}
+
+/* Directories of nspawn for this machine: 257 mounts on the first. */
+static void remove_runtime(const char *name) {
+        _cleanup_free_ char *unix_export = strf("/run/systemd/nspawn/unix-export/%s", name),
+                            *propagate = strf("/run/systemd/nspawn/propagate/%s", name);
+
+        if (!unix_export || !propagate)
+                return;
+        (void) umount2(unix_export, MNT_DETACH | UMOUNT_NOFOLLOW);
+        (void) rmdir(unix_export);
+        (void) rmdir(propagate);
+}
+
+/**
+ * run_stop_post() - put away what a pod of a unit left behind
+ * @pods: all pods
+ * @name: machine name; its processes are gone
+ * @e:    sentence on failure; may be NULL
+ *
+ * Of the exited pods of that name, the newest is kept.
+ *
+ * Return: 0, errors of the pods' directories.
+ */
+int run_stop_post(Pods *pods, const char *name, Error *e) {
+        _cleanup_pod_changes_ PodChanges changes = POD_CHANGES_INIT;
+        PodGcOptions options = { .grace_usec = POD_GC_GRACE_USEC, .expire_prepared_usec = USEC_INFINITY };
+
+        unregister(name);
+        remove_runtime(name);
+        return pod_gc_name(pods, name, &options, &changes, e);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The flavor nspawn: the command line of systemd-nspawn. Everything is explicit, so that neither a .nspawn file nor a
+ * default of some release decides. What two releases do differently is noted where it matters. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "run/app-unit.h"
+#include "run/run-nspawn.h"
+
+/* The capabilities that nspawn leaves a container by itself (systemd-nspawn(1), --capability=). */
+static const char *const nspawn_capabilities[] = {
+        "CAP_AUDIT_CONTROL",
+        "CAP_AUDIT_WRITE",
+        "CAP_CHOWN",
+        "CAP_DAC_OVERRIDE",
+        "CAP_DAC_READ_SEARCH",
+        "CAP_FOWNER",
+        "CAP_FSETID",
+        "CAP_IPC_OWNER",
+        "CAP_KILL",
+        "CAP_LEASE",
+        "CAP_LINUX_IMMUTABLE",
+        "CAP_MKNOD",
+        "CAP_NET_BIND_SERVICE",
+        "CAP_NET_BROADCAST",
+        "CAP_NET_RAW",
+        "CAP_SETFCAP",
+        "CAP_SETGID",
+        "CAP_SETPCAP",
+        "CAP_SETUID",
+        "CAP_SYS_ADMIN",
+        "CAP_SYS_BOOT",
+        "CAP_SYS_CHROOT",
+        "CAP_SYS_NICE",
+        "CAP_SYS_PTRACE",
+        "CAP_SYS_RESOURCE",
+        "CAP_SYS_TTY_CONFIG",
+};
+
+static bool nspawn_has(const char *capability) {
+        FOREACH_ARRAY (c, nspawn_capabilities, ELEMENTSOF(nspawn_capabilities))
+                if (streq(*c, capability))
+                        return true;
+        return false;
+}
+
+/* --capability= for what some app keeps and nspawn would take away from all. */
+static int add_capabilities(char ***argv, const PodManifest *m) {
+        _cleanup_strv_free_ char **more = NULL;
+        _cleanup_free_ char *list = NULL;
+        int r;
+
+        for (size_t i = 0; i < m->n_apps; i++) {
+                _cleanup_strv_free_ char **caps = NULL;
+
+                r = app_capabilities(&m->apps[i], &caps);
+                for (char **c = caps; r >= 0 && c && *c; c++)
+                        if (!nspawn_has(*c) && !strv_contains(more, *c))
+                                r = strv_extend(&more, *c);
+                if (r < 0)
+                        return r;
+        }
+        if (strv_length(more) == 0)
+                return 0;
+        strv_sort(more);
+        r = strv_join(more, ",", &list);
+        return r < 0 ? r : strv_extendf(argv, "--capability=%s", list);
+}
+
+static int add_all(char ***argv, const char *const *words, size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = strv_extend(argv, words[i]);
+        return r;
+}
+
+/* A path in --bind=: a colon separates. */
+static char *escape_colons(const char *path) {
+        StrBuf b = STRBUF_INIT;
+        char *text;
+
+        for (const char *p = path; *p; p++) {
+                if (*p == ':' || *p == '\\')
+                        strbuf_add(&b, "\\");
+                strbuf_add_n(&b, p, 1);
+        }
+        return strbuf_steal(&b, &text) < 0 ? NULL : text;
+}
+
+static int add_mounts(char ***argv, const NspawnContext *c) {
+        _cleanup_free_ char *root = escape_colons(c->root);
+        int r;
+
+        if (!root)
+                return -ENOMEM;
+        r = strv_extend(argv, "--bind-ro=/usr");
+        /* tells journald that it may write below /var at once */
+        if (r >= 0)
+                r = strv_extendf(argv, "--bind-ro=%s/rkt/empty:/run/systemd/journal/flushed", root);
+        if (r >= 0 && c->host_log)
+                r = strv_extendf(argv, "--bind=%s:/run/systemd/journal/syslog", c->host_log);
+        return r;
+}
+
+/**
+ * nspawn_argv() - the command line that runs a pod
+ * @m:   manifest; every app has its "app" object
+ * @c:   what else is known
+ * @ret: argument vector, argv[0] is NSPAWN_PATH; free with strv_free()
+ * @e:   sentence on failure; may be NULL
+ *
+ * The journal stays in the pod's directory (--link-journal=no): with try-host, 257 cannot map the owners of the bind mount
+ * on every file system, and one directory below /var/log/journal would stay behind per start.
+ *
+ * Return: 0, -ENOMEM.
+ */
+int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e) {
+        static const char *const head[] = {
+                NSPAWN_PATH,         "--quiet",           "--settings=no",      "--boot",
+                "--keep-unit",       "--register=yes",    "--notify-ready=yes", "--kill-signal=SIGRTMIN+3",
+                "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+        };
+        static const char *const tail[] = {
+                "--setenv=SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:/etc/systemd/"
+                "system",
+                "--setenv=SYSTEMD_GENERATOR_PATH=/rkt/empty",
+                "--setenv=SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/rkt/empty",
+                "--",
+                "--log-target=journal",
+                "--show-status=no",
+        };
+        _cleanup_strv_free_ char **argv = NULL;
+        int r;
+
+        r = add_all(&argv, head, ELEMENTSOF(head));
+        if (r >= 0)
+                r = strv_extendf(&argv, "--machine=%s", c->machine);
+        if (r >= 0)
+                r = strv_extendf(&argv, "--uuid=%s", c->uuid);
+        if (r >= 0)
+                r = strv_extendf(&argv, "--directory=%s", c->root);
+        if (r >= 0)
+                r = strv_extendf(&argv, "--console=%s",
+                                 c->terminal  ? "interactive"
+                                 : c->console ? "pipe"
+                                              : "read-only");
+        if (r >= 0 && c->private_network)
+                r = strv_extend(&argv, "--private-network");
+        if (r >= 0)
+                r = add_capabilities(&argv, m);
+        if (r >= 0)
+                r = add_mounts(&argv, c);
+        if (r >= 0)
+                r = add_all(&argv, tail, ELEMENTSOF(tail));
+        if (r < 0)
+                return error_oom(e);
+        *ret = TAKE_PTR(argv);
+        return 0;
+}
+
+/**
+ * nspawn_environment() - the environment in which systemd-nspawn is started
+ * @environ: ours
+ * @ret:     NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, PATH and TERM of it, and what nspawn is told; free with strv_free()
+ *
+ * SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: nspawn looks for systemd's version in the root, where /usr is still empty, and would
+ * choose cgroup v1, with which the pod's systemd misses the end of services. TMPFS_TMP: /tmp is nobody's in stage1.
+ *
+ * Return: 0, -ENOMEM.
+ */
+int nspawn_environment(char *const *environ, char ***ret) {
+        static const char *const kept[] = {
+                "NOTIFY_SOCKET=", "LISTEN_FDS=",    "LISTEN_PID=", "LISTEN_FDNAMES=", "LISTEN_PIDFDID=",
+                "WATCHDOG_PID=",  "WATCHDOG_USEC=", "PATH=",       "TERM=",           "RKT_LOCK_FD=",
+        };
+        _cleanup_strv_free_ char **env = NULL;
+        int r = 0;
+
+        for (char *const *v = environ; v && *v && r >= 0; v++)
+                FOREACH_ARRAY (k, kept, ELEMENTSOF(kept))
+                        if (startswith(*v, *k)) {
+                                r = strv_extend(&env, *v);
+                                break;
+                        }
+        if (r >= 0)
+                r = strv_extend(&env, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1");
+        if (r >= 0)
+                r = strv_extend(&env, "SYSTEMD_NSPAWN_TMPFS_TMP=0");
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(env);
+        return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The command line and the environment of systemd-nspawn. Pure. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "basic/error.h"
+#include "manifest/pod-manifest.h"
+
+#define NSPAWN_PATH "/usr/bin/systemd-nspawn"
+
+typedef struct NspawnContext {
+        const char *uuid;
+        const char *machine;
+        const char *root;     /* absolute path of the stage1 root */
+        const char *host_log; /* socket of the host's journal that takes syslog messages; NULL: none */
+        bool private_network; /* loopback only */
+        bool console; /* stdout and stderr are somebody's; else the unit's journal, apps do not print there */
+        bool terminal; /* and stdout is a terminal */
+} NspawnContext;
+
+int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e);
+int nspawn_environment(char *const *environ, char ***ret);

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A prepared pod becomes a running machine: the recipe. This process gets a mount namespace of its own, in which the roots of
+ * the apps and their volumes are mounted; they vanish with the last process of the pod, whatever happens. Then it becomes
+ * systemd-nspawn, so that for whoever supervises it nspawn is the main process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/path.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "config.h"
+#include "pod/pod-compose.h"
+#include "run/app-root.h"
+#include "run/machine.h"
+#include "run/run-nspawn.h"
+#include "run/run.h"
+#include "run/stage1-root.h"
+#include "run/volume.h"
+#include "store/store-tree.h"
+
+#define STAGE1        "stage1/rootfs"
+#define HOST_LOG      "/run/systemd/journal/dev-log"
+#define ENTER_PROGRAM "rkt-enter"
+#define TEXT_MAX      (1024U * 1024)
+
+typedef struct Run {
+        Pod *pod;
+        Store *store;
+        PodManifest *manifest;
+        const char *machine;
+        const char *hostname;
+        bool host_network;
+        char *root; /* path of the stage1 root */
+        int pod_fd;
+        int stage1_fd;
+        AppFacts *facts;
+} Run;
+
+static void run_done(Run *x) {
+        for (size_t i = 0; x->manifest && x->facts && i < x->manifest->n_apps; i++)
+                app_facts_done(&x->facts[i]);
+        free(x->facts);
+        free(x->root);
+        pod_manifest_free(x->manifest);
+        (void) fd_close(x->stage1_fd);
+        (void) fd_close(x->pod_fd);
+}
+
+/* Which networks there are so far. */
+static int read_network(const PodManifest *m, bool *ret_host, Error *e) {
+        const char *words = pod_manifest_annotation(m, POD_ANNOTATION_NETWORK);
+
+        if (!words || !*words || streq(words, "none")) {
+                *ret_host = false;
+                return 0;
+        }
+        if (!streq(words, "host"))
+                return error_setf(e, -EOPNOTSUPP,
+                                  "network '%s' is not supported yet: there are none and host", words);
+        *ret_host = true;
+        return 0;
+}
+
+static int load(Run *x, Error *e) {
+        int r = pod_read_manifest(x->pod, &x->manifest, e);
+
+        if (r < 0)
+                return r;
+        if (x->manifest->n_apps == 0)
+                return error_setf(e, -EINVAL, "pod must contain at least one application");
+        for (size_t i = 0; i < x->manifest->n_apps; i++) {
+                const PodApp *a = &x->manifest->apps[i];
+
+                if (!a->app || !a->app->exec || !a->app->exec[0])
+                        return error_setf(e, -EINVAL, "app '%s' has nothing to run", a->name);
+        }
+        x->machine = pod_manifest_annotation(x->manifest, POD_ANNOTATION_NAME);
+        if (!x->machine)
+                return error_setf(e, -ENODATA, "the pod manifest has no annotation '%s'",
+                                  POD_ANNOTATION_NAME);
+        x->hostname = str_or(pod_manifest_annotation(x->manifest, POD_ANNOTATION_HOSTNAME), x->machine);
+        x->facts = new0(AppFacts, x->manifest->n_apps);
+        if (!x->facts)
+                return error_oom(e);
+        return read_network(x->manifest, &x->host_network, e);
+}
+
+/* nspawn finds out late, and in its own words. The file is machined's; without it the name is free. */
+static int check_name(const char *name, Error *e) {
+        _cleanup_machine_ Machine machine = MACHINE_INIT;
+        _cleanup_free_ char *path = strf("/run/systemd/machines/%s", name);
+
+        if (!path)
+                return error_oom(e);
+        if (access(path, F_OK) < 0 || machine_lookup(name, &machine, NULL) < 0)
+                return 0;
+        return error_setf(
+                e, -EEXIST,
+                "a machine named '%s' is running already (%s): stop it, or give this pod another name", name,
+                str_or(machine.unit, "not of systemd"));
+}
+
+static int enter_namespace(Error *e) {
+        if (unshare(CLONE_NEWNS) < 0)
+                return error_setf(e, -errno, "cannot make a mount namespace: %s", strerror(errno));
+        if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+                return error_setf(e, -errno, "cannot make mounts private: %s", strerror(errno));
+        return 0;
+}
+
+/* Descriptors from before belong to mounts of the namespace that was left: nothing can be mounted on them, nothing cloned
+ * from them. So the pod's directory is opened again. */
+static int open_stage1(Run *x, Error *e) {
+        _cleanup_free_ char *path = NULL;
+        int r = pod_path(x->pod, NULL, &path);
+
+        if (r >= 0)
+                r = pod_path(x->pod, STAGE1, &x->root);
+        if (r < 0)
+                return error_oom(e);
+        x->pod_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (x->pod_fd < 0)
+                return error_setf(e, -errno, "cannot open %s: %s", path, strerror(errno));
+        r = mkdir_parents_at(x->pod_fd, STAGE1, 0755);
+        if (r < 0)
+                return error_setf(e, r, "cannot make %s: %s", x->root, strerror(-r));
+        x->stage1_fd = openat(x->pod_fd, STAGE1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return x->stage1_fd < 0 ? error_setf(e, -errno, "cannot open %s: %s", x->root, strerror(errno)) : 0;
+}
+
+static int set_option(int fs, const char *key, const char *value) {
+        return syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, value, 0) < 0 ? -errno : 0;
+}
+
+/* In lowerdir= a colon separates layers. */
+static char *escape_layer(const char *path) {
+        StrBuf b = STRBUF_INIT;
+        char *text;
+
+        for (const char *p = path; *p; p++) {
+                if (*p == ':' || *p == '\\')
+                        strbuf_add(&b, "\\");
+                strbuf_add_n(&b, p, 1);
+        }
+        return strbuf_steal(&b, &text) < 0 ? NULL : text;
+}
+
+static int mount_overlay(const char *lower, const char *upper, const char *work, int target_fd) {
+        _cleanup_close_ int fs = (int) syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC), mnt = -EBADF;
+        _cleanup_free_ char *escaped = escape_layer(lower);
+        int r;
+
+        if (fs < 0)
+                return -errno;
+        if (!escaped)
+                return -ENOMEM;
+        r = set_option(fs, "lowerdir", escaped);
+        if (r >= 0)
+                r = set_option(fs, "upperdir", upper);
+        if (r >= 0)
+                r = set_option(fs, "workdir", work);
+        if (r < 0)
+                return r;
+        if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -errno;
+        mnt = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+        if (mnt < 0)
+                return -errno;
+        if (syscall(SYS_move_mount, mnt, "", target_fd, "",
+                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return -errno;
+        return 0;
+}
+
+/* The tree of the app's image below, the pod's own directory above; returns the root. */
+static int mount_root(Run *x, const PodApp *a, Error *e) {
+        _cleanup_free_ char *place = strf("opt/stage2/%s/rootfs", a->name), *upper_name = NULL,
+                            *work_name = NULL;
+        _cleanup_free_ char *upper = NULL, *work = NULL;
+        _cleanup_(store_tree_done) StoreTree tree = STORE_TREE_INIT;
+        _cleanup_close_ int target = -EBADF;
+        char key[STORE_KEY_MAX];
+        int r, fd;
+
+        r = a->image.id ? store_key_from_id(a->image.id, key) : -EINVAL;
+        if (r < 0)
+                return error_setf(e, r, "the pod manifest has no valid image ID");
+        r = store_tree_open(x->store, key, &tree, e);
+        if (r < 0)
+                return r;
+        upper_name = strf("overlay/%s/upper/%s", key, a->name);
+        work_name = strf("overlay/%s/work/%s", key, a->name);
+        if (!place || !upper_name || !work_name || pod_path(x->pod, upper_name, &upper) < 0 ||
+            pod_path(x->pod, work_name, &work) < 0)
+                return error_oom(e);
+        r = mkdir_parents_at(x->pod_fd, upper_name, 0755);
+        if (r >= 0)
+                r = mkdir_parents_at(x->pod_fd, work_name, 0755);
+        if (r >= 0)
+                r = mkdir_parents_at(x->stage1_fd, place, 0755);
+        if (r < 0)
+                return error_setf(e, r, "cannot make its directories: %s", strerror(-r));
+        target = openat(x->stage1_fd, place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (target < 0)
+                return error_setf(e, -errno, "cannot open %s: %s", place, strerror(errno));
+        r = mount_overlay(tree.path, upper, work, target);
+        if (r < 0)
+                return error_setf(e, r, "cannot mount its root by overlayfs: %s", strerror(-r));
+        fd = openat(x->stage1_fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? error_setf(e, -errno, "cannot open its root: %s", strerror(errno)) : fd;
+}
+
+/* Furnishing comes before the volumes, so that nothing is written into one; programs may lie in one. */
+static int make_app(Run *x, size_t n, const AppRootContext *c, Error *e) {
+        const PodApp *a = &x->manifest->apps[n];
+        AppFacts *f = &x->facts[n];
+        _cleanup_close_ int root = mount_root(x, a, e);
+        int r;
+
+        if (root < 0)
+                return error_prefixf(e, root, "app '%s'", a->name);
+        r = app_root_find_user(a, root, f, e);
+        if (r >= 0)
+                r = app_root_furnish(a, root, c, e);
+        if (r >= 0)
+                r = volume_mount_all(x->manifest, a, x->pod_fd, x->stage1_fd, root, f, e);
+        if (r >= 0)
+                r = app_root_find_program(a, root, f, e);
+        return r;
+}
+
+/* With the host's network comes the host's way to look up names. */
+static int make_apps(Run *x, Error *e) {
+        AppRootContext c = { .hostname = x->hostname };
+        _cleanup_free_ char *resolv_conf = NULL;
+        size_t size;
+        int r;
+
+        if (x->host_network && file_read_at(AT_FDCWD, "/etc/resolv.conf", TEXT_MAX, &resolv_conf, &size) >= 0)
+                c.resolv_conf = resolv_conf;
+        r = volume_make_empty(x->manifest, x->pod_fd, e);
+        for (size_t i = 0; r >= 0 && i < x->manifest->n_apps; i++)
+                r = make_app(x, i, &c, e);
+        return r;
+}
+
+static int read_os_release(char **ret, Error *e) {
+        size_t size;
+        int r = file_read_at(AT_FDCWD, "/etc/os-release", TEXT_MAX, ret, &size);
+
+        if (r < 0)
+                r = file_read_at(AT_FDCWD, "/usr/lib/os-release", TEXT_MAX, ret, &size);
+        return r < 0 ? error_setf(e, r, "cannot read the host's os-release: %s", strerror(-r)) : 0;
+}
+
+/* The pod keeps the program that it was started with. */
+static int copy_program(Run *x, Error *e) {
+        const char *dir = secure_getenv("RKT_LIBEXEC");
+        _cleanup_free_ char *path = path_join(dir && *dir == '/' ? dir : RKT_LIBEXEC_DIR, ENTER_PROGRAM);
+        _cleanup_close_ int from = -EBADF, to = -EBADF;
+        struct stat st;
+        int r;
+
+        if (!path)
+                return error_oom(e);
+        from = open(path, O_RDONLY | O_CLOEXEC);
+        if (from < 0 || fstat(from, &st) < 0)
+                return error_setf(e, -errno, "cannot open %s: %s", path, strerror(errno));
+        to = openat(x->stage1_fd, "rkt/bin/" ENTER_PROGRAM, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+        r = to < 0 ? -errno : fd_copy_range(from, to, (uint64_t) st.st_size);
+        if (r >= 0)
+                r = RET_NERRNO(fchmod(to, 0755));
+        return r < 0 ? error_setf(e, r, "cannot copy %s into the pod: %s", path, strerror(-r)) : 0;
+}
+
+static int insecure_of(const PodManifest *m, InsecureFlags *ret, Error *e) {
+        const char *words = pod_manifest_annotation(m, POD_ANNOTATION_INSECURE);
+
+        *ret = INSECURE_NONE;
+        return words && *words ? insecure_flags_parse(words, ret, e) : 0;
+}
+
+static int write_stage1(Run *x, const RunOptions *o, Error *e) {
+        const char *policy = pod_manifest_annotation(x->manifest, POD_ANNOTATION_EXIT_POLICY);
+        const char *log = pod_manifest_annotation(x->manifest, POD_ANNOTATION_LOG);
+        _cleanup_root_files_ RootFiles files = ROOT_FILES_INIT;
+        _cleanup_free_ char *os_release = NULL;
+        Stage1Context c = {
+                .uuid = pod_uuid(x->pod),
+                .hostname = x->hostname,
+                .log = log ? pod_log_mode_from_string(log) : POD_LOG_BOTH,
+                .app = { .pod = x->machine,
+                         .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
+                         .console = o->console },
+        };
+        int r;
+
+        if (c.log < 0 || c.app.exit_policy < 0)
+                return error_setf(e, -EINVAL, "the pod manifest has a bad '%s' or '%s'", POD_ANNOTATION_LOG,
+                                  POD_ANNOTATION_EXIT_POLICY);
+        r = insecure_of(x->manifest, &c.app.insecure, e);
+        if (r >= 0)
+                r = read_os_release(&os_release, e);
+        if (r < 0)
+                return r;
+        c.os_release = os_release;
+        r = stage1_root_files(x->manifest, x->facts, &c, &files, e);
+        if (r >= 0)
+                r = root_files_write(&files, x->stage1_fd, e);
+        return r < 0 ? r : copy_program(x, e);
+}
+
+/* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
+static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
+        _cleanup_strv_free_ char **argv = NULL, **envp = NULL;
+        NspawnContext c = {
+                .uuid = pod_uuid(x->pod),
+                .machine = x->machine,
+                .root = x->root,
+                .host_log = access(HOST_LOG, F_OK) >= 0 ? HOST_LOG : NULL,
+                .private_network = !x->host_network,
+                .console = o->console,
+                .terminal = o->console && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
+        };
+        int r = nspawn_argv(x->manifest, &c, &argv, e);
+
+        if (r >= 0)
+                r = pod_set_ppid(x->pod, getpid(), e);
+        if (r < 0)
+                return r;
+        r = pod_pass_lock(x->pod);
+        if (r < 0)
+                return error_setf(e, r, "cannot pass the pod's lock on: %s", strerror(-r));
+        r = nspawn_environment(environ, &envp);
+        if (r < 0)
+                return error_oom(e);
+        execve(NSPAWN_PATH, argv, envp);
+        return error_setf(e, -errno, "cannot execute %s: %s", NSPAWN_PATH, strerror(errno));
+}
+
+/**
+ * run_pod() - start a pod in place of this process
+ * @p:       pod in run/, locked by us, its manifest written; its stage1 root does not exist yet
+ * @s:       store with the images of the pod
+ * @options: how
+ * @e:       sentence on failure; may be NULL
+ *
+ * This process has one thread, is root, and is the main process of a unit or the only one of a scope.
+ * On failure it is in another mount namespace than before and has to exit.
+ *
+ * Return: never on success; -EEXIST: the machine's name is taken; -ENOENT: an image, a volume's source, a user, a group or
+ * a program does not exist; -EOPNOTSUPP: network; other errors of the file system and of mounting.
+ */
+int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
+        _cleanup_(run_done) Run x = { .pod = p, .store = s, .pod_fd = -EBADF, .stage1_fd = -EBADF };
+        int r = load(&x, e);
+
+        if (r >= 0)
+                r = check_name(x.machine, e);
+        if (r >= 0)
+                r = enter_namespace(e);
+        if (r >= 0)
+                r = open_stage1(&x, e);
+        if (r >= 0)
+                r = make_apps(&x, e);
+        if (r >= 0)
+                r = write_stage1(&x, options, e);
+        return r < 0 ? r : become_nspawn(&x, options, e);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The root file system of a pod's own systemd: a private /etc and units over the host's /usr. Pure: a list of files. */
+#pragma once
+
+#include "basic/error.h"
+#include "manifest/pod-manifest.h"
+#include "run/app-unit.h"
+#include "run/root-files.h"
+
+typedef struct Stage1Context {
+        const char *uuid;       /* of the pod, lower case with dashes */
+        const char *hostname;   /* inside */
+        const char *os_release; /* text of the host's os-release */
+        PodLogMode log;
+        AppUnitContext app;
+} Stage1Context;
+
+int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1Context *c, RootFiles *ret,
+                      Error *e);
