@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt's hand inside a pod. A copy of it lies in each pod, so that a running pod never needs a file of another version.
+ *
+ *   rkt-enter status APP        ExecStopPost= of an app: writes how it ended to /rkt/status/APP
+ *   rkt-enter ended POLICY APP  rkt-ended@APP.service: the pod's exit status, and its end if POLICY says so
+ *   rkt-enter shell UNIT        container-shell@N.service, as machined made it: "User=" says which app
+ *
+ * Whoever enters an app becomes a unit of the pod, enter-APP@N.service, with the app's own sandbox. It is started over the
+ * private socket of the pod's systemd, which is root's alone, with the terminal that machined made. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/log.h"
+#include "basic/parse.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "basic/tmpfile.h"
+
+#define STATUS_DIR   "/rkt/status/"
+#define TRANSIENT    "/run/systemd/transient/"
+#define SYSTEMD      "org.freedesktop.systemd1"
+#define MANAGER_PATH "/org/freedesktop/systemd1"
+#define MANAGER      "org.freedesktop.systemd1.Manager"
+#define UNIT_MAX     (1024U * 1024)
+
+#define _cleanup_bus_   _cleanup_(sd_bus_flush_close_unrefp)
+#define _cleanup_reply_ _cleanup_(sd_bus_message_unrefp)
+
+static int manager_open(sd_bus **ret) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = sd_bus_new(&bus);
+
+        if (r >= 0)
+                r = sd_bus_set_address(bus, "unix:path=/run/systemd/private");
+        if (r >= 0)
+                r = sd_bus_start(bus);
+        if (r < 0)
+                return log_error_errno(r, "cannot connect to the pod's systemd: %m");
+        *ret = TAKE_PTR(bus);
+        return 0;
+}
+
+/* How a service ended, as one number: a signal that it was sent to stop it counts as 0, another one as 128 and its number,
+ * as in a shell. */
+static int exit_number(const char *result, const char *code, const char *status, unsigned *ret) {
+        if (streq_ptr(code, "exited"))
+                return parse_uint(str_or(status, ""), 255, ret);
+        if (streq_ptr(result, "success")) {
+                *ret = 0;
+                return 0;
+        }
+        *ret = 255;
+        for (int s = 1; (streq_ptr(code, "killed") || streq_ptr(code, "dumped")) && s < SIGRTMIN; s++)
+                if (streq_ptr(sigabbrev_np(s), status))
+                        *ret = 128U + (unsigned) s;
+        return 0;
+}
+
+static int verb_status(const char *app) {
+        _cleanup_free_ char *path = strf(STATUS_DIR "%s", app), *text = NULL;
+        unsigned n;
+        int r = exit_number(getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"), &n);
+
+        if (r < 0)
+                return log_error_errno(r, "app '%s': systemd gave no exit status", app);
+        text = strf("%u\n", n);
+        if (!path || !text)
+                return log_error_errno(-ENOMEM, "out of memory");
+        r = file_write_at(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
+        return r < 0 ? log_error_errno(r, "cannot write %s: %m", path) : 0;
+}
+
+static int read_status(const char *app, unsigned *ret) {
+        _cleanup_free_ char *path = strf(STATUS_DIR "%s", app), *text = NULL;
+        size_t size;
+        int r = path ? file_read_at(AT_FDCWD, path, 64, &text, &size) : -ENOMEM;
+
+        return r < 0 ? r : parse_uint(str_strip(text), 255, ret);
+}
+
+/* The first failure decides; what fails while the pod is being stopped does not. */
+static int verb_ended(const char *policy, const char *app) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_free_ char *state = NULL;
+        uint8_t code = 0;
+        unsigned status;
+        int r = manager_open(&bus);
+
+        if (r < 0)
+                return r;
+        r = sd_bus_get_property_string(bus, NULL, MANAGER_PATH, MANAGER, "SystemState", NULL, &state);
+        if (r < 0 || streq(state, "stopping"))
+                return r < 0 ? log_error_errno(r, "cannot ask the pod's systemd: %m") : 0;
+        if (read_status(app, &status) < 0)
+                status = 255;
+        r = sd_bus_get_property_trivial(bus, NULL, MANAGER_PATH, MANAGER, "ExitCode", NULL, 'y', &code);
+        if (r >= 0 && code == 0 && status != 0)
+                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "SetExitCode", NULL, NULL, "y",
+                                       (uint8_t) status);
+        if (r >= 0 && !streq(policy, "all"))
+                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "StartUnit", NULL, NULL, "ss",
+                                       "exit.target", "replace-irreversibly");
+        return r < 0 ? log_error_errno(r, "cannot end the pod: %m") : 0;
+}
+
+/* What machined asked for. */
+typedef struct Shell {
+        char *user;
+        char **argv;
+        char **environment;
+        char *path; /* of the program */
+} Shell;
+
+static void shell_done(Shell *s) {
+        free(s->user);
+        free(s->path);
+        strv_free(s->argv);
+        strv_free(s->environment);
+}
+
+static int hex_digit(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -EINVAL;
+}
+
+/* One escape of a transient unit file behind its backslash; moves *p. */
+static int unescape(const char **p, StrBuf *b) {
+        static const char from[] = "abfnrtvs\\\"';$", to[] = "\a\b\f\n\r\t\v \\\"';$";
+        const char *q = strchr(from, **p);
+
+        if (**p && q) {
+                strbuf_add_n(b, &to[q - from], 1);
+                (*p)++;
+                return 0;
+        }
+        if (**p == 'x' && hex_digit((*p)[1]) >= 0 && hex_digit((*p)[2]) >= 0) {
+                char c = (char) (hex_digit((*p)[1]) * 16 + hex_digit((*p)[2]));
+
+                strbuf_add_n(b, &c, 1);
+                *p += 3;
+                return 0;
+        }
+        return -EINVAL;
+}
+
+/* Splits a setting as systemd wrote it (252: "\$", 257: "$$"; both: "%%"). */
+static int split_words(const char *p, char ***ret) {
+        _cleanup_strv_free_ char **words = NULL;
+        int r = 0;
+
+        for (;;) {
+                StrBuf b = STRBUF_INIT;
+                bool quoted = false;
+                char *word;
+
+                p += strspn(p, " \t");
+                if (!*p)
+                        break;
+                while (*p && (quoted || (*p != ' ' && *p != '\t')) && r >= 0) {
+                        if (*p == '"') {
+                                quoted = !quoted;
+                                p++;
+                        } else if (*p == '\\') {
+                                p++;
+                                r = unescape(&p, &b);
+                        } else {
+                                strbuf_add_n(&b, p, 1);
+                                p += (*p == '%' || *p == '$') && p[1] == *p ? 2 : 1;
+                        }
+                }
+                if (r < 0 || quoted) {
+                        strbuf_done(&b);
+                        return -EINVAL;
+                }
+                r = strbuf_steal(&b, &word);
+                if (r >= 0)
+                        r = strv_consume(&words, word);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(words);
+        return 0;
+}
+
+/* "-@/bin/sh" "sh" "-c" ...: prefixes, the path, and with "@" the name it is called by. */
+static int set_command(Shell *s, char **words) {
+        bool named = false;
+        const char *p;
+        int r = 0;
+
+        if (!words || !*words)
+                return 0; /* an empty assignment resets the list */
+        for (p = *words; *p && strchr("-@:+!|", *p); p++)
+                named = named || *p == '@';
+        if (*p != '/')
+                return -EINVAL;
+        strv_free(s->argv);
+        s->argv = NULL;
+        r = str_replace(&s->path, p);
+        if (r >= 0 && !named)
+                r = strv_extend(&s->argv, p);
+        for (char **w = words + 1; *w && r >= 0; w++)
+                r = strv_extend(&s->argv, *w);
+        return r;
+}
+
+static int read_shell(const char *unit, Shell *ret) {
+        _cleanup_free_ char *path = strf(TRANSIENT "%s", unit), *text = NULL;
+        _cleanup_strv_free_ char **lines = NULL;
+        size_t size;
+        int r = path ? file_read_at(AT_FDCWD, path, UNIT_MAX, &text, &size) : -ENOMEM;
+
+        if (r >= 0)
+                r = strv_split(text, "\n", &lines);
+        for (char **l = lines; r >= 0 && l && *l; l++) {
+                _cleanup_strv_free_ char **words = NULL;
+                const char *v;
+
+                if ((v = startswith(*l, "User=")))
+                        r = str_replace(&ret->user, v);
+                else if ((v = startswith(*l, "ExecStart="))) {
+                        r = split_words(v, &words);
+                        if (r >= 0)
+                                r = set_command(ret, words);
+                } else if ((v = startswith(*l, "Environment="))) {
+                        r = split_words(v, &words);
+                        for (char **w = words; r >= 0 && w && *w; w++)
+                                r = strv_extend(&ret->environment, *w);
+                }
+        }
+        if (r >= 0 && (!ret->user || !ret->path || !ret->argv))
+                r = -ENODATA;
+        return r < 0 ? log_error_errno(r, "cannot read what %s is to run: %m", unit) : 0;
+}
+
+/* machined's default is "the login shell of that user", found by getent; the user it means is the pod's, not one of the app's
+ * own, who often has no shell. In an app it is bash or sh. */
+static int default_shell(Shell *s) {
+        _cleanup_free_ char *root = strf("/opt/stage2/%s/rootfs", s->user);
+        _cleanup_close_ int root_fd = -EBADF, fd = -EBADF;
+        int r;
+
+        if (strv_length(s->argv) != 3 || !startswith(s->argv[2], "shell=$(getent passwd "))
+                return 0;
+        root_fd = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -ENOMEM;
+        if (root_fd >= 0)
+                fd = root_open(root_fd, "/bin/bash", O_PATH);
+        r = str_replace(&s->path, fd >= 0 ? "/bin/bash" : "/bin/sh");
+        strv_free(s->argv);
+        s->argv = NULL;
+        if (r >= 0)
+                r = strv_extend(&s->argv, fd >= 0 ? "-bash" : "-sh");
+        return r;
+}
+
+/* In the pod itself. */
+static int exec_here(const Shell *s) {
+        static const char *const defaults[] = { "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh" };
+
+        FOREACH_ARRAY (d, defaults, ELEMENTSOF(defaults))
+                (void) putenv((char *) (uintptr_t) *d);
+        for (char **v = s->environment; v && *v; v++)
+                (void) putenv(*v);
+        if (chdir("/root") < 0)
+                log_warning_errno(-errno, "cannot change to /root: %m, ignoring");
+        execv(s->path, s->argv);
+        return log_error_errno(-errno, "cannot execute %s: %m", s->path);
+}
+
+static int append_command(sd_bus_message *m, const Shell *s) {
+        int r = sd_bus_message_open_container(m, 'r', "sv");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "ExecStart");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "a(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'r', "sasb");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", s->path);
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, s->argv);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "b", 0);
+        for (int i = 0; i < 4 && r >= 0; i++)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+static int append_environment(sd_bus_message *m, const Shell *s) {
+        int r;
+
+        if (!s->environment)
+                return 0;
+        r = sd_bus_message_open_container(m, 'r', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "Environment");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_append_strv(m, s->environment);
+        for (int i = 0; i < 2 && r >= 0; i++)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+/* The terminal changes hands: the new unit takes it as its controlling one. */
+static int append_stdio(sd_bus_message *m) {
+        char tty[64];
+
+        if (isatty(STDIN_FILENO) && ttyname_r(STDIN_FILENO, tty, sizeof(tty)) == 0)
+                return sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "StandardInput", "s", "tty-force",
+                                             "StandardOutput", "s", "tty", "StandardError", "s", "tty",
+                                             "TTYPath", "s", tty);
+        return sd_bus_message_append(m, "(sv)(sv)(sv)", "StandardInputFileDescriptor", "h", STDIN_FILENO,
+                                     "StandardOutputFileDescriptor", "h", STDOUT_FILENO,
+                                     "StandardErrorFileDescriptor", "h", STDERR_FILENO);
+}
+
+typedef struct Entered {
+        const char *unit_path; /* D-Bus object */
+        bool ended;
+        bool killed;
+        int status;
+} Entered;
+
+/* The end is when there is an exit code; "inactive" is also said before the beginning. */
+static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        Entered *x = userdata;
+        const char *interface, *key;
+
+        if (!streq_ptr(sd_bus_message_get_path(m), x->unit_path) ||
+            sd_bus_message_read(m, "s", &interface) < 0 || sd_bus_message_enter_container(m, 'a', "{sv}") < 0)
+                return 0;
+        while (sd_bus_message_enter_container(m, 'e', "sv") > 0) {
+                const char *state;
+                int32_t n;
+
+                if (sd_bus_message_read(m, "s", &key) < 0)
+                        break;
+                if (streq(key, "ActiveState") && sd_bus_message_read(m, "v", "s", &state) >= 0)
+                        x->ended = x->ended || streq(state, "failed");
+                else if (streq(key, "ExecMainStatus") && sd_bus_message_read(m, "v", "i", &n) >= 0)
+                        x->status = n;
+                else if (streq(key, "ExecMainCode") && sd_bus_message_read(m, "v", "i", &n) >= 0) {
+                        x->ended = x->ended || n != 0;
+                        x->killed = n == CLD_KILLED || n == CLD_DUMPED;
+                } else if (sd_bus_message_skip(m, "v") < 0)
+                        break;
+                if (sd_bus_message_exit_container(m) < 0)
+                        break;
+        }
+        return 0;
+}
+
+static int start_unit(sd_bus *bus, const char *unit, const Shell *s) {
+        _cleanup_(sd_bus_error_free) sd_bus_error err = SD_BUS_ERROR_NULL;
+        _cleanup_reply_ sd_bus_message *m = NULL;
+        int r = sd_bus_message_new_method_call(bus, &m, NULL, MANAGER_PATH, MANAGER, "StartTransientUnit");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ss", unit, "fail");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sv)");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Description", "s", "Shell in an app",
+                                          "Type", "s", "exec", "SendSIGHUP", "b", 1, "CollectMode", "s",
+                                          "inactive-or-failed");
+        if (r >= 0)
+                r = append_stdio(m);
+        if (r >= 0)
+                r = append_environment(m, s);
+        if (r >= 0)
+                r = append_command(m, s);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "a(sa(sv))", 0);
+        if (r >= 0)
+                r = sd_bus_call(bus, m, 0, &err, NULL);
+        return r < 0 ? log_error_errno(r, "cannot enter app '%s': %s", s->user,
+                                       err.message ? err.message : strerror(-r))
+                     : 0;
+}
+
+/* Runs the command as a unit of the pod, with the sandbox of its app; returns its exit status. */
+static int run_in_app(const char *instance, const Shell *s) {
+        _cleanup_free_ char *unit = strf("enter-%s@%s.service", s->user, instance), *path = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        Entered x = { .status = 255 };
+        int r = manager_open(&bus);
+
+        if (r < 0)
+                return r;
+        r = unit ? sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path) : -ENOMEM;
+        if (r >= 0) {
+                x.unit_path = path;
+                r = sd_bus_add_match(bus, NULL, "type='signal',member='PropertiesChanged'", on_changed, &x);
+        }
+        if (r >= 0)
+                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "Subscribe", NULL, NULL, "");
+        if (r < 0)
+                return log_error_errno(r, "cannot watch the pod's systemd: %m");
+        r = start_unit(bus, unit, s);
+        if (r < 0)
+                return r;
+        while (!x.ended) {
+                r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, UINT64_MAX);
+                if (r < 0)
+                        return log_error_errno(r, "lost the pod's systemd: %m");
+        }
+        if (x.status == 203 && !x.killed)
+                fprintf(stderr, "rkt-enter: cannot execute %s in app '%s'\r\n", s->path, s->user);
+        return x.killed ? 128 + x.status : x.status;
+}
+
+static int verb_shell(const char *unit) {
+        _cleanup_(shell_done) Shell s = {};
+        _cleanup_free_ char *instance = NULL, *root = NULL;
+        const char *at = strchr(unit, '@');
+        int r = read_shell(unit, &s);
+
+        if (r < 0)
+                return r;
+        if (streq(s.user, "root"))
+                return exec_here(&s);
+        root = strf("/opt/stage2/%s/rootfs", s.user);
+        instance = at ? strndup(at + 1, strcspn(at + 1, ".")) : strdup("0");
+        if (!root || !instance)
+                return log_error_errno(-ENOMEM, "out of memory");
+        if (strchr(s.user, '/') || access(root, F_OK) < 0)
+                return log_error_errno(-ENOENT, "this pod has no app '%s'", s.user);
+        r = default_shell(&s);
+        if (r < 0)
+                return log_error_errno(-ENOMEM, "out of memory");
+        (void) signal(SIGHUP, SIG_IGN);
+        return run_in_app(instance, &s);
+}
+
+int main(int argc, char **argv) {
+        int r = -EINVAL;
+
+        if (argc == 3 && streq(argv[1], "status"))
+                r = verb_status(argv[2]);
+        else if (argc == 4 && streq(argv[1], "ended"))
+                r = verb_ended(argv[2], argv[3]);
+        else if (argc == 3 && streq(argv[1], "shell"))
+                r = verb_shell(argv[2]);
+        else
+                fputs("Usage: rkt-enter status APP | ended POLICY APP | shell UNIT\n", stderr);
+        return r < 0 ? 255 : r;
+}

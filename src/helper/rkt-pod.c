@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the units of a pod execute.
+ *
+ *   rkt-pod image NAME      pod-image@NAME.service: have the pod's images in the store, and note which they are
+ *   rkt-pod start NAME      pod@NAME.service: prepare the pod, then become systemd-nspawn
+ *   rkt-pod stop-post NAME  its ExecStopPost=: put away what is left
+ *
+ * The note, DATADIR/resolved/NAME, has a line per app: ID, stamp of the file that it came from ("-" if it was none), and the
+ * reference. With it a start neither asks the network nor reads an image again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/log.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "basic/tmpfile.h"
+#include "config.h"
+#include "pod/pod-prepare.h"
+#include "podfile/pod-file.h"
+#include "run/run.h"
+#include "store/store-ref.h"
+
+#define EXIT_CONFIG 78 /* sysexits(3), systemd.exec(5): the pod file is wrong */
+#define NOTE_MAX    (4U * 1024 * 1024)
+
+/* Loads the pod file; prints all its mistakes. Returns an exit status, 0 when it is good. */
+static int load_spec(const char *name, PodSpec **ret) {
+        _cleanup_pod_errors_ PodErrors errors = POD_ERRORS_INIT;
+        _cleanup_free_ char *text = NULL;
+        Error e = {};
+        int r = pod_file_load(name, NULL, ret, &errors, &e);
+
+        if (r == -EBADMSG && pod_errors_to_string(&errors, &text) >= 0)
+                fputs(text, stderr);
+        else if (r < 0)
+                log_error("%s", error_text(&e, r));
+        error_done(&e);
+        return r == -EBADMSG || r == -ENOENT ? EXIT_CONFIG : r < 0 ? EXIT_FAILURE : 0;
+}
+
+/* Changes when a file is replaced or written; "-" for what is no file. */
+static char *stamp_of(const char *reference) {
+        struct stat st;
+
+        if (*reference != '/' || stat(reference, &st) < 0)
+                return strdup("-");
+        return strf("%" PRIu64 ":%" PRIu64 ":%" PRIi64 ".%09ld:%" PRIi64, (uint64_t) st.st_dev,
+                    (uint64_t) st.st_ino, (int64_t) st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                    (int64_t) st.st_size);
+}
+
+static int note_load(const char *name, char ***ret_lines) {
+        _cleanup_free_ char *path = strf("%s/resolved/%s", RKT_DATA_DIR, name), *text = NULL;
+        size_t size;
+        int r = path ? file_read_at(AT_FDCWD, path, NOTE_MAX, &text, &size) : -ENOMEM;
+
+        return r < 0 ? r : strv_split(text, "\n", ret_lines);
+}
+
+/* The ID that the note has for this reference and stamp, if the store still has that image. */
+static int note_find(char *const *lines, Store *store, const char *reference, char **ret_id) {
+        _cleanup_free_ char *stamp = stamp_of(reference), *tail = NULL;
+
+        tail = stamp ? strf(" %s %s", stamp, reference) : NULL;
+        if (!tail)
+                return -ENOMEM;
+        for (; lines && *lines; lines++) {
+                size_t n = strcspn(*lines, " ");
+                _cleanup_free_ char *id = strndup(*lines, n);
+                char key[STORE_KEY_MAX];
+                StoreImage image = STORE_IMAGE_INIT;
+                int r;
+
+                if (!id)
+                        return -ENOMEM;
+                if (!streq(*lines + n, tail) || store_key_from_id(id, key) < 0)
+                        continue;
+                r = store_image_load(store, key, &image, NULL);
+                store_image_done(&image);
+                if (r < 0)
+                        continue;
+                *ret_id = TAKE_PTR(id);
+                return 1;
+        }
+        return 0;
+}
+
+static int note_write(const char *name, const PodSpec *spec, char *const *ids, Error *e) {
+        _cleanup_free_ char *path = strf("%s/resolved/%s", RKT_DATA_DIR, name);
+        _cleanup_(strbuf_done) StrBuf b = STRBUF_INIT;
+        int r = path ? mkdir_parents_at(AT_FDCWD, RKT_DATA_DIR "/resolved", 0755) : -ENOMEM;
+
+        for (size_t i = 0; i < spec->n_apps && r >= 0; i++) {
+                _cleanup_free_ char *stamp = stamp_of(spec->apps[i].image);
+
+                if (!stamp)
+                        return error_oom(e);
+                strbuf_addf(&b, "%s %s %s\n", ids[i], stamp, spec->apps[i].image);
+        }
+        if (b.failed)
+                return error_oom(e);
+        if (r >= 0)
+                r = file_write_at(AT_FDCWD, path, b.data, b.size, 0644, FILE_WRITE_NO_SYNC);
+        return r < 0 ? error_setf(e, r, "cannot note the pod's images in %s/resolved: %s", RKT_DATA_DIR,
+                                  strerror(-r))
+                     : 0;
+}
+
+static void on_progress(void *userdata, const char *what, uint64_t done, uint64_t total) {
+        if (total > 0)
+                (void) sd_notifyf(0, "STATUS=Fetching %s: %" PRIu64 "%%", what, done * 100 / total);
+        else
+                (void) sd_notifyf(0, "STATUS=Fetching %s: %" PRIu64 " bytes", what, done);
+}
+
+static void on_message(void *userdata, const char *message) {
+        log_info("%s", message);
+}
+
+static void on_warning(void *userdata, const char *message) {
+        log_warning("%s", message);
+}
+
+/* IDs of all images: those of the note, the others by image_get(). */
+static int get_images(Store *store, const PodSpec *spec, const ImageGetOptions *options, char *const *lines,
+                      char ***ret, Error *e) {
+        _cleanup_strv_free_ char **ids = NULL;
+
+        FOREACH_ARRAY (a, spec->apps, spec->n_apps) {
+                bool again = options && (spec->pull == PULL_ALWAYS || spec->pull == PULL_NEWER);
+                ImageGetOptions o = options ? *options : (ImageGetOptions){};
+                char *id = NULL;
+                int r = again ? 0 : note_find(lines, store, a->image, &id);
+
+                o.pull = options ? spec->pull : PULL_NEVER;
+                o.insecure = spec->insecure;
+                if (r == 0)
+                        r = image_get(store, a->image, &o, &id, e);
+                if (r < 0)
+                        return error_prefixf(e, r, "app '%s'", a->name);
+                if (strv_consume(&ids, id) < 0)
+                        return error_oom(e);
+        }
+        *ret = TAKE_PTR(ids);
+        return 0;
+}
+
+static int fetch(const char *name, const PodSpec *spec, Error *e) {
+        const ImageGetOptions o = { .progress = on_progress, .message = on_message };
+        _cleanup_strv_free_ char **ids = NULL, **lines = NULL;
+        _cleanup_(store_freep) Store *store = NULL;
+        int r = store_open(RKT_DATA_DIR, 0, &store, e);
+
+        (void) note_load(name, &lines);
+        if (r >= 0)
+                r = get_images(store, spec, &o, lines, &ids, e);
+        return r < 0 ? r : note_write(name, spec, ids, e);
+}
+
+static int start(const char *name, const PodSpec *spec, Error *e) {
+        PodPrepareOptions o = { .to = POD_DIRECTORY_RUN, .warning = on_warning };
+        const ImageGetOptions get = { .message = on_message };
+        _cleanup_strv_free_ char **ids = NULL, **lines = NULL;
+        _cleanup_(store_freep) Store *store = NULL;
+        _cleanup_(pods_closep) Pods *pods = NULL;
+        _cleanup_(pod_closep) Pod *pod = NULL;
+        int r = store_open(RKT_DATA_DIR, 0, &store, e);
+
+        if (r >= 0)
+                r = pods_open(RKT_DATA_DIR, &pods, e);
+        (void) note_load(name, &lines);
+        if (r >= 0) /* a path was not noted when pod-image@ is masked: then it is imported now */
+                r = get_images(store, spec, spec->pull == PULL_NEVER ? &get : NULL, lines, &ids, e);
+        o.ids = ids;
+        if (r >= 0)
+                r = pod_prepare(pods, store, spec, &o, &pod, e);
+        if (r >= 0)
+                r = run_pod(pod, store, &(RunOptions){ .keep_unit = true }, e);
+        return r;
+}
+
+static int refuse_unsupported(const PodSpec *spec) {
+        for (char **u = spec->unsupported; u && *u; u++)
+                fprintf(stderr, "%s\n", *u);
+        return strv_length(spec->unsupported) > 0 ? EXIT_CONFIG : 0;
+}
+
+static int with_spec(const char *name, int (*verb)(const char *name, const PodSpec *spec, Error *e)) {
+        _cleanup_pod_spec_ PodSpec *spec = NULL;
+        Error e = {};
+        int r = load_spec(name, &spec);
+
+        if (r == 0)
+                r = refuse_unsupported(spec);
+        if (r != 0)
+                return r;
+        r = verb(name, spec, &e);
+        if (r < 0) {
+                (void) sd_notifyf(0, "STATUS=%s", error_text(&e, r));
+                log_error("%s", error_text(&e, r));
+        }
+        error_done(&e);
+        return r < 0 ? EXIT_FAILURE : 0;
+}
+
+static int stop_post(const char *name) {
+        _cleanup_(pods_closep) Pods *pods = NULL;
+        Error e = {};
+        int r = pods_open(RKT_DATA_DIR, &pods, &e);
+
+        if (r >= 0)
+                r = run_stop_post(pods, name, &e);
+        if (r < 0)
+                log_error("%s", error_text(&e, r));
+        error_done(&e);
+        return r < 0 ? EXIT_FAILURE : 0;
+}
+
+int main(int argc, char **argv) {
+        if (argc == 3 && !pod_name_is_valid(argv[2])) {
+                log_error("'%s' is no name of a pod: lower-case letters, digits and dashes", argv[2]);
+                return EXIT_CONFIG;
+        }
+        if (argc == 3 && streq(argv[1], "image"))
+                return with_spec(argv[2], fetch);
+        if (argc == 3 && streq(argv[1], "start"))
+                return with_spec(argv[2], start);
+        if (argc == 3 && streq(argv[1], "stop-post"))
+                return stop_post(argv[2]);
+        fputs("Usage: rkt-pod image|start|stop-post NAME\n", stderr);
+        return EXIT_FAILURE;
+}
