@@ -44,7 +44,7 @@ def make_pods(data):
     pods = {f"run/{EXITED}": {"apps": apps, "volumes": volumes}, f"prepared/{PREPARED}": {"apps": apps[1:]}}
     for place, more in pods.items():
         write(f"{data}/pods/{place}/pod", json.dumps({"acVersion": "0.8.11", "acKind": "PodManifest", **more}), CREATED)
-        write(f"{data}/pods/{place}/pod-created", "", CREATED)
+        write(f"{data}/pods/{place}/pod-created", "", CREATED + 0.125 * place.startswith("prepared"))
     exited = f"{data}/pods/run/{EXITED}"
     write(f"{exited}/name", "shop", CREATED)
     write(f"{exited}/ppid", "1", STARTED)

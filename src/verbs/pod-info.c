@@ -172,24 +172,31 @@ static void write_mounts(JsonWriter *w, const PodManifest *m, const PodApp *a) {
         json_write_end_array(w);
 }
 
-static void write_app(JsonWriter *w, Pod *p, const PodManifest *m, const PodApp *a) {
-        usec_t started;
-        int status = 0, has_status = pod_get_app_status(p, a->name, &status);
-        int is_started = pod_app_started_usec(p, a->name, &started);
-        const char *state = "unknown";
+/* When an app was started: with its pod, unless it left a time of its own. */
+static int app_started_usec(Pod *p, const char *app, usec_t *ret) {
+        return pod_app_started_usec(p, app, ret) >= 0 ? 0 : pod_started_usec(p, ret);
+}
 
-        if (has_status >= 0 || pod_state(p) == POD_EXITED || pod_state(p) == POD_EXITED_GARBAGE)
-                state = "exited";
-        else if (pod_state(p) == POD_RUNNING)
-                state = is_started >= 0 ? "running" : "created";
-        else if (pod_state(p) == POD_PREPARED)
-                state = "created";
+static const char *app_state(Pod *p, bool has_status) {
+        if (has_status)
+                return "exited";
+        switch (pod_state(p)) {
+        case POD_RUNNING: return "running";
+        case POD_PREPARED: return "created";
+        case POD_EXITED:
+        case POD_EXITED_GARBAGE: return "exited";
+        default: return "unknown";
+        }
+}
+
+static void write_app(JsonWriter *w, Pod *p, const PodManifest *m, const PodApp *a) {
+        int status = 0, has_status = pod_get_app_status(p, a->name, &status);
 
         json_write_begin_object(w);
         write_member(w, "name", a->name);
-        write_member(w, "state", state);
+        write_member(w, "state", app_state(p, has_status >= 0));
         write_app_time(w, "created_at", p, a->name, app_created_usec);
-        write_app_time(w, "started_at", p, a->name, pod_app_started_usec);
+        write_app_time(w, "started_at", p, a->name, app_started_usec);
         write_app_time(w, "finished_at", p, a->name, pod_app_finished_usec);
         if (has_status >= 0) {
                 json_write_key(w, "exit_code");
