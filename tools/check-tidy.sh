@@ -20,7 +20,7 @@ for c in json.load(open(sys.argv[1])):
 json.dump(out, open(sys.argv[2], 'w'))
 PY
 cd "$root" || exit 1
-find src generators -name '*.c' ! -name 'test-*' | sort | {
+find src generators -name '*.c' ! -name 'test-*' ! -name 'fuzz-*' | sort | {
         if [ -n "$RKT_TIDY_CHANGED" ]; then
                 while read -r f; do
                         git diff --quiet "$RKT_TIDY_CHANGED" -- "$f" || echo "$f"
