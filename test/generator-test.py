@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Golden tests of rkt-pod-generator, without root: generator-test.py GENERATOR SOURCE-ROOT [--update]
+"""Golden tests of rkt-pod-generator, without root: generator-test.py GENERATOR SOURCE-ROOT RKT [--update]
 
 Every directory test/golden/generator/CASE has in/{etc,run,local,lib} (the four pod directories), expected/ (what the
-generator writes; links are files NAME.link with the target's last part), and errors (its messages). Then come cases that
+generator writes; links are files NAME.link with the target's last part), and errors (its messages, which are also those
+of "rkt pod check"). Then come cases that
 a file in git cannot hold. Ids are those of robustness.md 3.11. Output is TAP.
 """
 import filecmp
+import json
 import os
 import pathlib
 import resource
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 
-GENERATOR, ROOT = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+GENERATOR, ROOT, RKT = (pathlib.Path(a).resolve() for a in sys.argv[1:4])
 UPDATE = "--update" in sys.argv
 GOLDEN = ROOT / "test" / "golden" / "generator"
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # generators write to memory, too
@@ -57,6 +59,13 @@ def report(name, problem):
         print("\n".join("# " + line for line in problem.splitlines()))
 
 
+def rkt(cwd, *args):
+    """Run a verb of rkt; returns (status, standard output, standard error)."""
+    done = subprocess.run([RKT, *args], cwd=cwd, env={"RKT_PODS_PATH": ":".join(DIRS), "LC_ALL": "C"}, text=True,
+                          capture_output=True, errors="replace", timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 def golden(case, tmp):
     """One directory; two runs must give the same bytes."""
     first, second = tmp / "first", tmp / "second"
@@ -78,6 +87,8 @@ def golden(case, tmp):
     done = subprocess.run(["diff", "-ruN", case / "expected", first], capture_output=True, text=True, check=False)
     if messages != (case / "errors").read_text():
         return f"messages differ:\n{messages}{done.stdout}"
+    if rkt(case, "pod", "check")[:2] != (1 if messages else 0, messages):
+        return "rkt pod check says something else"
     return done.stdout or None
 
 
@@ -203,7 +214,33 @@ def libc_only(_):
     assert all(n.startswith(("libc.so", "ld-linux") + sanitizers) for n in needed), needed
 
 
-CASES = [p2_limits, p11_odd_files, p12_many, p13_no_space, p15_bare, p17_killed, scopes, messages_are_few, libc_only]
+def verbs(tmp):
+    """rkt pod check FILE, --json, list, cat: exit codes and what is in them."""
+    new_pods(tmp, {"good.pod": GOOD + "[Service]\nCPUWeight=10\n", "bad.pod": "[App]\nImagge=x\n", "no-name": GOOD,
+                   "good.pod.d/x.conf": "[App]\nImage=\nImage=example.com/y\n[Service]\nCPUWeight=20\n",
+                   "later.pod": "[App]\nImage=docker://redis\n"})
+    assert rkt(tmp, "pod", "check", "in/etc/good.pod") == (0, "", "")
+    status, out, err = rkt(tmp, "pod", "check", "in/etc/bad.pod", "in/etc/no-name", "in/etc/later.pod")
+    assert (status, err) == (1, "in/etc/later.pod:2: [App] Image: docker:// is not supported yet\n"), err
+    assert "in/etc/bad.pod:2: [App] Imagge: unknown key (did you mean Image=?)\n" in out
+    assert "in/etc/no-name: not a pod file's name (NAME.pod)\n" in out
+    status, out, _ = rkt(tmp, "pod", "check", "--json", "in/etc/bad.pod")
+    assert status == 1
+    assert json.loads(out)["errors"][1] == {"file": "in/etc/bad.pod", "line": 2, "section": "App", "key": "Imagge",
+                                            "message": "unknown key (did you mean Image=?)"}
+    assert rkt(tmp, "pod", "cat", "good")[:2] == (0, "[App]\n# in/etc/good.pod.d/x.conf:3\nImage=example.com/y\n\n"
+                                                  "[Service]\n# in/etc/good.pod:4\nCPUWeight=10\n"
+                                                  "# in/etc/good.pod.d/x.conf:5\nCPUWeight=20\n")
+    status, _, err = rkt(tmp, "pod", "cat", "nothing")
+    assert (status, err) == (254, "cat: there is no pod file for 'nothing' (see rkt pod list)\n"), err
+    status, out, _ = rkt(tmp, "pod", "list", "--format=json")
+    pods = json.loads(out)
+    assert [(p["name"], p["images"]) for p in pods] == [("bad", "-"), ("good", "example.com/y"),
+                                                        ("later", "docker://redis")], pods
+    assert pods[0]["error"].endswith("Image= is missing (and 1 more)")
+
+
+CASES = [verbs, p2_limits, p11_odd_files, p12_many, p13_no_space, p15_bare, p17_killed, scopes, messages_are_few, libc_only]
 
 
 def main():

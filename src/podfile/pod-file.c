@@ -26,7 +26,7 @@ static int read_regular(const char *path, char **ret, size_t *ret_size, const ch
         fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0) {
                 r = -errno;
-                *reterr_what = r == -ENOENT  ? "the link leads nowhere, or the file has just been removed"
+                *reterr_what = r == -ENOENT  ? "there is no such file, or the link leads nowhere"
                                : r == -ELOOP ? "the link leads to itself"
                                              : strerror(-r);
                 return r;
