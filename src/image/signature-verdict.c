@@ -53,13 +53,14 @@ static int take_validsig(SignatureVerdict *v, char **w, bool good) {
         return strv_contains(v->good, fingerprint) ? 0 : strv_extend(&v->good, fingerprint);
 }
 
+/* GOODSIG KEYID NAME: the name is the rest of the line. */
 static int take_identity(SignatureVerdict *v, const char *line) {
+        const char *key = strchr(line, ' '), *name = key ? strchr(key + 1, ' ') : NULL;
         _cleanup_free_ char *s = NULL;
-        const char *blank = strchr(line, ' ');
 
-        if (!blank)
+        if (!name)
                 return 0;
-        s = strdup(blank + 1);
+        s = strdup(name + 1);
         if (!s)
                 return -ENOMEM;
         for (char *p = s; *p; p++)
@@ -83,7 +84,7 @@ static int take_line(SignatureVerdict *v, const char *line, bool *good) {
                 *good = false;
         else if (streq(keyword, "GOODSIG")) {
                 *good = v->any = true;
-                return take_identity(v, rest + strlen("GOODSIG "));
+                return take_identity(v, rest);
         } else if (streq(keyword, "VALIDSIG"))
                 return take_validsig(v, w, *good);
         else if (streq(keyword, "BADSIG"))

@@ -87,6 +87,9 @@ static void test_identity(void **state) {
 
         assert_int_equal(signature_verdict_parse(NEW S "GOODSIG 1 a\x1b[31mb\n", &v), 0);
         assert_string_equal(v.identities[0], "a?[31mb");
+        signature_verdict_done(&v);
+        assert_int_equal(signature_verdict_parse(S "GOODSIG", &v), 0);
+        assert_null(v.identities);
 }
 
 int main(void) {
