@@ -29,6 +29,14 @@ def test_links_are_kept(images):
         assert tar.getmember("rootfs/usr/bin/sh").linkname == "busybox"
 
 
+def test_hard_links_stay_inside(images):
+    """Targets of hard links are members' names, and are renamed with them."""
+    with tarfile.open(images.build("example.com/redis")) as tar:
+        names = set(tar.getnames())
+        links = [m for m in tar if m.islnk()]
+    assert links and all(m.linkname in names for m in links)
+
+
 def test_image_id(images, host):
     """The key is the first half of the SHA-512 of the uncompressed tar, whatever the compression."""
     path = images.build("example.com/greet")

@@ -39,7 +39,7 @@ def pack(output, manifest_doc, rootfs, compression="gz"):
         tar = ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--acls", "--format=posix", "--sort=name",
                "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime", "-cf", "-",
                "-C", top, "manifest", "-C", os.path.dirname(os.path.abspath(rootfs)),
-               f"--transform=flags=rSH;s,^{os.path.basename(rootfs)},rootfs,", os.path.basename(rootfs)]
+               f"--transform=flags=rSh;s,^{os.path.basename(rootfs)},rootfs,", os.path.basename(rootfs)]
         with open(output + ".new", "wb") as out:
             _pipe(tar, COMPRESSORS[compression], out)
     os.rename(output + ".new", output)
