@@ -86,6 +86,8 @@ static int flow(const ImageFetch *f, Source *s, SignatureCheck *check, StoreImpo
                                 return r;
                 }
                 r = store_import_write(import, piece, n, e);
+                if (r == -EPIPE) /* refused: only store_import_finish() knows why */
+                        return r;
                 if (r < 0)
                         return error_prefixf(e, r, "'%s'", s->what);
                 done += n;
@@ -174,7 +176,7 @@ static int import(const ImageFetch *f, Source *s, const char *signature, size_t 
         _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         _cleanup_(store_import_freep) StoreImport *i = NULL;
-        int r;
+        int r, flowed;
 
         if (f->keyring) {
                 r = signature_check_start(f->keyring, signature, signature_size, &check, e);
@@ -184,10 +186,12 @@ static int import(const ImageFetch *f, Source *s, const char *signature, size_t 
         r = store_import_new(f->store, &STORE_IMPORT_LIMITS_DEFAULT, &i, e);
         if (r < 0)
                 return r;
-        r = flow(f, s, check, i, e);
-        if (r < 0)
-                return r;
+        flowed = flow(f, s, check, i, e);
+        if (flowed < 0 && flowed != -EPIPE)
+                return flowed;
         r = store_import_finish(i, e);
+        if (r >= 0)
+                r = flowed;
         if (r < 0)
                 return error_prefixf(e, r, "'%s'", s->what);
         for (char *const *w = store_import_warnings(i); w && *w; w++)
