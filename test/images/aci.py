@@ -15,6 +15,9 @@ ARCH = {"x86_64": "amd64", "aarch64": "aarch64", "i686": "i386", "ppc64le": "ppc
 COMPRESSORS = {"plain": None, "gz": ["gzip", "-6n"], "bz2": ["bzip2"], "xz": ["xz", "-1"]}
 # What every Debian has and what Depends: does not name.
 BASE = ["base-files", "base-passwd", "bash", "coreutils", "dash", "libc-bin", "netbase", "sed", "grep"]
+# What packages need to be installed, not to run: no image of today's carries it.
+INSTALL_ONLY = {"adduser", "debconf", "debianutils", "dpkg", "init-system-helpers", "iproute2", "lsb-base", "passwd",
+                "sysvinit-utils", "usrmerge"}
 REDIS_UID = 6379
 
 
@@ -87,7 +90,7 @@ def skeleton(root):
 
 
 def closure(packages):
-    """These packages and all that they depend on, as dpkg's database of this host has them."""
+    """These packages and all that they depend on to run, as dpkg's database of this host has them."""
     fields = subprocess.run(["dpkg-query", "-W", "-f", "${Package}\t${Depends},${Pre-Depends}\t${Provides}\n"],
                             check=True, capture_output=True, text=True).stdout
     depends, provides = {}, {}
@@ -102,7 +105,7 @@ def closure(packages):
     while todo:
         name = todo.pop()
         name = name if name in depends else provides.get(name)
-        if name is None or name in done:
+        if name is None or name in done or name in INSTALL_ONLY:
             continue
         done.append(name)
         for group in depends[name]:
