@@ -132,20 +132,21 @@ static void test_paths(void **state) {
 
 static int count_capabilities(void) {
         _cleanup_free_ char *text = NULL;
-        unsigned long long eff = 0, bnd = 0, inh = 0;
+        unsigned long long effective = 0, bounding = 0, inheritable = 0;
         const char *p;
 
         if (file_read_at(AT_FDCWD, "/proc/self/status", 65536, &text, NULL) < 0)
                 return 200;
         p = strstr(text, "CapInh:");
-        inh = p ? strtoull(p + 7, NULL, 16) : 1;
+        inheritable = p ? strtoull(p + 7, NULL, 16) : 1;
         p = strstr(text, "CapEff:");
-        eff = p ? strtoull(p + 7, NULL, 16) : 1;
+        effective = p ? strtoull(p + 7, NULL, 16) : 1;
         p = strstr(text, "CapBnd:");
-        bnd = p ? strtoull(p + 7, NULL, 16) : 1;
-        if (inh != 0 || (geteuid() == 0 && bnd != eff) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+        bounding = p ? strtoull(p + 7, NULL, 16) : 1;
+        if (inheritable != 0 || (geteuid() == 0 && bounding != effective) ||
+            prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
                 return 201;
-        return (int) eff;
+        return (int) effective;
 }
 
 static void test_capabilities(void **state) {

@@ -110,6 +110,13 @@ int store_manifest_read(Store *s, const char *key, char **ret, size_t *ret_size,
         return 0;
 }
 
+/**
+ * store_blob_unlink() - remove a blob and the manifest beside it
+ * @s:   store, locked for commits
+ * @key: valid key of no image that exists
+ *
+ * Return: 0 (also when they were not there), errno of unlink().
+ */
 int store_blob_unlink(Store *s, const char *key) {
         char path[STORE_BLOB_PATH_MAX];
         int r = 0;

@@ -667,7 +667,14 @@ int store_import_commit(StoreImport *i, const StoreImage *image, Error *e) {
         return commit(i, image, e);
 }
 
-/* Makes the tree of an image whose blob is here. */
+/**
+ * store_tree_render() - make the tree of an image whose blob is here
+ * @s:   store
+ * @key: image
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL (no key), -ENOENT (no blob), -EBADMSG (the blob is damaged), -EROFS, -ENOSPC, -EIO.
+ */
 int store_tree_render(Store *s, const char *key, Error *e) {
         _cleanup_(store_import_freep) StoreImport *i = NULL;
         StoreImportLimits limits = STORE_IMPORT_LIMITS_DEFAULT;

@@ -274,13 +274,26 @@ static int find_file(Store *s, const char *key, char **ret) {
         return -ENOENT;
 }
 
+/**
+ * store_image_exists() - is there a file for it?
+ * @s:   store
+ * @key: valid key
+ *
+ * Return: true also in doubt: this decides whether something is thrown away.
+ */
 bool store_image_exists(Store *s, const char *key) {
         _cleanup_free_ char *path = NULL;
 
-        /* Any doubt means yes: this decides whether something is thrown away. */
         return find_file(s, key, &path) != -ENOENT;
 }
 
+/**
+ * store_image_unlink() - the image stops to exist
+ * @s:   store, locked for commits
+ * @key: valid key
+ *
+ * Return: 0 (also when it did not exist), errno of unlink() and fsync().
+ */
 int store_image_unlink(Store *s, const char *key) {
         int r;
 

@@ -72,11 +72,22 @@ int store_key_from_id(const char *id, char ret[STORE_KEY_MAX]) {
         return 0;
 }
 
+/**
+ * store_blob_path() - where a blob is
+ * @key:    valid key
+ * @suffix: "", or ".manifest" for what lies beside it
+ * @ret:    path beneath cas
+ */
 void store_blob_path(const char *key, const char *suffix, char ret[STORE_BLOB_PATH_MAX]) {
         (void) snprintf(ret, STORE_BLOB_PATH_MAX, "blob/sha512/%.2s/%s%s", key + strlen(KEY_PREFIX), key,
                         suffix);
 }
 
+/**
+ * store_tree_path() - where the trees of an image are
+ * @key: valid key
+ * @ret: path beneath cas
+ */
 void store_tree_path(const char *key, char ret[STORE_TREE_PATH_MAX]) {
         (void) snprintf(ret, STORE_TREE_PATH_MAX, "tree/%s", key);
 }
@@ -268,7 +279,16 @@ int store_lock(Store *s, LockMode mode, int wait, int *ret_fd, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot lock '%s/cas/lock': %s", s->dir, strerror(-r)) : 0;
 }
 
-/* Held while things become visible, which takes no longer than a few renames and their sync. */
+/**
+ * store_commit_lock() - be the only one who makes images visible or removes them
+ * @s:      store
+ * @ret_fd: closing it ends the lock
+ * @e:      sentence on failure; may be NULL
+ *
+ * Held no longer than a few renames and their sync take.
+ *
+ * Return: 0, errno of open() and flock().
+ */
 int store_commit_lock(Store *s, int *ret_fd, Error *e) {
         int r;
 
@@ -276,7 +296,17 @@ int store_commit_lock(Store *s, int *ret_fd, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot lock '%s/cas/commit.lock': %s", s->dir, strerror(-r)) : 0;
 }
 
-/* Makes a locked directory in cas/tmp. Between mkdir and flock a cleaner may take it away: then another one is made. */
+/**
+ * store_tmp_new() - make a directory in cas/tmp, and lock it
+ * @s:        store
+ * @ret_name: its path beneath cas; free()
+ * @ret_fd:   closing it ends the lock, and then anybody may remove the directory
+ * @e:        sentence on failure; may be NULL
+ *
+ * Between mkdir and flock a cleaner may take it away: then another one is made.
+ *
+ * Return: 0, -ENOSPC, other errno of mkdir(), open(), flock().
+ */
 int store_tmp_new(Store *s, char **ret_name, int *ret_fd, Error *e) {
         for (;;) {
                 _cleanup_close_ int fd = -EBADF;
@@ -359,7 +389,15 @@ static int clean_one(Store *s, const char *name, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot remove '%s/cas/%s': %s", s->dir, path, strerror(-r)) : 0;
 }
 
-/* Only directories whose names are ours (a UUID): the folder may be shared with downloads. */
+/**
+ * store_tmp_clean() - remove what dead processes left in cas/tmp, and what they had made visible half
+ * @s: store
+ * @e: sentence on failure; may be NULL
+ *
+ * Only directories whose names are ours (a UUID): the folder is shared with downloads.
+ *
+ * Return: 0, errno of what could not be removed.
+ */
 int store_tmp_clean(Store *s, Error *e) {
         _cleanup_strv_free_ char **names = NULL;
         int r;
@@ -453,8 +491,20 @@ int store_image_remove(Store *s, const char *key, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot remove image '%s': %s", key, strerror(-r)) : 0;
 }
 
-/* Starts rkt-parse or rkt-untar. RKT_LIBEXEC is for tests that run out of a build tree, where the workers' users may not
- * exist: nobody takes their place. */
+/**
+ * store_worker_spawn() - start rkt-parse or rkt-untar
+ * @name:  program in the libexec directory
+ * @user:  it runs as this one; NULL: as the caller
+ * @argv:  NULL-terminated
+ * @fds:   become 0, 1, 2, ...
+ * @n_fds: count
+ * @ret:   for process_wait() and process_done()
+ * @e:     sentence on failure; may be NULL
+ *
+ * RKT_LIBEXEC is for tests that run out of a build tree, where the workers' users may not exist: nobody takes their place.
+ *
+ * Return: 0, -ESRCH (no such user), -EAGAIN, -ENOMEM.
+ */
 int store_worker_spawn(const char *name, const char *user, char *const argv[], const int *fds, size_t n_fds,
                        Process *ret, Error *e) {
         const char *dir = secure_getenv("RKT_LIBEXEC");
