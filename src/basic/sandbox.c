@@ -68,9 +68,10 @@ static int landlock_allow(int ruleset, uint64_t rights, const SandboxPath *p) {
         int fd = p->fd;
 
         if (p->path) {
-                fd = opened = open(p->path, O_PATH | O_CLOEXEC);
-                if (fd < 0)
+                opened = open(p->path, O_PATH | O_CLOEXEC);
+                if (opened < 0)
                         return errno == ENOENT ? 0 : -errno;
+                fd = opened;
         }
         if (fstat(fd, &st) < 0)
                 return -errno;

@@ -78,7 +78,7 @@ int store_blob_verify(Store *s, const char *key, Error *e) {
         r = digest_final_hex(d, hex);
         if (r < 0)
                 return r;
-        if (strncmp(hex, key + strlen("sha512-"), STORE_KEY_HEX) != 0)
+        if (!startswith(hex, key + strlen("sha512-")))
                 return error_setf(e, -EBADMSG,
                                   "image '%s' is damaged: its content has changed; fetch it again", key);
         return 0;

@@ -228,7 +228,8 @@ static int start_worker(StoreImport *i, int source, Error *e) {
                 r = make_pipe(fds, e);
                 if (r < 0)
                         return r;
-                source = in_read = fds[0];
+                in_read = fds[0];
+                source = in_read;
                 i->in_fd = fds[1];
         }
         r = make_pipe(fds, e);
@@ -373,7 +374,7 @@ int store_import_finish(StoreImport *i, Error *e) {
         char hex[DIGEST_HEX_MAX];
         int r, status;
 
-        assert(!i->finished);
+        assert(i && !i->finished);
         i->finished = true;
         i->in_fd = fd_close(i->in_fd);
         if (i->has_thread)
@@ -494,7 +495,7 @@ static int render(StoreImport *i, int tmp_fd, uint64_t *ret_size, Error *e) {
                                &untar, e);
         if (r < 0)
                 return r;
-        out_write = fd_close(out_write);
+        (void) fd_close(TAKE_FD(out_write));
         r = read_untar(out_read, &end, e);
         if (r < 0)
                 return r;

@@ -153,7 +153,6 @@ static int entry_begin(TarStream *t, Error *e) {
                 .device_is_invalid = h->device_is_invalid,
                 .dropped = x->dropped,
         };
-        _cleanup_(tar_entry_done) TarEntry guard = TAR_ENTRY_INIT;
         const char *link = x->link ? x->link : h->link;
         TarEntry *n = &s.entry;
         int r;
@@ -179,7 +178,7 @@ static int entry_begin(TarStream *t, Error *e) {
                 n->minor = h->minor;
         }
         n->size = x->has_real_size ? x->real_size : t->left;
-        if (!n->path || (link && !n->link && (n->type == TAR_SYMLINK || n->type == TAR_HARDLINK)))
+        if (!n->path || (!n->link && (n->type == TAR_SYMLINK || n->type == TAR_HARDLINK)))
                 r = error_oom(e);
         else if (n->size > t->limits.size_max)
                 r = error_setf(e, -E2BIG, "the file is larger than the limit of %" PRIu64 " bytes",
@@ -192,7 +191,7 @@ static int entry_begin(TarStream *t, Error *e) {
                 r = tar_entry_add_segment(n, 0, t->left, t->position);
         if (r >= 0)
                 r = t->ops->entry(t->userdata, &s, e);
-        guard = s.entry;
+        tar_entry_done(n);
         if (r < 0)
                 return name_error(entry_name(t), r, e);
         t->wanted = r > 0;
