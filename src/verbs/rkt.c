@@ -18,6 +18,7 @@ static const Verb *const verbs[] = {
         &verb_pod_check,
         &verb_pod_list,
         &verb_rm,
+        &verb_run,
         &verb_status,
         &verb_stop,
         &verb_trust,

@@ -19,6 +19,7 @@ extern const Verb verb_pod_cat;
 extern const Verb verb_pod_check;
 extern const Verb verb_pod_list;
 extern const Verb verb_rm;
+extern const Verb verb_run;
 extern const Verb verb_status;
 extern const Verb verb_stop;
 extern const Verb verb_trust;
