@@ -218,7 +218,7 @@ static int curl_failed(Transfer *t, CURLcode code) {
                 return error_setf(t->e, -EPROTO, "host '%s' does not speak TLS as we do: %s", host,
                                   curl_text(t, code));
         case CURLE_PARTIAL_FILE:
-                return error_setf(t->e, -EPIPE,
+                return error_setf(t->e, -ECONNRESET,
                                   "'%s' is truncated: the connection ended after %llu of %llu bytes", t->text,
                                   (unsigned long long) t->n_body, (unsigned long long) t->head.length);
         case CURLE_GOT_NOTHING:
@@ -352,7 +352,7 @@ static int follow(Transfer *t) {
  * @e:        sentence on failure; may be NULL
  *
  * Return: 0, -EPERM (plain http, redirect that is not allowed), -ENOENT (404), -EACCES (401, 403), -EAGAIN (202),
- * -EHOSTUNREACH, -ETIMEDOUT, -EKEYREJECTED (certificate), -EPIPE (truncated), -EFBIG, -ELOOP, -EBADMSG, -EPROTO, -EIO,
+ * -EHOSTUNREACH, -ETIMEDOUT, -EKEYREJECTED (certificate), -ECONNRESET (truncated), -EFBIG, -ELOOP, -EBADMSG, -EPROTO, -EIO,
  * or what a sink returned.
  */
 int http_get(const PullRequest *q, const HttpSink *sink, uint64_t *ret_size, Error *e) {

@@ -69,8 +69,14 @@ class Authority:
             f.write("subjectAltName=" + ",".join(f"DNS:{h}" for h in hosts) + "\nbasicConstraints=CA:FALSE\n")
         self._openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                       "-subj", f"/CN={hosts[0]}", "-keyout", pem + ".key", "-out", request)
+        validity = ["-days", str(days)]
+        if days < 0:
+            # OpenSSL 3.4 and later wants dates in order; earlier ones cannot be told dates.
+            usage = subprocess.run(["openssl", "x509", "-help"], check=False, capture_output=True, text=True).stderr
+            if "-not_after" in usage:
+                validity = ["-not_before", "20200101000000Z", "-not_after", "20200102000000Z"]
         self._openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial",
-                      "-days", str(days), "-extfile", extensions, "-out", pem + ".crt")
+                      *validity, "-extfile", extensions, "-out", pem + ".crt")
         with open(pem + ".new", "w") as out:
             for part in (pem + ".crt", pem + ".key"):
                 with open(part) as f:
