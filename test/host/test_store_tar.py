@@ -74,15 +74,15 @@ def make_archive(host, work, tar_format, sources):
     transform = [f"--transform=s,^{s.lstrip('/')},rootfs/{pathlib.Path(s).name},S" for s in sources]
     attributes = ["--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability"]
     host.run("tar", "--create", "--sparse", *(attributes if tar_format == "posix" else []), "--numeric-owner",
-             f"--format={tar_format}", "--file", work / "a.tar", "-C", work, "manifest", "rootfs", "-C", "/", *transform, *[s.lstrip("/") for s in sources])
+             f"--format={tar_format}", "--file", work / "a.aci", "-C", work, "manifest", "rootfs", "-C", "/", *transform, *[s.lstrip("/") for s in sources])
 
 
 def compare(host, work):
     """Fetches the archive, unpacks it with tar as well, and compares."""
     (work / "x").mkdir()
     host.run("tar", "--extract", "--preserve-permissions", "--xattrs", "--xattrs-include=*", "--numeric-owner",
-             "--same-owner", "--file", work / "a.tar", "-C", work / "x")
-    image = host.rkt("fetch", "--full", "--insecure-options=image", work / "a.tar").out.split()[-1]
+             "--same-owner", "--file", work / "a.aci", "-C", work / "x")
+    image = host.rkt("fetch", "--full", "--insecure-options=image", work / "a.aci").out.split()[-1]
     tree = pathlib.Path("/var/lib/rkt/cas/tree") / image / "rootfs"
     try:
         assert tree.is_dir()
@@ -130,12 +130,12 @@ def test_disk_full(host, work, options):
         host.rkt(f"--dir={store}", "image", "list")
         host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", "no-such-file.aci", check=False)
         before = content(work / "small")
-        failed = host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", work / "a.tar", check=False)
+        failed = host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", work / "a.aci", check=False)
         assert failed.rc != 0
         assert "No space left" in failed.err
         assert host.rkt(f"--dir={store}", "image", "list", "--no-legend").out == ""
         assert content(work / "small") == before
         host.run("mount", "-o", "remount,size=10m,nr_inodes=10000", work / "small")
-        host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", work / "a.tar")
+        host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", work / "a.aci")
     finally:
         host.run("umount", work / "small")
