@@ -15,6 +15,7 @@
 #include "basic/strv.h"
 #include "pod/pod-compose.h"
 #include "run/app-unit.h"
+#include "run/console.h"
 #include "run/unit-text.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -395,7 +396,6 @@ static void add_settings(StrBuf *b, char *const *settings, bool enter) {
  * Return: 0, -EINVAL (sockets annotation), -ENOMEM.
  */
 int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *ret, Error *e) {
-        const char *output = c->console ? "journal+console" : "journal";
         _cleanup_strv_free_ char **settings = NULL;
         int r = app_settings(a, &settings);
 
@@ -413,9 +413,9 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
         if (!has_key(settings, "StandardInput"))
                 strbuf_add(ret, "StandardInput=null\n");
         if (!has_key(settings, "StandardOutput"))
-                strbuf_addf(ret, "StandardOutput=%s\n", output);
+                strbuf_addf(ret, "StandardOutput=%s\n", c->console ? "file:" CONSOLE_STDOUT : "journal");
         if (!has_key(settings, "StandardError"))
-                strbuf_addf(ret, "StandardError=%s\n", output);
+                strbuf_addf(ret, "StandardError=%s\n", c->console ? "file:" CONSOLE_STDERR : "journal");
         if (!has_key(settings, "SyslogIdentifier"))
                 strbuf_addf(ret, "SyslogIdentifier=%s\n", a->name);
         r = add_sandbox(ret, a, f, c, settings);

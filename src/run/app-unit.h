@@ -42,7 +42,7 @@ typedef struct AppUnitContext {
         const char *pod; /* machine name */
         PodExitPolicy exit_policy;
         InsecureFlags insecure;
-        bool console; /* what the app prints goes to the console too */
+        bool console; /* what the app prints goes to the pod's console (console.h) */
 } AppUnitContext;
 
 void app_facts_done(AppFacts *f);

@@ -144,10 +144,7 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
         if (r >= 0)
                 r = strv_extendf(&argv, "--directory=%s", c->root);
         if (r >= 0)
-                r = strv_extendf(&argv, "--console=%s",
-                                 c->terminal  ? "interactive"
-                                 : c->console ? "pipe"
-                                              : "read-only");
+                r = strv_extend(&argv, c->console ? "--console=pipe" : "--console=read-only");
         if (r >= 0 && c->private_network)
                 r = strv_extend(&argv, "--private-network");
         if (r >= 0)

@@ -16,7 +16,6 @@ typedef struct NspawnContext {
         const char *host_log; /* socket of the host's journal that takes syslog messages; NULL: none */
         bool private_network; /* loopback only */
         bool console; /* stdout and stderr are somebody's; else the unit's journal, apps do not print there */
-        bool terminal; /* and stdout is a terminal */
 } NspawnContext;
 
 int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e);

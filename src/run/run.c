@@ -22,6 +22,7 @@
 #include "config.h"
 #include "pod/pod-compose.h"
 #include "run/app-root.h"
+#include "run/console.h"
 #include "run/machine.h"
 #include "run/run-nspawn.h"
 #include "run/run.h"
@@ -331,12 +332,13 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .host_log = access(HOST_LOG, F_OK) >= 0 ? HOST_LOG : NULL,
                 .private_network = !x->host_network,
                 .console = o->console,
-                .terminal = o->console && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
         };
         int r = nspawn_argv(x->manifest, &c, &argv, e);
 
         if (r >= 0)
                 r = pod_set_ppid(x->pod, getpid(), e);
+        if (r >= 0 && o->console)
+                r = console_start(x->stage1_fd, e);
         if (r < 0)
                 return r;
         r = pod_pass_lock(x->pod);

@@ -5,6 +5,7 @@
  *   systemd-journald      first up (pulled in by -.slice) and last down (nothing stops it before PID 1 ends)
  *   dbus.socket           wakes a D-Bus daemon when machinectl or systemctl -M come
  *   rkt-running.target    wanted by the apps; stops when no app runs any more, and ends the pod
+ *   rkt-ready             leaves rkt's mark of readiness, /rkt/supervisor-status, for "rkt status --wait-ready"
  *   rkt-ended@APP         started by a failed app: sets the pod's exit status, and ends the pod if ExitPolicy= says so
  *   exit, halt, poweroff, reboot.target
  *                         wait for shutdown.target, with which all apps conflict, so that they are stopped in order
@@ -205,7 +206,7 @@ static int add_journal(RootFiles *f, const Stage1Context *c) {
 }
 
 static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context *c) {
-        StrBuf target = STRBUF_INIT, ended = STRBUF_INIT;
+        StrBuf target = STRBUF_INIT, ended = STRBUF_INIT, ready = STRBUF_INIT;
         int r;
 
         strbuf_add(&target, "[Unit]\n");
@@ -214,7 +215,15 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
         for (size_t i = 0; i < m->n_apps; i++)
                 strbuf_addf(&target, "Wants=%s.service\nAfter=%s.service\n", m->apps[i].name,
                             m->apps[i].name);
+        strbuf_add(&target, "Wants=rkt-ready.service\n");
+        strbuf_add(&ready, "[Unit]\nDescription=All apps are ready\n" SHUTDOWN);
+        for (size_t i = 0; i < m->n_apps; i++)
+                strbuf_addf(&ready, "After=%s.service\n", m->apps[i].name);
+        strbuf_add(&ready,
+                   "\n[Service]\nType=oneshot\nExecStart=/usr/bin/ln -sfn ready /rkt/supervisor-status\n");
         r = root_files_take(f, UNITS "default.target", 0644, &target);
+        if (r >= 0)
+                r = root_files_take(f, UNITS "rkt-ready.service", 0644, &ready);
         if (r < 0)
                 return r;
         strbuf_addf(&ended,

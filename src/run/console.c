@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The console of a pod in the foreground. A pod cannot be given our descriptors (its systemd starts afresh, and a pipe cannot be
+ * bind-mounted), and its journal would cut output into lines and put names before them. So the apps write into two named pipes
+ * in the stage1 root, and a child of ours copies from there, byte for byte. It ends when nobody can write any more: this process,
+ * which becomes systemd-nspawn, keeps the writing ends open as long as the pod lives. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/macro.h"
+#include "run/console.h"
+
+#define BUFFER_SIZE 65536
+#define N_STREAMS   2
+
+typedef struct Stream {
+        const char *path; /* beneath the stage1 root */
+        int from;         /* reading end */
+        int keep;         /* writing end, for nspawn to inherit */
+        int to;           /* ours */
+} Stream;
+
+/* Copies what there is. When the reader of our output has gone, the apps' output goes nowhere, but they go on. Returns 0 at the
+ * end. */
+static int copy_some(Stream *s) {
+        static char buffer[BUFFER_SIZE];
+        ssize_t n = read(s->from, buffer, sizeof(buffer));
+
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR;
+        if (n > 0 && s->to >= 0 && fd_write_all(s->to, buffer, (size_t) n) < 0)
+                s->to = -EBADF;
+        return n > 0;
+}
+
+static void copy_all(Stream *streams) {
+        struct pollfd fds[N_STREAMS] = {};
+
+        for (size_t i = 0; i < N_STREAMS; i++)
+                fds[i] = (struct pollfd){ .fd = streams[i].from, .events = POLLIN };
+        while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+                if (poll(fds, N_STREAMS, -1) < 0 && errno != EINTR)
+                        return;
+                for (size_t i = 0; i < N_STREAMS; i++)
+                        if (fds[i].revents != 0 && !copy_some(&streams[i]))
+                                fds[i].fd = -1;
+        }
+}
+
+/* The child holds nothing but its pipes and the caller's output: above all not the pod's lock. What ends the pod (a signal to
+ * the process group, too) does not end it before the last byte. */
+static _noreturn_ void relay(Stream *streams) {
+        static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
+
+        FOREACH_ARRAY (s, ignored, ELEMENTSOF(ignored))
+                (void) signal(*s, SIG_IGN);
+        (void) prctl(PR_SET_NAME, "rkt-console");
+        for (int i = 0; i < N_STREAMS; i++) {
+                int fd = fcntl(streams[i].from, F_DUPFD_CLOEXEC, 3 + N_STREAMS);
+
+                streams[i].from = fd;
+        }
+        for (int i = 0; i < N_STREAMS; i++) {
+                if (streams[i].from < 0 || dup3(streams[i].from, 3 + i, O_CLOEXEC) < 0)
+                        _exit(EXIT_FAILURE);
+                streams[i].from = 3 + i;
+        }
+        (void) close_range(3 + N_STREAMS, ~0U, 0);
+        if (chdir("/") < 0)
+                _exit(EXIT_FAILURE);
+        copy_all(streams);
+        _exit(EXIT_SUCCESS);
+}
+
+static int open_stream(Stream *s, int stage1_fd, Error *e) {
+        int r = mkdir_parents_at(stage1_fd, "rkt/stdio", 0755);
+
+        if (r >= 0)
+                r = RET_NERRNO(mkfifoat(stage1_fd, s->path, 0600));
+        if (r >= 0)
+                r = s->from = RET_NERRNO(
+                        openat(stage1_fd, s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+        if (r >= 0)
+                r = s->keep = RET_NERRNO(openat(stage1_fd, s->path, O_WRONLY | O_NOFOLLOW));
+        return r < 0 ? error_setf(e, r, "cannot make the pod's console %s: %s", s->path, strerror(-r)) : 0;
+}
+
+/**
+ * console_start() - give the pod a console that is our standard output and error
+ * @stage1_fd: the stage1 root, which this process alone writes to
+ * @e:         sentence on failure; may be NULL
+ *
+ * To be called right before this process becomes systemd-nspawn: two descriptors stay open over exec on purpose.
+ *
+ * Return: 0; errors of mkfifo(), open() and fork().
+ */
+int console_start(int stage1_fd, Error *e) {
+        Stream streams[N_STREAMS] = {
+                { &CONSOLE_STDOUT[1], -EBADF, -EBADF, STDOUT_FILENO },
+                { &CONSOLE_STDERR[1], -EBADF, -EBADF, STDERR_FILENO },
+        };
+        pid_t pid;
+
+        for (size_t i = 0; i < N_STREAMS; i++) {
+                int r = open_stream(&streams[i], stage1_fd, e);
+
+                if (r < 0)
+                        return r;
+        }
+        pid = fork();
+        if (pid < 0)
+                return error_setf(e, -errno, "cannot start the pod's console: %s", strerror(errno));
+        if (pid == 0)
+                relay(streams);
+        for (size_t i = 0; i < N_STREAMS; i++)
+                (void) fd_close(streams[i].from);
+        return 0;
+}
