@@ -47,7 +47,7 @@ static int parse_page(const char *html, size_t size, DiscoveryPage *ret, Error *
                 &worker, e);
         if (r < 0)
                 return r;
-        out_w = fd_close(out_w);
+        (void) fd_close(TAKE_FD(out_w));
         r = fd_read_to_end(out_r, WORKER_OUTPUT_MAX, &text, &text_size);
         if (r < 0)
                 return error_setf(e, r, "cannot read from the discovery worker: %s", strerror(-r));

@@ -69,7 +69,7 @@ static int source_read(Source *s, void *buffer, size_t size, size_t *ret, Error 
 static int flow(const ImageFetch *f, Source *s, SignatureCheck *check, StoreImport *import, Error *e) {
         _cleanup_free_ char *piece = malloc(PIECE_SIZE);
         uint64_t done = 0;
-        size_t n;
+        size_t n = 0;
         int r;
 
         if (!piece)
@@ -199,6 +199,7 @@ static int import(const ImageFetch *f, Source *s, const char *signature, size_t 
         r = read_manifest(s, i, &m, e);
         if (r < 0)
                 return r;
+        assert(m);
         if (describe(f, s, i, m, &image) < 0)
                 return error_oom(e);
         if (check) {

@@ -59,7 +59,7 @@ static int add_key(Walk *w, int dir_fd, const char *name, const char *prefix, Er
         _cleanup_(pgp_key_done) PgpKey key = PGP_KEY_INIT;
         _cleanup_free_ char *text = NULL, *where = NULL, *copy = NULL;
         _cleanup_error_ Error sub = ERROR_INIT;
-        size_t size;
+        size_t size = 0;
         int r;
 
         where = strf("trustedkeys/%s%s/%s", prefix ? "prefix.d/" : "root.d", str_or(prefix, ""), name);
@@ -95,6 +95,7 @@ static bool is_fingerprint(const char *s) {
         return strlen(s) == PGP_FINGERPRINT_HEX && strspn(s, "0123456789abcdef") == PGP_FINGERPRINT_HEX;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) bounded by DEPTH_MAX */
 static int walk(Walk *w, int parent_fd, const char *name, const char *prefix, unsigned depth, Error *e) {
         _cleanup_close_ int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_strv_free_ char **names = NULL;

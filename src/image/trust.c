@@ -76,7 +76,7 @@ int trust_load(const char *location, InsecureFlags insecure, TrustCandidate *ret
         if (r < 0)
                 return error_prefixf(e, r, "key '%s'", location);
         *ret = c;
-        c = TRUST_CANDIDATE_INIT;
+        memset(&c, 0, sizeof(c));
         return 0;
 }
 

@@ -243,7 +243,7 @@ int download_small(const PullRequest *q, char **ret, size_t *ret_size, Error *e)
         _cleanup_(download_freep) Download *d = NULL;
         _cleanup_free_ char *data = NULL;
         const PullHead *head;
-        size_t used = 0, n;
+        size_t used = 0, n = 0;
         int r;
 
         data = malloc((size_t) q->size_max + 2);
@@ -252,6 +252,7 @@ int download_small(const PullRequest *q, char **ret, size_t *ret_size, Error *e)
         r = download_start(q, &d, e);
         if (r < 0)
                 return r;
+        assert(d);
         r = download_head(d, &head, e);
         if (r < 0)
                 return r;
