@@ -6,7 +6,8 @@
  *   dbus.socket           wakes a D-Bus daemon when machinectl or systemctl -M come
  *   rkt-running.target    wanted by the apps; stops when no app runs any more, and ends the pod
  *   rkt-ready             leaves rkt's mark of readiness, /rkt/supervisor-status, for "rkt status --wait-ready"
- *   rkt-ended@APP         started by a failed app: sets the pod's exit status, and ends the pod if ExitPolicy= says so
+ *   rkt-ended@APP         started by a failed app: sets the pod's exit status, and ends the pod if ExitPolicy= says so;
+ *                         keeps rkt-running.target until then, so that the status is there before the end
  *   exit, halt, poweroff, reboot.target
  *                         wait for shutdown.target, with which all apps conflict, so that they are stopped in order
  *   container-shell@.service.d
@@ -227,7 +228,8 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
         if (r < 0)
                 return r;
         strbuf_addf(&ended,
-                    "[Unit]\nDescription=End of app %%i\nDefaultDependencies=no\n\n[Service]\nType=oneshot\n"
+                    "[Unit]\nDescription=End of app "
+                    "%%i\nDefaultDependencies=no\nWants=rkt-running.target\n\n[Service]\nType=oneshot\n"
                     "ExecStart=/rkt/bin/rkt-enter ended %s %%i\n",
                     pod_exit_policy_to_string(c->app.exit_policy));
         return root_files_take(f, UNITS "rkt-ended@.service", 0644, &ended);

@@ -182,7 +182,8 @@ class Pods:
         """machinectl shell APP@POD COMMAND, as from a terminal: its output without the noise of machinectl."""
         line = shlex.join(["machinectl", "--quiet", "shell", where, *command])
         done = self.host.run("script", "--quiet", "--return", "--command", line, "/dev/null", check=check, timeout=60)
-        return done.out.replace("\r\n", "\n")
+        # at the end of its input script(1) types a NUL, which the terminal echoes as ^@
+        return done.out.replace("\r\n", "\n").replace("^@", "")
 
     def cleanup(self):
         """Stop and forget everything that was made."""
