@@ -20,8 +20,9 @@
 #include "net/download.h"
 #include "store/store-import.h"
 
-#define PIECE_SIZE (256U * 1024)
-#define LOCK_FILE  "fetch-lock"
+#define PIECE_SIZE    (256U * 1024)
+#define LOCK_FILE     "fetch-lock"
+#define PROGRESS_USEC (USEC_PER_SEC / 10) /* between two reports of progress */
 
 /* Where compressed bytes come from. */
 typedef struct Source {
@@ -64,11 +65,27 @@ static int source_read(Source *s, void *buffer, size_t size, size_t *ret, Error 
         return 0;
 }
 
+/* Nobody wants to hear of every piece. */
+static void show_progress(const ImageFetch *f, const Source *s, uint64_t done, usec_t *shown) {
+        struct timespec t;
+        usec_t now;
+
+        if (!f->options->progress)
+                return;
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        now = (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+        if (now - *shown < PROGRESS_USEC && done != s->total)
+                return;
+        *shown = now;
+        f->options->progress(f->options->userdata, s->what, done, s->total);
+}
+
 /* The one loop through which the bytes of an image go. Both takers run in processes of their own and read at their own
  * pace, so writing to them one after the other cannot block for ever. */
 static int flow(const ImageFetch *f, Source *s, SignatureCheck *check, StoreImport *import, Error *e) {
         _cleanup_free_ char *piece = malloc(PIECE_SIZE);
         uint64_t done = 0;
+        usec_t shown = 0;
         size_t n = 0;
         int r;
 
@@ -91,8 +108,7 @@ static int flow(const ImageFetch *f, Source *s, SignatureCheck *check, StoreImpo
                 if (r < 0)
                         return error_prefixf(e, r, "'%s'", s->what);
                 done += n;
-                if (f->options->progress)
-                        f->options->progress(f->options->userdata, s->what, done, s->total);
+                show_progress(f, s, done, &shown);
         }
 }
 

@@ -12,7 +12,7 @@
 #include "store/store-ref.h"
 #include "store/store.h"
 
-/* Called as work goes on; never from another thread. total is 0 when the size is not known. */
+/* Called as work goes on, at most ten times a second; never from another thread. total is 0 when the size is not known. */
 typedef void (*ImageProgressFunc)(void *userdata, const char *what, uint64_t done, uint64_t total);
 /* Called with one sentence for people ("using image from local store for image name example.com/app"). */
 typedef void (*ImageMessageFunc)(void *userdata, const char *message);

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Progress, at most ten times a second: neither systemd nor a terminal wants to hear of every piece. */
+/* Progress for systemctl status and for a terminal. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "basic/parse.h"
 #include "image/image-status.h"
 
-#define INTERVAL_USEC (USEC_PER_SEC / 10)
-#define MIB           (1024.0 * 1024.0)
-
-static uint64_t now_monotonic(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t) t.tv_sec * USEC_PER_SEC + (uint64_t) t.tv_nsec / 1000;
-}
+#define MIB (1024.0 * 1024.0)
 
 /**
  * image_status_init() - decide where progress goes
@@ -36,12 +26,8 @@ void image_status_init(ImageStatus *s) {
  */
 void image_status_progress(void *userdata, const char *what, uint64_t done, uint64_t total) {
         ImageStatus *s = userdata;
-        uint64_t now = now_monotonic();
         char amount[64];
 
-        if (s->last_usec != 0 && now - s->last_usec < INTERVAL_USEC && done != total)
-                return;
-        s->last_usec = now;
         if (total > 0)
                 (void) snprintf(amount, sizeof(amount), "%3.0f%% of %.1f MiB",
                                 100.0 * (double) done / (double) total, (double) total / MIB);

@@ -7,8 +7,7 @@
 
 /* The userdata of image_status_progress(). */
 typedef struct ImageStatus {
-        uint64_t last_usec; /* monotonic */
-        bool terminal;      /* draw on standard error */
+        bool terminal; /* draw on standard error */
         bool drawn;
 } ImageStatus;
 
