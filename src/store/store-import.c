@@ -293,6 +293,8 @@ static int import_new(Store *s, const StoreImportLimits *limits, int source, Sto
  * @ret:    for store_import_free()
  * @e:      sentence on failure; may be NULL
  *
+ * The worker dies with the thread that calls this.
+ *
  * Return: 0, -EROFS (store open for reading only), -ESRCH (no user rkt-parse), -ENOSPC, -EMFILE, -ENOMEM.
  */
 int store_import_new(Store *s, const StoreImportLimits *limits, StoreImport **ret, Error *e) {
@@ -523,7 +525,10 @@ static int place_file(StoreImport *i, int tmp_fd, int fd, const char *path, Erro
                 r = fsync_dir_at(i->store->cas_fd, "blob/sha512");
         if (r < 0)
                 return error_setf(e, r, "cannot create '%s/cas/%s': %s", i->store->dir, folder, strerror(-r));
-        r = tmpfile_link_at(fd, tmp_fd, slash + 1, FILE_WRITE_NO_SYNC);
+        /* syncfs() has written it, but whether it does so for a file without a name is the file system's business. */
+        r = RET_NERRNO(fsync(fd));
+        if (r >= 0)
+                r = tmpfile_link_at(fd, tmp_fd, slash + 1, FILE_WRITE_NO_SYNC);
         if (r >= 0)
                 r = RET_NERRNO(renameat(tmp_fd, slash + 1, i->store->cas_fd, path));
         if (r >= 0)
@@ -572,16 +577,15 @@ static int move_tree(StoreImport *i, int tmp_fd, Error *e) {
 /* From here on things get names. "image" NULL: only the tree. */
 static int make_visible(StoreImport *i, int tmp_fd, int manifest_fd, bool has_tree, const StoreImage *image,
                         uint64_t tree_size, Error *e) {
-        char intent[STORE_KEY_MAX + 8], path[STORE_BLOB_PATH_MAX];
+        char path[STORE_BLOB_PATH_MAX];
         StoreImage copy;
         int r;
 
         if (!image)
                 return has_tree ? move_tree(i, tmp_fd, e) : 0;
-        (void) snprintf(intent, sizeof(intent), "%s%s\n", i->key, has_tree ? " tree" : "");
-        r = file_write_at(tmp_fd, STORE_TMP_INTENT, intent, strlen(intent), 0600, 0);
+        r = store_intent_write(i->store, tmp_fd, i->key, has_tree, e);
         if (r < 0)
-                return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", i->store->dir, strerror(-r));
+                return r;
         store_blob_path(i->key, "", path);
         r = place_file(i, tmp_fd, i->blob_fd, path, e);
         if (r < 0)

@@ -5,6 +5,7 @@
  * writes a file "intent" there, which says what it is about to make visible, then links blob and manifest, renames the
  * tree, and last writes the file in cas/ref/image that makes the image exist. If it dies on the way, the next one that
  * opens the store finds a directory that nobody locks; if the image does not exist, what "intent" names is removed.
+ * Removing an image goes the same way back: "intent", the image's file, then the rest.
  */
 #include "store/store.h"
 
@@ -339,6 +340,27 @@ int store_tmp_new(Store *s, char **ret_name, int *ret_fd, Error *e) {
         }
 }
 
+/**
+ * store_intent_write() - say what is not whole from now on, until the image exists or this directory is gone
+ * @s:      store, locked for commits
+ * @tmp_fd: from store_tmp_new()
+ * @key:    blob and manifest of this key ...
+ * @tree:   ... and its tree
+ * @e:      sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOSPC, -EIO.
+ */
+int store_intent_write(Store *s, int tmp_fd, const char *key, bool tree, Error *e) {
+        char intent[STORE_KEY_MAX + 8];
+        int r;
+
+        (void) snprintf(intent, sizeof(intent), "%s%s\n", key, tree ? " tree" : "");
+        r = file_write_at(tmp_fd, STORE_TMP_INTENT, intent, strlen(intent), 0600, 0);
+        if (r >= 0)
+                r = fsync_dir_at(s->cas_fd, "tmp");
+        return r < 0 ? error_setf(e, r, "cannot write to '%s/cas/tmp': %s", s->dir, strerror(-r)) : 0;
+}
+
 /* Takes back what a dead import made visible, if it did not come as far as the image itself. "tree" is only in the
  * intent if that import was the one to make the tree: an older one may be the root of a running pod. */
 static int undo_intent(Store *s, int tmp_fd, Error *e) {
@@ -473,7 +495,8 @@ int store_key_find(Store *s, const char *prefix, char ret[STORE_KEY_MAX], Error 
  * Return: 0, -EINVAL, -ENOENT, errno of unlink().
  */
 int store_image_remove(Store *s, const char *key, Error *e) {
-        _cleanup_close_ int lock = -EBADF, commit = -EBADF;
+        _cleanup_close_ int lock = -EBADF, commit = -EBADF, tmp_fd = -EBADF;
+        _cleanup_free_ char *tmp = NULL;
         int r;
 
         if (!store_key_is_valid(key))
@@ -485,9 +508,17 @@ int store_image_remove(Store *s, const char *key, Error *e) {
                 return r;
         if (!store_image_exists(s, key))
                 return error_setf(e, -ENOENT, "no image has the id '%s'", key);
+        r = store_tmp_new(s, &tmp, &tmp_fd, e);
+        if (r >= 0)
+                r = store_intent_write(s, tmp_fd, key, false, e);
+        /* A full disk is why people remove images: then without a net. */
+        if (r < 0 && r != -ENOSPC && r != -EDQUOT)
+                return r;
         r = store_image_unlink(s, key);
         if (r >= 0)
                 r = store_blob_unlink(s, key);
+        if (r >= 0 && tmp)
+                r = remove_tree_at(s->cas_fd, tmp);
         return r < 0 ? error_setf(e, r, "cannot remove image '%s': %s", key, strerror(-r)) : 0;
 }
 

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The power goes while an image is fetched: afterwards the image is there, whole, or not at all, and nothing is left.
+
+The power cut is ext4's own shutdown without a flush of its journal: what was not synced is gone, as on a real disk.
+"""
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from tree_compare import differences
+
+EXT4_IOC_SHUTDOWN = 0x8004587D
+WITHOUT_JOURNAL = struct.pack("I", 2)
+ROUNDS = 12
+
+
+@pytest.fixture(name="disk")
+def loop_disk(host):
+    """(directory for files that survive, mount point, function that cuts the power and gives it back)"""
+    work = pathlib.Path(tempfile.mkdtemp(prefix="rkt-crash-", dir="/var/tmp"))
+    image, point = work / "disk.img", work / "disk"
+    point.mkdir()
+    with open(image, "wb") as f:
+        f.truncate(300 << 20)
+    host.run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", image)
+    if host.run("mount", "-o", "loop", image, point, check=False).rc != 0:
+        shutil.rmtree(work)
+        pytest.skip("no loop devices here")
+
+    def cut():
+        fd = os.open(point, os.O_RDONLY)
+        fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, WITHOUT_JOURNAL)
+        os.close(fd)
+
+    def again():
+        host.run("umount", point)
+        host.run("mount", "-o", "loop", image, point)
+
+    yield work, point, cut, again
+    host.run("umount", point)
+    shutil.rmtree(work)
+
+
+def make_image(host, work):
+    """An ACI of a few thousand files, and its tree as tar unpacks it."""
+    (work / "x").mkdir()
+    (work / "rootfs").mkdir()
+    (work / "manifest").write_text(MANIFEST)
+    for i in range(1500):
+        folder = work / "rootfs" / str(i % 37)
+        folder.mkdir(exist_ok=True)
+        (folder / str(i)).write_bytes(os.urandom(200 + i * 7))
+    host.run("tar", "--create", "--numeric-owner", "--format=posix", "--file", work / "a.aci", "-C", work, "manifest", "rootfs")
+    host.run("tar", "--extract", "-p", "--file", work / "a.aci", "-C", work / "x")
+    return work / "a.aci"
+
+
+MANIFEST = """{"acKind": "ImageManifest", "acVersion": "0.8.11", "name": "example.com/crash",
+"labels": [{"name": "os", "value": "linux"}, {"name": "arch", "value": "amd64"}]}"""
+
+
+def fetch(archive, store):
+    """rkt fetch, not waited for."""
+    return subprocess.Popen(["rkt", f"--dir={store}", "fetch", "--full", "--insecure-options=image", str(archive)],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def check_store(host, work, store):
+    """Whole or absent; returns whether it is there."""
+    keys = host.rkt(f"--dir={store}", "image", "list", "--no-legend", "--full", "--fields=id").out.split()
+    # Whoever wants to write cleans up; a fetch that fails is enough.
+    end = time.monotonic() + 5
+    while True:
+        host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", "/nowhere.aci", check=False)
+        left = list((store / "cas/tmp").iterdir())
+        if not left or time.monotonic() > end:
+            break
+        time.sleep(0.05)  # the workers of a killed fetch are dying
+    assert not left
+    blobs = [p for p in (store / "cas/blob").rglob("sha512-*") if p.suffix == ""]
+    trees = list((store / "cas/tree").iterdir())
+    if not keys:
+        assert not blobs
+        assert not [t for t in trees if (t / "rootfs").exists()]
+        return False
+    assert [b.name for b in blobs] == keys and [t.name for t in trees] == keys
+    assert "sha512-" + hashlib.sha512(blobs[0].read_bytes()).hexdigest()[:64] == keys[0]
+    assert blobs[0].with_name(blobs[0].name + ".manifest").read_text() == MANIFEST
+    assert not differences(work / "x" / "rootfs", trees[0] / "rootfs")
+    host.rkt(f"--dir={store}", "image", "rm", keys[0])
+    shutil.rmtree(trees[0])
+    os.sync()
+    return True
+
+
+def duration(host, archive, store):
+    """Seconds that an undisturbed fetch takes."""
+    start = time.monotonic()
+    host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", archive)
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("how", ["kill", "power"])
+def test_interrupted_fetch(host, disk, how):
+    """S10: at a dozen moments from the beginning to a little after the end."""
+    work, point, cut, again = disk
+    archive = make_image(host, work)
+    store = point / "rkt"
+    whole = duration(host, archive, store)
+    assert check_store(host, work, store)
+    outcomes = set()
+    for i in range(ROUNDS):
+        process = fetch(archive, store)
+        time.sleep(whole * 2 * i / ROUNDS)
+        if how == "power":
+            cut()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if how == "power":
+            time.sleep(0.2)  # the workers die with it
+            again()
+        outcomes.add(check_store(host, work, store))
+    assert False in outcomes
