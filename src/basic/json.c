@@ -201,7 +201,7 @@ static int on_end_object(void *ctx) {
                 return fail(p, -ENOMEM, "out of memory");
         for (size_t i = 0; i < o->n; i++)
                 sorted[i] = &o->items[i];
-        qsort(sorted, o->n, sizeof(*sorted), compare_keys);
+        qsort(sorted, o->n, sizeof(void *), compare_keys);
         for (size_t i = 1; i < o->n; i++)
                 if (streq(sorted[i - 1]->key, sorted[i]->key)) {
                         size_t at = MAX(sorted[i - 1]->offset, sorted[i]->offset);
@@ -482,8 +482,8 @@ int json_expect(const JsonValue *v, JsonType type, Error *e) {
  * @w: writer
  * @v: not NULL; its order and the digits of its numbers are kept
  */
-void json_write_value(JsonWriter *w,
-                      const JsonValue *v) { /* NOLINT(misc-no-recursion) at most JSON_DEPTH_MAX */
+/* NOLINTNEXTLINE(misc-no-recursion) at most JSON_DEPTH_MAX */
+void json_write_value(JsonWriter *w, const JsonValue *v) {
         switch (v->type) {
         case JSON_BOOLEAN: json_write_boolean(w, v->boolean); break;
         case JSON_INTEGER:

@@ -110,7 +110,7 @@ int ac_pairs_find_duplicate(const AcPair *pairs, size_t n, const char **ret) {
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
                 sorted[i] = &pairs[i];
-        qsort(sorted, n, sizeof(*sorted), compare_names);
+        qsort(sorted, n, sizeof(void *), compare_names);
         for (size_t i = 1; i < n; i++)
                 if (streq(sorted[i - 1]->name, sorted[i]->name)) {
                         *ret = sorted[i]->name;
@@ -393,8 +393,8 @@ static int set_map(const JsonField *f, const JsonValue *v, void *p, Error *e) {
                 return r;
         }
         qsort(pairs, n, sizeof(*pairs), compare_pairs);
-        memcpy(p, &pairs, sizeof(pairs));
-        memcpy((char *) p + sizeof(pairs), &n, sizeof(n));
+        memcpy(p, &pairs, sizeof(void *));
+        memcpy((char *) p + sizeof(void *), &n, sizeof(n));
         return 0;
 }
 
@@ -402,7 +402,7 @@ static void write_map(const JsonField *f, JsonWriter *w, const void *p) {
         const AcPair *pairs;
         size_t n;
 
-        memcpy(&pairs, p, sizeof(pairs));
+        memcpy(&pairs, p, sizeof(void *));
         memcpy(&n, (const char *) p + sizeof(pairs), sizeof(n));
         json_write_begin_object(w);
         FOREACH_ARRAY (i, pairs, n) {
@@ -415,7 +415,7 @@ static void write_map(const JsonField *f, JsonWriter *w, const void *p) {
 static bool map_is_unset(const void *p) {
         const AcPair *pairs;
 
-        memcpy(&pairs, p, sizeof(pairs));
+        memcpy(&pairs, p, sizeof(void *));
         return !pairs;
 }
 

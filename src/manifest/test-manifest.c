@@ -51,127 +51,122 @@ static void check_pod(const char *text, int want) {
                 assert_non_null(startswith(e.message, "pod manifest: "));
 }
 
-static void test_image_cases(void **state) {
-        static const Case cases[] = {
-                { IMAGE(""), 0 },
-                { IMAGE("") "\n", 0 },
-                { "[]", -EINVAL }, /* 97 */
-                { "null", -EINVAL },
-                { IMAGE("") " {}", -EBADMSG },
-                { "{\"acVersion\":\"0.8.11\",\"name\":\"a\"}", -ENODATA }, /* 104 */
-                { "{\"acKind\":\"PodManifest\",\"acVersion\":\"0.8.11\",\"name\":\"a\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"name\":\"a\"}", -ENODATA },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"banana\",\"name\":\"a\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.0.0\",\"name\":\"a\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":1,\"name\":\"a\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\"}", -ENODATA }, /* 105 */
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"A\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"a b\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"a\\nb\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"/a\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"..\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"a/../b\"}", -EINVAL },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":null}", -ENODATA },
-                { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"NAME\":\"a\"}", 0 }, /* 101 */
-                { IMAGE(",\"name\":\"b\""), -ENOTUNIQ },
-                { IMAGE(",\"Name\":\"b\""), -ENOTUNIQ },
-                { IMAGE(",\"labels\":[{\"name\":\"name\",\"value\":\"x\"}]"), -EINVAL }, /* 106 */
-                { IMAGE(",\"labels\":[{\"name\":\"a\",\"value\":\"x\"},{\"name\":\"a\",\"value\":\"x\"}]"),
-                  -ENOTUNIQ },
-                { IMAGE(",\"labels\":[{\"name\":\"os\",\"value\":\"plan9\"}]"), -EINVAL },
-                { IMAGE(",\"labels\":[{\"name\":\"os\",\"value\":\"linux\"},{\"name\":\"arch\",\"value\":"
-                        "\"x86_64\"}]"),
-                  -EINVAL },
-                { IMAGE(",\"labels\":[{\"name\":\"arch\",\"value\":\"bogus\"}]"), 0 },
-                { IMAGE(",\"labels\":[{\"value\":\"x\"}]"), -ENODATA },
-                { IMAGE(",\"labels\":[{\"name\":\"a\"}]"), 0 },
-                { IMAGE(",\"app\":null"), 0 },
-                { IMAGE(",\"app\":{}"), -ENODATA },
-                { APP(""), 0 },
-                { IMAGE(",\"app\":{\"user\":0,\"group\":\"0\"}"), -EINVAL },
-                { APP(",\"exec\":\"/bin/sh\""), -EINVAL }, /* 107 */
-                { APP(",\"exec\":[\"sh\",\"a\\nb\",\"%n $HOME ; \\\"\"]"), 0 },
-                { APP(",\"environment\":[{\"name\":\"A\",\"value\":\"a\\nb\"}]"), 0 }, /* 108 */
-                { APP(",\"environment\":[{\"name\":\"A=B\",\"value\":\"\"}]"), -EINVAL },
-                { APP(",\"environment\":[{\"name\":\"A\",\"value\":\"\"},{\"name\":\"A\",\"value\":\"\"}]"),
-                  -ENOTUNIQ },
-                { IMAGE(",\"app\":{\"user\":\"0\\nX\",\"group\":\"0\"}"), -EINVAL }, /* 109 */
-                { IMAGE(",\"app\":{\"user\":\"4294967295\",\"group\":\"0\"}"), -EINVAL },
-                { IMAGE(",\"app\":{\"user\":\"4294967294\",\"group\":\"0\"}"), 0 },
-                { IMAGE(",\"app\":{\"user\":\"/../../etc/shadow\",\"group\":\"0\"}"), 0 },
-                { IMAGE(",\"app\":{\"user\":\"0\",\"group\":\"\"}"), -EINVAL },
-                { APP(",\"workingDirectory\":\"a\""), -EINVAL }, /* 110 */
-                { APP(",\"workingDirectory\":\"\""), 0 },
-                { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/a/../../b\"}]"), -EINVAL }, /* 111 */
-                { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"a\"}]"), -EINVAL },
-                { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/proc\"}]"), -EINVAL },
-                { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"//proc/self\"}]"), -EINVAL },
-                { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/process\"}]"), 0 },
-                { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/a..b/...\"}]"), 0 },
-                { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/a\"},{\"name\":\"a\",\"path\":\"/b\"}]"),
-                  -ENOTUNIQ },
-                { APP(",\"mountPoints\":[{\"path\":\"/a\"}]"), -ENODATA },
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":70000}]"),
-                  -ERANGE }, /* 112 */
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":0}]"), -ERANGE },
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":65535,\"count\":1}]"), 0 },
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":65535,\"count\":2}]"),
-                  -ERANGE },
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":1,\"count\":65535}]"), 0 },
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":1,\"count\":"
-                      "18446744073709551615}]"),
-                  -ERANGE },
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":80.0}]"), -EINVAL },
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":\"80\"}]"), -EINVAL },
-                { APP(",\"ports\":[null]"), -EINVAL },
-                { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":1},"
-                      "{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":2}]"),
-                  -ENOTUNIQ },
-                { APP(",\"isolators\":[{\"name\":\"example.com/unknown\",\"value\":[1]}]"), 0 }, /* 113 */
-                { APP(",\"isolators\":[{\"name\":\"os/linux/"
-                      "capabilities-retain-set\",\"value\":{\"set\":[\"CAP_KILL\"]}},"
-                      "{\"name\":\"os/linux/capabilities-remove-set\",\"value\":{\"set\":[\"CAP_KILL\"]}}]"),
-                  -EINVAL },
-                { APP(",\"isolators\":[{\"name\":\"os/linux/"
-                      "seccomp-retain-set\",\"value\":{\"set\":[\"read\"]}},"
-                      "{\"name\":\"os/linux/seccomp-remove-set\",\"value\":{\"set\":[\"read\"]}}]"),
-                  -EINVAL },
-                { APP(",\"isolators\":[{\"name\":\"resource/memory\",\"value\":{\"limit\":\"99999E\"}}]"),
-                  -ERANGE },
-                { APP(",\"isolators\":[{\"name\":\"resource/cpu\",\"value\":{\"limit\":\"-1\"}}]"), -EINVAL },
-                { APP(",\"isolators\":[{\"name\":\"resource/cpu\",\"value\":{\"limit\":1.5}}]"), 0 },
-                { APP(",\"isolators\":[{\"name\":\"resource/cpu\"}]"), -ENODATA },
-                { APP(",\"isolators\":[{\"name\":\"resource/cpu\",\"value\":null}]"), -ENODATA },
-                { APP(",\"isolators\":[{\"name\":\"os/linux/cpu-shares\",\"value\":2},"
-                      "{\"name\":\"os/linux/cpu-shares\",\"value\":2}]"),
-                  -ENOTUNIQ },
-                { APP(",\"isolators\":[{\"name\":\"os/linux/cpu-shares\",\"value\":\"1024\"}]"), -EINVAL },
-                { APP(",\"isolators\":[{\"name\":\"os/linux/cpu-shares\",\"value\":262144}]"), 0 },
-                { APP(",\"isolators\":[{\"name\":\"os/linux/cpu-shares\",\"value\":262145}]"), -ERANGE },
-                { APP(",\"supplementaryGIDs\":[-1]"), -ERANGE }, /* 114 */
-                { APP(",\"supplementaryGIDs\":[4294967296]"), -ERANGE },
-                { APP(",\"supplementaryGIDs\":[4294967294,0]"), 0 },
-                { APP(",\"supplementaryGids\":[true]"), -ERANGE },
-                { APP(",\"eventHandlers\":[{\"name\":\"post-start\",\"exec\":[\"/a\"]}]"),
-                  -EINVAL }, /* 115 */
-                { APP(",\"eventHandlers\":[{\"name\":\"pre-start\"},{\"name\":\"pre-start\"}]"), -ENOTUNIQ },
-                { APP(",\"userLabels\":{\"a\":1}"), -EINVAL },
-                { IMAGE(",\"dependencies\":[{\"imageName\":\"a\",\"imageID\":\"sha512-xyz\"}]"),
-                  -EINVAL }, /* 116 */
-                { IMAGE(",\"dependencies\":[{\"imageName\":\"a\",\"imageID\":\"sha256-00\"}]"), -EINVAL },
-                { IMAGE(",\"dependencies\":[{\"app\":\"a\"}]"), -ENODATA },
-                { IMAGE(",\"dependencies\":[{\"imageName\":\"a\",\"size\":-1}]"), -ERANGE },
-                { IMAGE(",\"pathWhitelist\":[\"/../x\",\"\"]"), 0 }, /* 117 */
-                { IMAGE(",\"annotations\":[{\"name\":\"created\",\"value\":\"\"}]"), -EINVAL },
-                { IMAGE(",\"annotations\":[{\"name\":\"created\",\"value\":\"2014-10-27T19:32:27.67021798Z\"}"
-                        "]"),
-                  0 },
-                { IMAGE(",\"annotations\":[{\"name\":\"homepage\",\"value\":\"http:\"}]"), -EINVAL },
-                { IMAGE(",\"unknown\":[1e999,{\"a\":null}]"), 0 },
-        };
+static const Case image_cases[] = {
+        { IMAGE(""), 0 },
+        { IMAGE("") "\n", 0 },
+        { "[]", -EINVAL }, /* 97 */
+        { "null", -EINVAL },
+        { IMAGE("") " {}", -EBADMSG },
+        { "{\"acVersion\":\"0.8.11\",\"name\":\"a\"}", -ENODATA }, /* 104 */
+        { "{\"acKind\":\"PodManifest\",\"acVersion\":\"0.8.11\",\"name\":\"a\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"name\":\"a\"}", -ENODATA },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"banana\",\"name\":\"a\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.0.0\",\"name\":\"a\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":1,\"name\":\"a\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\"}", -ENODATA }, /* 105 */
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"A\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"a b\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"a\\nb\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"/a\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"..\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"a/../b\"}", -EINVAL },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":null}", -ENODATA },
+        { "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"NAME\":\"a\"}", 0 }, /* 101 */
+        { IMAGE(",\"name\":\"b\""), -ENOTUNIQ },
+        { IMAGE(",\"Name\":\"b\""), -ENOTUNIQ },
+        { IMAGE(",\"labels\":[{\"name\":\"name\",\"value\":\"x\"}]"), -EINVAL }, /* 106 */
+        { IMAGE(",\"labels\":[{\"name\":\"a\",\"value\":\"x\"},{\"name\":\"a\",\"value\":\"x\"}]"),
+          -ENOTUNIQ },
+        { IMAGE(",\"labels\":[{\"name\":\"os\",\"value\":\"plan9\"}]"), -EINVAL },
+        { IMAGE(",\"labels\":[{\"name\":\"os\",\"value\":\"linux\"},{\"name\":\"arch\",\"value\":"
+                "\"x86_64\"}]"),
+          -EINVAL },
+        { IMAGE(",\"labels\":[{\"name\":\"arch\",\"value\":\"bogus\"}]"), 0 },
+        { IMAGE(",\"labels\":[{\"value\":\"x\"}]"), -ENODATA },
+        { IMAGE(",\"labels\":[{\"name\":\"a\"}]"), 0 },
+        { IMAGE(",\"app\":null"), 0 },
+        { IMAGE(",\"app\":{}"), -ENODATA },
+        { APP(""), 0 },
+        { IMAGE(",\"app\":{\"user\":0,\"group\":\"0\"}"), -EINVAL },
+        { APP(",\"exec\":\"/bin/sh\""), -EINVAL }, /* 107 */
+        { APP(",\"exec\":[\"sh\",\"a\\nb\",\"%n $HOME ; \\\"\"]"), 0 },
+        { APP(",\"environment\":[{\"name\":\"A\",\"value\":\"a\\nb\"}]"), 0 }, /* 108 */
+        { APP(",\"environment\":[{\"name\":\"A=B\",\"value\":\"\"}]"), -EINVAL },
+        { APP(",\"environment\":[{\"name\":\"A\",\"value\":\"\"},{\"name\":\"A\",\"value\":\"\"}]"),
+          -ENOTUNIQ },
+        { IMAGE(",\"app\":{\"user\":\"0\\nX\",\"group\":\"0\"}"), -EINVAL }, /* 109 */
+        { IMAGE(",\"app\":{\"user\":\"4294967295\",\"group\":\"0\"}"), -EINVAL },
+        { IMAGE(",\"app\":{\"user\":\"4294967294\",\"group\":\"0\"}"), 0 },
+        { IMAGE(",\"app\":{\"user\":\"/../../etc/shadow\",\"group\":\"0\"}"), 0 },
+        { IMAGE(",\"app\":{\"user\":\"0\",\"group\":\"\"}"), -EINVAL },
+        { APP(",\"workingDirectory\":\"a\""), -EINVAL }, /* 110 */
+        { APP(",\"workingDirectory\":\"\""), 0 },
+        { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/a/../../b\"}]"), -EINVAL }, /* 111 */
+        { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"a\"}]"), -EINVAL },
+        { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/proc\"}]"), -EINVAL },
+        { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"//proc/self\"}]"), -EINVAL },
+        { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/process\"}]"), 0 },
+        { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/a..b/...\"}]"), 0 },
+        { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/a\"},{\"name\":\"a\",\"path\":\"/b\"}]"),
+          -ENOTUNIQ },
+        { APP(",\"mountPoints\":[{\"path\":\"/a\"}]"), -ENODATA },
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":70000}]"), -ERANGE }, /* 112 */
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":0}]"), -ERANGE },
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":65535,\"count\":1}]"), 0 },
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":65535,\"count\":2}]"), -ERANGE },
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":1,\"count\":65535}]"), 0 },
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":1,\"count\":"
+              "18446744073709551615}]"),
+          -ERANGE },
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":80.0}]"), -EINVAL },
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":\"80\"}]"), -EINVAL },
+        { APP(",\"ports\":[null]"), -EINVAL },
+        { APP(",\"ports\":[{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":1},"
+              "{\"name\":\"a\",\"protocol\":\"tcp\",\"port\":2}]"),
+          -ENOTUNIQ },
+        { APP(",\"isolators\":[{\"name\":\"example.com/unknown\",\"value\":[1]}]"), 0 }, /* 113 */
+        { APP(",\"isolators\":[{\"name\":\"os/linux/"
+              "capabilities-retain-set\",\"value\":{\"set\":[\"CAP_KILL\"]}},"
+              "{\"name\":\"os/linux/capabilities-remove-set\",\"value\":{\"set\":[\"CAP_KILL\"]}}]"),
+          -EINVAL },
+        { APP(",\"isolators\":[{\"name\":\"os/linux/"
+              "seccomp-retain-set\",\"value\":{\"set\":[\"read\"]}},"
+              "{\"name\":\"os/linux/seccomp-remove-set\",\"value\":{\"set\":[\"read\"]}}]"),
+          -EINVAL },
+        { APP(",\"isolators\":[{\"name\":\"resource/memory\",\"value\":{\"limit\":\"99999E\"}}]"), -ERANGE },
+        { APP(",\"isolators\":[{\"name\":\"resource/cpu\",\"value\":{\"limit\":\"-1\"}}]"), -EINVAL },
+        { APP(",\"isolators\":[{\"name\":\"resource/cpu\",\"value\":{\"limit\":1.5}}]"), 0 },
+        { APP(",\"isolators\":[{\"name\":\"resource/cpu\"}]"), -ENODATA },
+        { APP(",\"isolators\":[{\"name\":\"resource/cpu\",\"value\":null}]"), -ENODATA },
+        { APP(",\"isolators\":[{\"name\":\"os/linux/cpu-shares\",\"value\":2},"
+              "{\"name\":\"os/linux/cpu-shares\",\"value\":2}]"),
+          -ENOTUNIQ },
+        { APP(",\"isolators\":[{\"name\":\"os/linux/cpu-shares\",\"value\":\"1024\"}]"), -EINVAL },
+        { APP(",\"isolators\":[{\"name\":\"os/linux/cpu-shares\",\"value\":262144}]"), 0 },
+        { APP(",\"isolators\":[{\"name\":\"os/linux/cpu-shares\",\"value\":262145}]"), -ERANGE },
+        { APP(",\"supplementaryGIDs\":[-1]"), -ERANGE }, /* 114 */
+        { APP(",\"supplementaryGIDs\":[4294967296]"), -ERANGE },
+        { APP(",\"supplementaryGIDs\":[4294967294,0]"), 0 },
+        { APP(",\"supplementaryGids\":[true]"), -ERANGE },
+        { APP(",\"eventHandlers\":[{\"name\":\"post-start\",\"exec\":[\"/a\"]}]"), -EINVAL }, /* 115 */
+        { APP(",\"eventHandlers\":[{\"name\":\"pre-start\"},{\"name\":\"pre-start\"}]"), -ENOTUNIQ },
+        { APP(",\"userLabels\":{\"a\":1}"), -EINVAL },
+        { IMAGE(",\"dependencies\":[{\"imageName\":\"a\",\"imageID\":\"sha512-xyz\"}]"), -EINVAL }, /* 116 */
+        { IMAGE(",\"dependencies\":[{\"imageName\":\"a\",\"imageID\":\"sha256-00\"}]"), -EINVAL },
+        { IMAGE(",\"dependencies\":[{\"app\":\"a\"}]"), -ENODATA },
+        { IMAGE(",\"dependencies\":[{\"imageName\":\"a\",\"size\":-1}]"), -ERANGE },
+        { IMAGE(",\"pathWhitelist\":[\"/../x\",\"\"]"), 0 }, /* 117 */
+        { IMAGE(",\"annotations\":[{\"name\":\"created\",\"value\":\"\"}]"), -EINVAL },
+        { IMAGE(",\"annotations\":[{\"name\":\"created\",\"value\":\"2014-10-27T19:32:27.67021798Z\"}"
+                "]"),
+          0 },
+        { IMAGE(",\"annotations\":[{\"name\":\"homepage\",\"value\":\"http:\"}]"), -EINVAL },
+        { IMAGE(",\"unknown\":[1e999,{\"a\":null}]"), 0 },
+};
 
-        FOREACH_ARRAY (c, cases, ELEMENTSOF(cases))
+static void test_image_cases(void **state) {
+        FOREACH_ARRAY (c, image_cases, ELEMENTSOF(image_cases))
                 check_image(c->text, c->r);
 }
 

@@ -111,7 +111,7 @@ int pod_write_manifest(Pod *p, const PodManifest *m, Error *e) {
  */
 int pod_read_manifest_text(Pod *p, char **ret, size_t *ret_size, Error *e) {
         _cleanup_close_ int tmp = -EBADF;
-        size_t size;
+        size_t size = 0;
         int r;
 
         r = pod_use_fd(p, &tmp);
@@ -173,7 +173,7 @@ int pod_set_name(Pod *p, const char *name, Error *e) {
  */
 int pod_get_name(Pod *p, char **ret) {
         _cleanup_close_ int tmp = -EBADF;
-        char *name;
+        char *name = NULL;
         int r;
 
         r = pod_use_fd(p, &tmp);

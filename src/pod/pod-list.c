@@ -145,7 +145,7 @@ int pod_list_load(Pods *ps, PodList *ret, Error *e) {
                         return error_oom(e);
         }
         if (l.n_pods > 0)
-                qsort(l.pods, l.n_pods, sizeof(Pod *), compare_pods);
+                qsort(l.pods, l.n_pods, sizeof(void *), compare_pods);
         *ret = l;
         l = POD_LIST_INIT;
         return 0;

@@ -33,7 +33,14 @@
 #define LOCK_TRIES      20
 #define LOCK_RETRY_NSEC 1000000L
 
-/* "run/UUID", beneath DATADIR/pods. */
+/**
+ * pod_place() - a pod's path beneath DATADIR/pods
+ * @ret:  as "run/UUID"
+ * @d:    where
+ * @name: UUID
+ *
+ * Return: 0, -ENAMETOOLONG.
+ */
 int pod_place(char ret[64], PodDirectory d, const char *name) {
         int n = snprintf(ret, 64, "%s/%s", pod_directory_to_string(d), name);
 
@@ -155,7 +162,16 @@ static int find_once(Pods *ps, const char *uuid, int *ret_fd, PodDirectory *ret_
         return -ENOENT;
 }
 
-/* Looks for a pod in the order of its life. */
+/**
+ * pod_find() - look for a pod in the order of its life
+ * @ps:            pods
+ * @uuid:          of the pod
+ * @ret_fd:        its directory; the caller closes it
+ * @ret_directory: where it lies
+ * @ret_state:     its state at that moment
+ *
+ * Return: 0, -ENOENT, -EAGAIN (moves without end), other errno of open() and flock().
+ */
 int pod_find(Pods *ps, const char *uuid, int *ret_fd, PodDirectory *ret_directory, PodState *ret_state) {
         int r = -EAGAIN;
 
@@ -310,13 +326,22 @@ const char *pod_uuid(const Pod *p) {
         return p->uuid;
 }
 
-/* Closes the descriptor of a pod that is one of many. */
+/**
+ * pod_drop_fd() - close the descriptor of a pod that is one of many
+ * @p: pod; unchanged while we hold its lock
+ */
 void pod_drop_fd(Pod *p) {
         if (!p->locked)
                 (void) fd_close(TAKE_FD(p->fd));
 }
 
-/* A descriptor of the pod's directory; *tmp_fd is set if the caller has to close it. */
+/**
+ * pod_use_fd() - a descriptor of the pod's directory for one use
+ * @p:      pod
+ * @tmp_fd: -EBADF; set if the pod keeps none open: the caller closes it
+ *
+ * Return: the descriptor, -ENOENT (the pod is gone), other errno of open().
+ */
 int pod_use_fd(Pod *p, int *tmp_fd) {
         PodDirectory d;
         PodState s;
@@ -334,16 +359,15 @@ int pod_use_fd(Pod *p, int *tmp_fd) {
  *
  * Return: a descriptor owned by @p, also after a move; negative errno for a pod of a list that is gone.
  */
-int pod_fd(const Pod *p) {
-        Pod *q = (Pod *) (uintptr_t) p; /* opening it does not change the pod */
+int pod_fd(Pod *p) {
         PodDirectory d;
         PodState s;
         int r;
 
         if (p->fd >= 0)
                 return p->fd;
-        r = pod_find(q->pods, q->uuid, &q->fd, &d, &s);
-        return r < 0 ? r : q->fd;
+        r = pod_find(p->pods, p->uuid, &p->fd, &d, &s);
+        return r < 0 ? r : p->fd;
 }
 
 /**

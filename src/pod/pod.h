@@ -31,7 +31,7 @@ Pod *pod_close(Pod *p);
 DEFINE_CLEANUP(Pod *, pod_close);
 
 const char *pod_uuid(const Pod *p);
-int pod_fd(const Pod *p);
+int pod_fd(Pod *p);
 int pod_path(const Pod *p, const char *beneath, char **ret);
 PodDirectory pod_directory(const Pod *p);
 PodState pod_state(const Pod *p);
