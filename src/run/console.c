@@ -2,7 +2,10 @@
 /* The console of a pod in the foreground. A pod cannot be given our descriptors (its systemd starts afresh, and a pipe cannot be
  * bind-mounted), and its journal would cut output into lines and put names before them. So the apps write into two named pipes
  * in the stage1 root, and a child of ours copies from there, byte for byte. It ends when nobody can write any more: this process,
- * which becomes systemd-nspawn, keeps the writing ends open as long as the pod lives. */
+ * which becomes systemd-nspawn, keeps the writing ends open as long as the pod lives.
+ *
+ * The child also sees to it that the pod does not outlive systemd-nspawn: whoever kills that process hard (Nomad does) means the
+ * pod, and in a scope nobody else would clean up. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,15 +14,18 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/macro.h"
+#include "basic/str.h"
 #include "run/console.h"
 
-#define BUFFER_SIZE 65536
-#define N_STREAMS   2
+#define BUFFER_SIZE     65536
+#define CGROUP_FILE_MAX 65536
+#define N_STREAMS       2
 
 typedef struct Stream {
         const char *path; /* beneath the stage1 root */
@@ -41,24 +47,54 @@ static int copy_some(Stream *s) {
         return n > 0;
 }
 
-static void copy_all(Stream *streams) {
-        struct pollfd fds[N_STREAMS] = {};
+/* What nspawn calls the cgroup of the pod, beneath the unit's own, in which we are. */
+static void kill_payload(void) {
+        static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+        _cleanup_free_ char *text = NULL;
+        char *own;
+        size_t size;
+
+        if (file_read_at(AT_FDCWD, "/proc/self/cgroup", CGROUP_FILE_MAX, &text, &size) < 0)
+                return;
+        own = strstr(text, "0::/");
+        if (!own || (own != text && own[-1] != '\n'))
+                return;
+        own += strlen("0::");
+        own[strcspn(own, "\n")] = '\0';
+        FOREACH_ARRAY (m, mounts, ELEMENTSOF(mounts)) {
+                _cleanup_free_ char *path = strf("%s%s/payload/cgroup.kill", *m, own);
+                _cleanup_close_ int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -EBADF;
+
+                if (fd >= 0)
+                        (void) fd_write_all(fd, "1", 1);
+        }
+}
+
+/* Until both streams end. parent: pidfd of nspawn; readable when it is gone. */
+static void copy_all(Stream *streams, int parent) {
+        struct pollfd fds[N_STREAMS + 1] = {};
 
         for (size_t i = 0; i < N_STREAMS; i++)
                 fds[i] = (struct pollfd){ .fd = streams[i].from, .events = POLLIN };
+        fds[N_STREAMS] = (struct pollfd){ .fd = parent, .events = POLLIN };
         while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-                if (poll(fds, N_STREAMS, -1) < 0 && errno != EINTR)
+                if (poll(fds, N_STREAMS + 1, -1) < 0 && errno != EINTR)
                         return;
                 for (size_t i = 0; i < N_STREAMS; i++)
                         if (fds[i].revents != 0 && !copy_some(&streams[i]))
                                 fds[i].fd = -1;
+                if (fds[N_STREAMS].fd >= 0 && fds[N_STREAMS].revents != 0) {
+                        kill_payload();
+                        fds[N_STREAMS].fd = -1;
+                }
         }
 }
 
 /* The child holds nothing but its pipes and the caller's output: above all not the pod's lock. What ends the pod (a signal to
  * the process group, too) does not end it before the last byte. */
-static _noreturn_ void relay(Stream *streams) {
+static _noreturn_ void relay(Stream *streams, pid_t parent) {
         static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
+        int pidfd;
 
         FOREACH_ARRAY (s, ignored, ELEMENTSOF(ignored))
                 (void) signal(*s, SIG_IGN);
@@ -76,7 +112,10 @@ static _noreturn_ void relay(Stream *streams) {
         (void) close_range(3 + N_STREAMS, ~0U, 0);
         if (chdir("/") < 0)
                 _exit(EXIT_FAILURE);
-        copy_all(streams);
+        pidfd = (int) syscall(SYS_pidfd_open, parent, 0);
+        if (getppid() != parent)
+                kill_payload();
+        copy_all(streams, pidfd);
         _exit(EXIT_SUCCESS);
 }
 
@@ -107,7 +146,7 @@ int console_start(int stage1_fd, Error *e) {
                 { &CONSOLE_STDOUT[1], -EBADF, -EBADF, STDOUT_FILENO },
                 { &CONSOLE_STDERR[1], -EBADF, -EBADF, STDERR_FILENO },
         };
-        pid_t pid;
+        pid_t parent = getpid(), pid;
 
         for (size_t i = 0; i < N_STREAMS; i++) {
                 int r = open_stream(&streams[i], stage1_fd, e);
@@ -119,7 +158,7 @@ int console_start(int stage1_fd, Error *e) {
         if (pid < 0)
                 return error_setf(e, -errno, "cannot start the pod's console: %s", strerror(errno));
         if (pid == 0)
-                relay(streams);
+                relay(streams, parent);
         for (size_t i = 0; i < N_STREAMS; i++)
                 (void) fd_close(streams[i].from);
         return 0;
