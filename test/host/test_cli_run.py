@@ -246,4 +246,4 @@ def test_pod_of_a_killed_run_ends(host, run):
     process.kill()
     process.wait(timeout=20)
     host.rkt("status", "--wait=20s", uuid)
-    assert not pathlib.Path(f"/run/systemd/machines/rkt-{uuid}").exists()
+    host.wait_for("machined forgets it", lambda: not pathlib.Path(f"/run/systemd/machines/rkt-{uuid}").exists())
