@@ -42,6 +42,8 @@ int set_network(PodLoader *l, const PodPart *part, const PodLine *line, void *ta
         STRV_FOREACH (w, words) {
                 bool is_alone = streq(*w, "host") || streq(*w, "none");
 
+                if (strv_contains(s->networks, *w))
+                        continue;
                 if (!is_network(*w))
                         r = loader_bad_value(
                                 l, part, line, *w,

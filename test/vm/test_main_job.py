@@ -4,8 +4,7 @@
 
 def test_start_look_stop(host, pods, images):
     """Start to ready, machinectl, both journals, exit status, nothing left (checked by the fixture)."""
-    name = pods.shell("job", images.busybox, "echo hello from the app; sleep 1000",
-                      pod="Network=none\nInsecureOptions=image\n")
+    name = pods.shell("job", images.busybox, "echo hello from the app; sleep 1000")
     pods.start(name, timeout=300)
     assert name in [m["machine"] for m in host.machines()]
     host.wait_for("the pod's journal", lambda: "hello from the app" in host.journal("-M", name, "-t", "main"))

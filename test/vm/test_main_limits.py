@@ -17,8 +17,7 @@ def cgroup_of(host, unit, machine=None):
 def test_app_limits_reach_the_kernel(host, pods, images):
     """MemoryMax=, CPUQuota= and TasksMax= of an app are its cgroup's."""
     name = pods.shell("limits", images.busybox, "sleep 1000",
-                      app="MemoryMax=64M\nCPUQuota=50%\nTasksMax=17\n",
-                      pod="Network=none\nInsecureOptions=image\n")
+                      app="MemoryMax=64M\nCPUQuota=50%\nTasksMax=17\n")
     pods.start(name)
     group = cgroup_of(host, "main.service", machine=name)
     assert (group / "memory.max").read_text().strip() == str(64 << 20)
@@ -28,7 +27,7 @@ def test_app_limits_reach_the_kernel(host, pods, images):
 
 def test_pod_limits_reach_the_kernel(host, pods, images):
     """[Service] MemoryMax= bounds the whole pod, supervisor included."""
-    name = pods.shell("podlimit", images.busybox, "sleep 1000", pod="Network=none\nInsecureOptions=image\n",
+    name = pods.shell("podlimit", images.busybox, "sleep 1000",
                       rest="[Service]\nMemoryMax=256M\n")
     pods.start(name)
     assert (cgroup_of(host, f"pod@{name}.service") / "memory.max").read_text().strip() == str(256 << 20)
@@ -36,8 +35,8 @@ def test_pod_limits_reach_the_kernel(host, pods, images):
 
 def test_app_over_its_limit_is_killed_and_said_so(host, pods, images):
     """An app that wants more than MemoryMax= is killed; the pod fails and its journal names the reason."""
-    name = pods.shell("oom", images.busybox, "x=a; while true; do x=$x$x$x$x; done",
-                      app="MemoryMax=16M\nMemorySwapMax=0\n", pod="Network=none\nInsecureOptions=image\n")
+    name = pods.shell("greedy", images.busybox, "x=a; while true; do x=$x$x$x$x; done",
+                      app="MemoryMax=16M\nMemorySwapMax=0\n")
     pods.start(name, check=False)
     host.wait_for("the pod to fail", lambda: host.show(f"pod@{name}.service", "ActiveState") == "failed", timeout=120)
-    assert "oom" in host.journal("-u", f"pod@{name}").lower() + host.journal("-M", name).lower()
+    assert "oom-kill" in host.journal("-u", f"pod@{name}").lower()
