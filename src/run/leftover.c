@@ -2,12 +2,16 @@
 /* After a pod: what a killed nspawn leaves behind is put away, so that the name is free again, and the pod's directory goes
  * to where exited pods lie. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/path.h"
 #include "basic/str.h"
 #include "pod/pod-gc.h"
 #include "run/machine.h"
@@ -42,6 +46,46 @@ static void remove_runtime(const char *name) {
 }
 
 /**
+ * run_journal_path() - where a pod's journal lies on a host that keeps journals
+ * @uuid: of the pod
+ *
+ * Return: path, for free(); NULL: out of memory.
+ */
+char *run_journal_path(const char *uuid) {
+        char *path = strf("/var/log/journal/%s", uuid), *to = path;
+
+        for (const char *from = path; from && *from; from++)
+                if (*from != '-' || from < path + strlen("/var/log/journal/"))
+                        *to++ = *from;
+        if (path)
+                *to = '\0';
+        return path;
+}
+
+/**
+ * run_release() - give back what a pod holds outside of its directory; a PodRelease
+ * @p:        exited pod, locked
+ * @userdata: not used
+ * @e:        sentence on failure; may be NULL
+ *
+ * That is its journal.
+ *
+ * Return: 0, errors of removing.
+ */
+int run_release(Pod *p, void *userdata, Error *e) {
+        _cleanup_free_ char *path = run_journal_path(pod_uuid(p));
+        _cleanup_close_ int dir = open("/var/log/journal", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r;
+
+        if (!path)
+                return error_oom(e);
+        if (dir < 0)
+                return 0;
+        r = remove_tree_at(dir, path_basename(path));
+        return r < 0 ? error_setf(e, r, "cannot remove %s: %s", path, strerror(-r)) : 0;
+}
+
+/**
  * run_stop_post() - put away what a pod of a unit left behind
  * @pods: all pods
  * @name: machine name; its processes are gone
@@ -53,7 +97,9 @@ static void remove_runtime(const char *name) {
  */
 int run_stop_post(Pods *pods, const char *name, Error *e) {
         _cleanup_pod_changes_ PodChanges changes = POD_CHANGES_INIT;
-        PodGcOptions options = { .grace_usec = POD_GC_GRACE_USEC, .expire_prepared_usec = USEC_INFINITY };
+        PodGcOptions options = { .grace_usec = POD_GC_GRACE_USEC,
+                                 .expire_prepared_usec = USEC_INFINITY,
+                                 .release = run_release };
 
         unregister(name);
         remove_runtime(name);

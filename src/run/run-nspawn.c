@@ -98,11 +98,13 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
         if (!root)
                 return -ENOMEM;
         r = strv_extend(argv, "--bind-ro=/usr");
+        if (r >= 0 && c->host_journal && c->host_journal_only)
+                return strv_extendf(argv, "--bind-ro=%s", c->host_journal);
         /* tells journald that it may write below /var at once */
         if (r >= 0)
                 r = strv_extendf(argv, "--bind-ro=%s/rkt/empty:/run/systemd/journal/flushed", root);
-        if (r >= 0 && c->host_log)
-                r = strv_extendf(argv, "--bind=%s:/run/systemd/journal/syslog", c->host_log);
+        if (r >= 0 && c->host_journal)
+                r = strv_extendf(argv, "--bind=%s/dev-log:/run/systemd/journal/syslog", c->host_journal);
         return r;
 }
 
@@ -113,8 +115,8 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
  * @ret: argument vector, argv[0] is NSPAWN_PATH; free with strv_free()
  * @e:   sentence on failure; may be NULL
  *
- * The journal stays in the pod's directory (--link-journal=no): with try-host, 257 cannot map the owners of the bind mount
- * on every file system, and one directory below /var/log/journal would stay behind per start.
+ * The journal's directory is mounted by run_pod() (--link-journal=no): with try-host, 257 cannot map the owners of the bind
+ * mount on every file system.
  *
  * Return: 0, -ENOMEM.
  */

@@ -12,8 +12,11 @@
 typedef struct NspawnContext {
         const char *uuid;
         const char *machine;
-        const char *root;     /* absolute path of the stage1 root */
-        const char *host_log; /* socket of the host's journal that takes syslog messages; NULL: none */
+        const char *root; /* absolute path of the stage1 root */
+        /* The host's journal: NULL: there is none; else it takes syslog messages of the pod's journal, or, with
+         * host_journal_only, everything itself. */
+        const char *host_journal;
+        bool host_journal_only;
         bool private_network; /* loopback only */
         bool console; /* stdout and stderr are somebody's; else the unit's journal, apps do not print there */
 } NspawnContext;

@@ -31,7 +31,7 @@
 #include "store/store-tree.h"
 
 #define STAGE1        "stage1/rootfs"
-#define HOST_LOG      "/run/systemd/journal/dev-log"
+#define HOST_JOURNAL  "/run/systemd/journal"
 #define ENTER_PROGRAM "rkt-enter"
 #define TEXT_MAX      (1024U * 1024)
 
@@ -42,6 +42,7 @@ typedef struct Run {
         const char *machine;
         const char *hostname;
         bool host_network;
+        PodLogMode log;
         char *root; /* path of the stage1 root */
         int pod_fd;
         int stage1_fd;
@@ -73,6 +74,17 @@ static int read_network(const PodManifest *m, bool *ret_host, Error *e) {
         return 0;
 }
 
+/* Without a journal on the host there is only the pod's. */
+static int read_log(const PodManifest *m, PodLogMode *ret, Error *e) {
+        const char *word = pod_manifest_annotation(m, POD_ANNOTATION_LOG);
+        PodLogMode log = word ? pod_log_mode_from_string(word) : POD_LOG_BOTH;
+
+        if (log < 0)
+                return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_LOG);
+        *ret = access(HOST_JOURNAL "/dev-log", F_OK) < 0 ? POD_LOG_JOURNAL : log;
+        return 0;
+}
+
 static int load(Run *x, Error *e) {
         int r = pod_read_manifest(x->pod, &x->manifest, e);
 
@@ -94,7 +106,8 @@ static int load(Run *x, Error *e) {
         x->facts = new0(AppFacts, x->manifest->n_apps);
         if (!x->facts)
                 return error_oom(e);
-        return read_network(x->manifest, &x->host_network, e);
+        r = read_log(x->manifest, &x->log, e);
+        return r < 0 ? r : read_network(x->manifest, &x->host_network, e);
 }
 
 /* nspawn finds out late, and in its own words. The file is machined's; without it the name is free. */
@@ -294,22 +307,20 @@ static int insecure_of(const PodManifest *m, InsecureFlags *ret, Error *e) {
 
 static int write_stage1(Run *x, const RunOptions *o, Error *e) {
         const char *policy = pod_manifest_annotation(x->manifest, POD_ANNOTATION_EXIT_POLICY);
-        const char *log = pod_manifest_annotation(x->manifest, POD_ANNOTATION_LOG);
         _cleanup_root_files_ RootFiles files = ROOT_FILES_INIT;
         _cleanup_free_ char *os_release = NULL;
         Stage1Context c = {
                 .uuid = pod_uuid(x->pod),
                 .hostname = x->hostname,
-                .log = log ? pod_log_mode_from_string(log) : POD_LOG_BOTH,
+                .log = x->log,
                 .app = { .pod = x->machine,
                          .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
                          .console = o->console },
         };
         int r;
 
-        if (c.log < 0 || c.app.exit_policy < 0)
-                return error_setf(e, -EINVAL, "the pod manifest has a bad '%s' or '%s'", POD_ANNOTATION_LOG,
-                                  POD_ANNOTATION_EXIT_POLICY);
+        if (c.app.exit_policy < 0)
+                return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_EXIT_POLICY);
         r = insecure_of(x->manifest, &c.app.insecure, e);
         if (r >= 0)
                 r = read_os_release(&os_release, e);
@@ -322,6 +333,33 @@ static int write_stage1(Run *x, const RunOptions *o, Error *e) {
         return r < 0 ? r : copy_program(x, e);
 }
 
+/* The pod's journal lies where the host's journals lie, so that journalctl --merge finds it, also after the end; where the
+ * host keeps none, in the pod's directory. It goes with the pod (run_release()). */
+static int mount_journal(Run *x, Error *e) {
+        _cleanup_free_ char *host = NULL, *place = NULL;
+        _cleanup_close_ int dir = -EBADF, tree = -EBADF, target = -EBADF;
+        struct stat st;
+
+        if (x->log == POD_LOG_HOST || stat("/var/log/journal", &st) < 0)
+                return 0;
+        host = run_journal_path(pod_uuid(x->pod));
+        place = host ? strf("%s/%s", x->root, host) : NULL;
+        if (!place)
+                return error_oom(e);
+        if (mkdir(host, 0755) < 0 && errno != EEXIST)
+                return error_setf(e, -errno, "cannot make %s: %s", host, strerror(errno));
+        dir = open(host, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0 || fchown(dir, 0, st.st_gid) < 0 || fchmod(dir, 02755) < 0)
+                return error_setf(e, -errno, "cannot set up %s: %s", host, strerror(errno));
+        target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        tree = (int) syscall(SYS_open_tree, dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        if (target < 0 || tree < 0 ||
+            syscall(SYS_move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+                    0)
+                return error_setf(e, -errno, "cannot mount %s into the pod: %s", host, strerror(errno));
+        return 0;
+}
+
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         _cleanup_strv_free_ char **argv = NULL, **envp = NULL;
@@ -329,7 +367,8 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .uuid = pod_uuid(x->pod),
                 .machine = x->machine,
                 .root = x->root,
-                .host_log = access(HOST_LOG, F_OK) >= 0 ? HOST_LOG : NULL,
+                .host_journal = access(HOST_JOURNAL "/dev-log", F_OK) >= 0 ? HOST_JOURNAL : NULL,
+                .host_journal_only = x->log == POD_LOG_HOST,
                 .private_network = !x->host_network,
                 .console = o->console,
         };
@@ -378,5 +417,7 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                 r = make_apps(&x, e);
         if (r >= 0)
                 r = write_stage1(&x, options, e);
+        if (r >= 0)
+                r = mount_journal(&x, e);
         return r < 0 ? r : become_nspawn(&x, options, e);
 }

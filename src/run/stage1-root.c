@@ -131,11 +131,12 @@ static const struct {
           0644 },
 };
 
-static int add_common(RootFiles *f) {
+/* With Log=host there is no journald in the pod: the host's stands in its place. */
+static int add_common(RootFiles *f, PodLogMode log) {
         int r = 0;
 
         FOREACH_ARRAY (c, common_files, ELEMENTSOF(common_files))
-                if (r >= 0)
+                if (r >= 0 && (log != POD_LOG_HOST || !startswith(c->path, UNITS "systemd-journald")))
                         r = root_files_add(f, c->path, c->mode, c->content);
         return r;
 }
@@ -195,14 +196,18 @@ static int add_identity(RootFiles *f, const Stage1Context *c) {
 }
 
 /* The syslog socket of the pod is the host's journal: that is how it gets the same lines, under the pod's unit (by the
- * cgroup of the sender) and with the app's identifier. */
+ * cgroup of the sender) and with the app's identifier. Journald does not wait for it: of a long burst of lines the host may
+ * miss some, which the pod's journal has (and says so). Log=host goes there directly, and misses nothing. */
 static int add_journal(RootFiles *f, const Stage1Context *c) {
         StrBuf b = STRBUF_INIT;
 
-        strbuf_addf(&b,
-                    "[Journal]\nStorage=%s\nForwardToSyslog=%s\nForwardToWall=no\nReadKMsg=no\nAudit=no\n"
-                    "SystemMaxUse=128M\n",
-                    c->log == POD_LOG_HOST ? "none" : "persistent", c->log == POD_LOG_JOURNAL ? "no" : "yes");
+        if (c->log == POD_LOG_HOST)
+                return 0;
+        strbuf_addf(
+                &b,
+                "[Journal]\nStorage=persistent\nForwardToSyslog=%s\nForwardToWall=no\nReadKMsg=no\nAudit=no\n"
+                "SystemMaxUse=128M\n",
+                c->log == POD_LOG_JOURNAL ? "no" : "yes");
         return root_files_take(f, "etc/systemd/journald.conf", 0644, &b);
 }
 
@@ -237,10 +242,12 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
 
 /* PID 1 hands descriptors from outside only to sockets that are loaded before the first transaction: those which a unit
  * that always exists pulls in. */
-static int add_early(RootFiles *f, char *const *sockets) {
+static int add_early(RootFiles *f, PodLogMode log, char *const *sockets) {
         StrBuf b = STRBUF_INIT;
 
-        strbuf_add(&b, "[Unit]\nWants=systemd-journald.socket systemd-journald-dev-log.socket\n");
+        strbuf_add(&b, "[Unit]\n");
+        if (log != POD_LOG_HOST)
+                strbuf_add(&b, "Wants=systemd-journald.socket systemd-journald-dev-log.socket\n");
         unit_text_words(&b, "Wants", sockets);
         return root_files_take(f, UNITS "-.slice.d/10-rkt.conf", 0644, &b);
 }
@@ -298,7 +305,7 @@ int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1C
         _cleanup_strv_free_ char **sockets = NULL;
         int r;
 
-        r = add_common(ret);
+        r = add_common(ret, c->log);
         if (r >= 0)
                 r = add_users(ret, m, facts);
         if (r >= 0)
@@ -314,5 +321,5 @@ int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1C
                 if (r < 0)
                         return r;
         }
-        return add_early(ret, sockets) < 0 ? error_oom(e) : 0;
+        return add_early(ret, c->log, sockets) < 0 ? error_oom(e) : 0;
 }

@@ -118,7 +118,8 @@ static char *argv_text_of(const PodManifest *m) {
                 .uuid = UUID,
                 .machine = "shop",
                 .root = "/var/lib/rkt/pods/run/" UUID "/stage1/rootfs",
-                .host_log = "/run/systemd/journal/dev-log",
+                .host_journal = "/run/systemd/journal",
+                .host_journal_only = streq_ptr(pod_manifest_annotation(m, POD_ANNOTATION_LOG), "host"),
                 .private_network = !network || streq(network, "none"),
         };
         char *text, *lines;

@@ -5,6 +5,7 @@
 #include "basic/log.h"
 #include "basic/table.h"
 #include "pod/pod-gc.h"
+#include "run/run.h"
 #include "verbs/pod-info.h"
 #include "verbs/verbs.h"
 
@@ -46,6 +47,7 @@ static int gc_run(const VerbContext *c, int argc, char **words, void *options, E
                 .grace_usec = (usec_t) MAX(args->grace, 0),
                 .expire_prepared_usec = (usec_t) MAX(args->expire, 0),
                 .mark_only = args->mark_only,
+                .release = run_release,
         };
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_pod_changes_ PodChanges changes = POD_CHANGES_INIT;

@@ -4,6 +4,7 @@
 
 #include "basic/log.h"
 #include "pod/pod-gc.h"
+#include "run/run.h"
 #include "verbs/pod-info.h"
 #include "verbs/verbs.h"
 
@@ -24,7 +25,7 @@ static const char *why_not(PodState s) {
 }
 
 static int remove_pod(Pods *ps, const char *id, Error *e) {
-        const PodGcOptions options = {};
+        const PodGcOptions options = { .release = run_release };
         _cleanup_(pod_closep) Pod *p = NULL;
         int r = pod_open_argument(ps, id, &p, e);
 

@@ -79,7 +79,8 @@ def test_pod_killed_at_any_moment_of_its_start(host, pods, images):
             time.sleep(moment)
             kill_unit(host, f"pod@{name}.service", f"pod-image@{name}.service")
             starting.communicate(timeout=60)
-        host.wait_for("settled", lambda: host.show(f"pod@{name}", "ActiveState") in ("inactive", "failed"))
+        # killed while it fetches, pod-image@ does not keep the pod from starting
+        host.wait_for("settled", lambda: host.show(f"pod@{name}", "ActiveState") in ("active", "inactive", "failed"))
         host.run("systemctl", "reset-failed", f"pod@{name}", check=False)
         pods.start(name)
         assert [m["machine"] for m in host.machines()] == [name], f"after a kill at {moment:.3f} s"
