@@ -89,21 +89,6 @@ static int report_failure(Reporter *r, int error, const char *what) {
         return error;
 }
 
-/* Folders of our paths are one level deep. */
-static int make_folder(int dir_fd, const char *path) {
-        const char *slash = strchr(path, '/');
-        _cleanup_free_ char *folder = NULL;
-
-        if (!slash)
-                return 0;
-        folder = strndup(path, (size_t) (slash - path));
-        if (!folder)
-                return -ENOMEM;
-        if (mkdirat(dir_fd, folder, 0755) < 0 && errno != EEXIST)
-                return -errno;
-        return 0;
-}
-
 /* Whole or not at all; no sync, the directory is in memory. */
 static int write_text(int dir_fd, const char *path, const char *text) {
         _cleanup_free_ char *tmp = strf("%s.tmp", path);
@@ -123,10 +108,38 @@ static int write_text(int dir_fd, const char *path, const char *text) {
         return r;
 }
 
-static int write_link(int dir_fd, const char *path, const char *target) {
-        if (symlinkat(target, dir_fd, path) >= 0 || errno == EEXIST)
+/* Folders of our paths are one level deep. */
+static int make_folder(int dir_fd, const char *path) {
+        const char *slash = strchr(path, '/');
+        _cleanup_free_ char *folder = NULL;
+
+        if (!slash)
                 return 0;
-        return -errno;
+        folder = strndup(path, (size_t) (slash - path));
+        if (!folder)
+                return -ENOMEM;
+        if (mkdirat(dir_fd, folder, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        return 0;
+}
+
+static int write_link(int dir_fd, const char *path, const char *target) {
+        return symlinkat(target, dir_fd, path) >= 0 || errno == EEXIST ? 0 : -errno;
+}
+
+/* Most folders of links are there already, and no folder of files: so the order differs. */
+static int write_file(int dir_fd, const UnitFile *f) {
+        int r;
+
+        if (f->target) {
+                r = write_link(dir_fd, f->path, f->target);
+                if (r != -ENOENT)
+                        return r;
+        }
+        r = make_folder(dir_fd, f->path);
+        if (r < 0)
+                return r;
+        return f->target ? write_link(dir_fd, f->path, f->target) : write_text(dir_fd, f->path, f->text);
 }
 
 static int write_files(Reporter *report_to, int dir_fd, const UnitFiles *files) {
@@ -135,10 +148,7 @@ static int write_files(Reporter *report_to, int dir_fd, const UnitFiles *files) 
         FOREACH_ARRAY (f, files->items, files->n) {
                 int r;
 
-                r = make_folder(dir_fd, f->path);
-                if (r >= 0)
-                        r = f->text ? write_text(dir_fd, f->path, f->text)
-                                    : write_link(dir_fd, f->path, f->target);
+                r = write_file(dir_fd, f);
                 if (r < 0 && result >= 0)
                         result = report_failure(report_to, r, f->path);
         }

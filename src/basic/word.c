@@ -124,15 +124,19 @@ int word_next(const char **p, char **ret) {
                 return 0;
         }
         for (; *s && (quote || !strchr(blank, *s)); s++) {
+                size_t plain = strcspn(s, quote ? (const char[]){ quote, '\\', '\0' } : " \t\r\n\\\"'");
+
+                strbuf_add_n(&b, s, plain);
+                s += plain;
+                if (*s == '\0' || (!quote && strchr(blank, *s)))
+                        break;
                 if (*s == '\\') {
                         n = escape(s + 1, &b);
                         if (n < 0)
                                 return -EILSEQ;
                         s += n;
-                } else if (quote ? *s == quote : *s == '"' || *s == '\'')
+                } else
                         quote = quote ? '\0' : *s;
-                else
-                        strbuf_add_n(&b, s, 1);
         }
         if (quote)
                 return -EINVAL;

@@ -68,9 +68,16 @@ static void add_path(StrBuf *b, const char *path) {
         strbuf_add(b, quote ? "\"" : "");
 }
 
+static void add_setting(StrBuf *b, const UnitSetting *s) {
+        strbuf_add(b, s->key);
+        strbuf_add(b, "=");
+        strbuf_add(b, s->value);
+        strbuf_add(b, "\n");
+}
+
 static void add_settings(StrBuf *b, const UnitSettings *settings) {
         FOREACH_ARRAY (s, settings->items, settings->n)
-                strbuf_addf(b, "%s=%s\n", s->key, s->value);
+                add_setting(b, s);
 }
 
 static void add_head(StrBuf *b, const PodEntry *entry) {
@@ -179,7 +186,7 @@ static int socket_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *fil
                 FOREACH_ARRAY (setting, socket->settings.items, socket->settings.n)
                         if (s->n_sockets == 1 ||
                             (!streq(setting->key, "FileDescriptorName") && *setting->value))
-                                strbuf_addf(&b, "%s=%s\n", setting->key, setting->value);
+                                add_setting(&b, setting);
         return add_text(files, strf("pod@%s.socket.d/50-pod.conf", entry->name), &b);
 }
 

@@ -138,6 +138,10 @@ int specifier_expand(Specifiers *s, const char *text, SpecifierMode mode, char *
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         int r;
 
+        if (!strchr(text, '%')) {
+                *ret = strdup(text);
+                return *ret ? 0 : error_oom(e);
+        }
         for (;;) {
                 size_t n = strcspn(text, "%");
                 const char *value = NULL;
