@@ -109,11 +109,17 @@ def p2_limits(tmp):
     out = new_pods(tmp, {"long.pod": GOOD + "Environment=A=" + "x" * (2 << 20) + "\n", "lines.pod": GOOD + "#\n" * 100000,
                          "endless.pod": GOOD + "Environment=\\\n" * 60000, "big.pod": GOOD + "#" * (5 << 20),
                          "words.pod": GOOD + "Environment=" + "A=1 " * 250000, "good.pod": GOOD,
-                         "assignments.pod": GOOD + "Environment=A=1\n" * 20000})
+                         "assignments.pod": GOOD + "Environment=A=1\n" * 20000,
+                         "keys.pod": GOOD + "Imagge=1\n" * 60000, "refs.pod": GOOD + "After=" + "shap " * 15000,
+                         "sections.pod": "".join(f"[Volume a{i}]\n" for i in range(60000)) + GOOD})
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     status, messages = generate(tmp, out)
     assert status == 0
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 3
     for text in ("long.pod:3: line is longer", "lines.pod:65537: file has more than 65536 lines", "big.pod: file is larger",
-                 "words.pod:3: [App] Environment: the pod has too many", "assignments.pod:10002: [App] Environment: the pod"):
+                 "words.pod:3: [App] Environment: the pod has too many", "assignments.pod:10002: [App] Environment: the pod",
+                 "keys.pod:3: [App] Imagge: unknown key", "refs.pod:3: [App] After: there is no app 'shap'",
+                 "sections.pod:1001: [Volume a1000] the pod has more than 1000 sections"):
         assert text in messages, messages
     assert (out / "pod@good.service.d/50-pod.conf").exists()
 

@@ -375,6 +375,19 @@ int set_directory(PodLoader *l, const PodPart *part, const PodLine *line, void *
         return str_replace(&a->working_directory, text);
 }
 
+static int unknown_app(PodLoader *l, const PodPart *part, const PodLine *line, const char *name,
+                       const AppSpec *not_this) {
+        Suggest s = SUGGEST_INIT(name);
+
+        for (size_t i = 0; l->errors->n < POD_ERRORS_MAX && i < l->spec->n_apps; i++)
+                if (&l->spec->apps[i] != not_this)
+                        suggest_add(&s, l->spec->apps[i].name);
+        if (s.best)
+                return loader_bad(l, part, line, "there is no app '%s' (did you mean '%s'?)", name, s.best);
+        return loader_bad(l, part, line,
+                          "there is no app '%s' in this pod (units of the host go into [Unit])", name);
+}
+
 /**
  * set_app_names() - After=, Before=, Requires=, Wants=, BindsTo= of an app
  * @l:      the loader
@@ -394,22 +407,12 @@ int set_app_names(PodLoader *l, const PodPart *part, const PodLine *line, void *
         if (r <= 0)
                 return r;
         STRV_FOREACH (w, words) {
-                Suggest s = SUGGEST_INIT(*w);
-
-                FOREACH_ARRAY (other, l->spec->apps, l->spec->n_apps)
-                        if (other != a)
-                                suggest_add(&s, other->name);
                 if (streq(*w, a->name))
                         r = loader_bad(l, part, line, "app '%s' names itself", *w);
                 else if (pod_spec_find_app(l->spec, *w))
                         r = strv_contains(*names, *w) ? 0 : strv_extend(names, *w);
-                else if (s.best)
-                        r = loader_bad(l, part, line, "there is no app '%s' (did you mean '%s'?)", *w,
-                                       s.best);
                 else
-                        r = loader_bad(l, part, line,
-                                       "there is no app '%s' in this pod (units of the host go into [Unit])",
-                                       *w);
+                        r = unknown_app(l, part, line, *w, a);
                 if (r < 0)
                         return r;
         }
@@ -697,16 +700,10 @@ int set_owner(PodLoader *l, const PodPart *part, const PodLine *line, void *targ
  */
 int set_socket_app(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
         SocketSpec *s = target;
-        Suggest suggest = SUGGEST_INIT(line->value);
 
         if (str_replace(&s->app, line->value) < 0)
                 return -ENOMEM;
         if (pod_spec_find_app(l->spec, line->value))
                 return 0;
-        FOREACH_ARRAY (a, l->spec->apps, l->spec->n_apps)
-                suggest_add(&suggest, a->name);
-        if (suggest.best)
-                return loader_bad(l, part, line, "there is no app '%s' (did you mean '%s'?)", line->value,
-                                  suggest.best);
-        return loader_bad(l, part, line, "there is no app '%s' in this pod", line->value);
+        return unknown_app(l, part, line, line->value, NULL);
 }

@@ -151,6 +151,9 @@ static int add_part(Reading *in, unsigned line, PodSection section, const char *
                 return pod_errors_addf(in->errors, in->file, line, in->title, NULL,
                                        "duplicate app '%s' (the first one is in line %u)", name, first);
         }
+        if (t->n_parts >= POD_TEXT_PARTS_MAX)
+                return pod_errors_addf(in->errors, in->file, line, in->title, NULL,
+                                       "the pod has more than %u sections", POD_TEXT_PARTS_MAX);
         part.title = strdup(in->title);
         part.name = name ? strdup(name) : NULL;
         r = !part.title || (name && !part.name) || !GREEDY_GROW(t->parts, t->n_parts) ? -ENOMEM : 0;
@@ -233,6 +236,10 @@ static int unknown_key(Reading *in, const IniItem *item, const UnitKey *elsewher
         PodSection section = in->part->section;
         const char *best, *where = section_of(item->key);
 
+        if (in->errors->n >= POD_ERRORS_MAX) { /* a suggestion that nobody sees takes its time, too */
+                in->errors->n_more++;
+                return 0;
+        }
         if (elsewhere && section == POD_SECTION_APP && elsewhere->instead)
                 return pod_errors_addf(in->errors, in->file, item->line, in->title, item->key,
                                        "not for an app (%s)", elsewhere->instead);

@@ -11,6 +11,7 @@
 #include "podfile/unit-keys.h"
 
 #define POD_TEXT_LINES_MAX 10000U /* assignments in one pod */
+#define POD_TEXT_PARTS_MAX 1000U
 
 typedef struct PodLine {
         const PodKey *key;       /* one of ours, or NULL */
