@@ -3,6 +3,10 @@
 import pathlib
 import subprocess
 
+import pytest
+
+pytestmark = pytest.mark.leaves("the pod of the power cut runs through all of these")
+
 DATA = pathlib.Path("/var/lib/rkt")
 
 

@@ -20,7 +20,7 @@ def rkt(*args):
 
 # Something that is complete before the cut: it must be there afterwards.
 first = aci.build("example.com/busybox", cache)
-done = rkt("fetch", first)
+done = rkt("fetch", "--full", first)
 pathlib.Path("/var/tmp/complete").write_text(done.stdout.strip())
 pod = pathlib.Path("/etc/rkt/pods/cut.pod")
 pod.write_text(f"[Pod]\nNetwork=none\nInsecureOptions=image\n[App main]\nImage={first}\n"
