@@ -35,35 +35,34 @@ static uint64_t entry_state(const char *name, const struct stat *st) {
         return mix(h, &st->st_ctim, sizeof(st->st_ctim));
 }
 
-/* A sum over all entries, so that their order does not count; drop-in directories are looked into. */
-static uint64_t dir_state(const char *dir, bool is_dropin_dir) {
+/* A sum over all entries, so that their order does not count. Names of drop-in directories are added to *ret_folders. */
+static uint64_t dir_state(const char *dir, char ***ret_folders) {
         _cleanup_closedir_ DIR *d = opendir(dir);
         uint64_t sum = 0;
 
         if (!d)
                 return 0;
         for (struct dirent *e = readdir(d); e; e = readdir(d)) {
-                _cleanup_free_ char *path = NULL;
                 struct stat st;
 
                 if (streq(e->d_name, ".") || streq(e->d_name, "..") ||
                     fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                         continue;
                 sum += entry_state(e->d_name, &st);
-                if (is_dropin_dir || !endswith(e->d_name, ".pod.d"))
-                        continue;
-                path = strf("%s/%s", dir, e->d_name);
-                if (path)
-                        sum += dir_state(path, true);
+                if (ret_folders && endswith(e->d_name, ".pod.d"))
+                        (void) strv_extendf(ret_folders, "%s/%s", dir, e->d_name);
         }
         return sum;
 }
 
 static uint64_t pods_state(char **dirs) {
+        _cleanup_strv_free_ char **folders = NULL;
         uint64_t sum = 0;
 
         STRV_FOREACH (d, dirs)
-                sum += dir_state(*d, false);
+                sum += dir_state(*d, &folders);
+        STRV_FOREACH (f, folders)
+                sum += dir_state(*f, NULL);
         return sum;
 }
 

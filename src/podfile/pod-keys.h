@@ -30,12 +30,12 @@ typedef enum PodKeyFlags {
 
 typedef struct PodKey {
         const char *name;
-        unsigned flags; /* POD_KEY_* */
         /* Stores one line in the target: PodSpec, AppSpec, VolumeSpec or SocketSpec, by section. A wrong value goes to the
          * loader's errors and is no failure. Returns 0 or -ENOMEM. */
         int (*set)(struct PodLoader *l, const struct PodPart *part, const struct PodLine *line, void *target);
         size_t offset; /* in the target, for setters of plain types */
         ValueCheck check;
+        unsigned flags; /* POD_KEY_* */
 } PodKey;
 
 const char *pod_section_to_string(PodSection section);

@@ -262,7 +262,11 @@ static bool is_command(const char *s) {
 static bool is_architecture(const char *s) {
         return in_words(
                 s,
-                "native\0x86\0x86-64\0x32\0arm\0arm64\0loongarch64\0mips\0mips64\0mips64-n32\0mips-le\0"
+                "native\0"
+                "x86\0"
+                "x86-64\0"
+                "x32\0"
+                "arm\0arm64\0loongarch64\0mips\0mips64\0mips64-n32\0mips-le\0"
                 "mips64-le\0mips64-le-n32\0parisc\0parisc64\0ppc\0ppc64\0ppc64-le\0riscv64\0s390\0s390x\0");
 }
 
@@ -424,7 +428,7 @@ static bool is_port_mapping(const char *s) {
                 return false;
         outer = strrchr(copy, ':');
         if (outer) {
-                size_t n = strlen(copy);
+                size_t n;
 
                 *outer++ = '\0';
                 n = strlen(copy);
