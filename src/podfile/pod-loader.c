@@ -364,6 +364,12 @@ int loader_add_setting(PodLoader *l, const PodPart *part, const PodLine *line, U
                            part->section == POD_SECTION_APP ? SPECIFIER_ESCAPED : SPECIFIER_HOST);
 }
 
+/* What is switched off behaves as it would later. */
+static bool is_off(const PodLine *line) {
+        return (line->key->check == CHECK_BOOLEAN || line->key->check == CHECK_AUTO_UPDATE) &&
+               parse_boolean(line->value) == 0;
+}
+
 /**
  * set_later() - check the value; the pod cannot start yet
  * @l:      the loader
@@ -394,5 +400,7 @@ int set_later(PodLoader *l, const PodPart *part, const PodLine *line, void *targ
                 if (r <= 0)
                         return r;
         }
-        return r < 0 ? r : loader_later(l, part, line, NULL);
+        if (r < 0 || is_off(line))
+                return r < 0 ? r : 0;
+        return loader_later(l, part, line, NULL);
 }

@@ -246,12 +246,13 @@ static void test_template(void **state) {
 static void test_not_yet(void **state) {
         _cleanup_loaded_ Loaded x = {};
 
-        load("[Pod]\nNetwork=default\nPublishPort=8080:80\n[App]\nImage=docker://redis\nStandardInput=tty\n",
+        load("[Pod]\nNetwork=default\nPublishPort=8080:80\nMetadataService=no\nAutoUpdate=no\n[App]\nImage="
+             "docker://redis\nStandardInput=tty\n",
              NULL, &x);
         expect_strv(x.spec->unsupported, "a:2: [Pod] Network: default is not supported yet|"
                                          "a:3: [Pod] PublishPort: not supported yet|"
-                                         "a:5: [App] Image: docker:// is not supported yet|"
-                                         "a:6: [App] StandardInput: tty is not supported yet");
+                                         "a:7: [App] Image: docker:// is not supported yet|"
+                                         "a:8: [App] StandardInput: tty is not supported yet");
 }
 
 /* robustness.md P5, P6, P7, P8, and what pod-file.md calls an error */
