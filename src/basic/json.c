@@ -79,11 +79,8 @@ static JsonValue *add_value(Parser *p, JsonType type) {
                 }
                 v = &parent->items[parent->n++];
         }
-        *v = (JsonValue){
-                .type = type,
-                .offset = (uint32_t) yajl_get_bytes_consumed(p->yajl),
-                .key = TAKE_PTR(p->key),
-        };
+        *v = (JsonValue){ .type = type, .offset = (uint32_t) yajl_get_bytes_consumed(p->yajl) };
+        v->key = TAKE_PTR(p->key);
         return v;
 }
 

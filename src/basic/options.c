@@ -97,7 +97,7 @@ int parse_go_duration(const char *s, int64_t *ret_usec) {
  * Return: the Levenshtein distance.
  */
 int edit_distance(const char *a, const char *b) {
-        int row[OPTION_NAME_MAX + 1];
+        int row[OPTION_NAME_MAX + 1] = { 0 };
         int na = (int) MIN(strlen(a), (size_t) OPTION_NAME_MAX),
             nb = (int) MIN(strlen(b), (size_t) OPTION_NAME_MAX);
 

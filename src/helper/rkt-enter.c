@@ -319,7 +319,7 @@ static int append_environment(sd_bus_message *m, const Shell *s) {
 
 /* The terminal changes hands: the new unit takes it as its controlling one. */
 static int append_stdio(sd_bus_message *m) {
-        char tty[64];
+        char tty[64] = "";
 
         if (isatty(STDIN_FILENO) && ttyname_r(STDIN_FILENO, tty, sizeof(tty)) == 0)
                 return sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "StandardInput", "s", "tty-force",

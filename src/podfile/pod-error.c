@@ -30,7 +30,7 @@ void pod_errors_done(PodErrors *errors) {
 static void make_printable(char *s) {
         size_t i;
 
-        for (i = 0; s[i] && i < 1000; i++)
+        for (i = 0; i < 1000 && s[i]; i++)
                 if ((unsigned char) s[i] < ' ' || s[i] == 0x7f)
                         s[i] = '?';
         if (!s[i])

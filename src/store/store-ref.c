@@ -453,8 +453,8 @@ int store_image_list(Store *s, StoreImageList *ret, Error *e) {
                         continue;
                 l.images[l.n_images++] = i;
         }
-        *ret = (StoreImageList){ .images = TAKE_PTR(l.images), .n_images = l.n_images };
-        l.n_images = 0;
+        *ret = l;
+        l = (StoreImageList){};
         return 0;
 }
 

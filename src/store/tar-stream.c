@@ -316,7 +316,7 @@ static int map_number(const char *data, size_t size, size_t *at, uint64_t *ret) 
 /* "N\n", then N times "OFFSET\nSIZE\n", padded to whole blocks, all of it part of the entry's data. Parsed anew with each
  * block until it is complete; SPARSE_MAP_BLOCKS bounds that. */
 static int map_block(TarStream *t, Error *e) {
-        uint64_t n, pair[2];
+        uint64_t n = 0, pair[2];
         size_t at = 0;
         int r;
 
