@@ -88,6 +88,17 @@ static int read_status(const char *app, unsigned *ret) {
         return r < 0 ? r : parse_uint(str_strip(text), 255, ret);
 }
 
+/* 257 triggers OnFailure= also for a service that is about to be restarted, 252 does not. */
+static bool is_over(sd_bus *bus, const char *app) {
+        _cleanup_free_ char *unit = strf("%s.service", app), *path = NULL, *state = NULL;
+
+        if (!unit || sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path) < 0 ||
+            sd_bus_get_property_string(bus, NULL, path, "org.freedesktop.systemd1.Unit", "ActiveState", NULL,
+                                       &state) < 0)
+                return true;
+        return streq(state, "failed") || streq(state, "inactive");
+}
+
 /* The first failure decides; what fails while the pod is being stopped does not. */
 static int verb_ended(const char *policy, const char *app) {
         _cleanup_bus_ sd_bus *bus = NULL;
@@ -101,6 +112,8 @@ static int verb_ended(const char *policy, const char *app) {
         r = sd_bus_get_property_string(bus, NULL, MANAGER_PATH, MANAGER, "SystemState", NULL, &state);
         if (r < 0 || streq(state, "stopping"))
                 return r < 0 ? log_error_errno(r, "cannot ask the pod's systemd: %m") : 0;
+        if (!is_over(bus, app))
+                return 0;
         if (read_status(app, &status) < 0)
                 status = 255;
         r = sd_bus_get_property_trivial(bus, NULL, MANAGER_PATH, MANAGER, "ExitCode", NULL, 'y', &code);

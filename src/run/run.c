@@ -367,7 +367,7 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .uuid = pod_uuid(x->pod),
                 .machine = x->machine,
                 .root = x->root,
-                .host_journal = access(HOST_JOURNAL "/dev-log", F_OK) >= 0 ? HOST_JOURNAL : NULL,
+                .host_journal = x->log != POD_LOG_JOURNAL ? HOST_JOURNAL : NULL,
                 .host_journal_only = x->log == POD_LOG_HOST,
                 .private_network = !x->host_network,
                 .console = o->console,

@@ -74,7 +74,7 @@ static const struct {
         { "etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\n", 0644 },
         { "etc/pam.d/login", PAM, 0644 },
         { "etc/pam.d/other", PAM, 0644 },
-        { "etc/systemd/system.conf",
+        { "etc/systemd/system.conf.d/zz-rkt.conf",
           "[Manager]\nShowStatus=no\nLogTarget=journal\nDefaultStandardOutput=journal\n", 0644 },
         { "etc/dbus-1/rkt.conf", DBUS_CONFIG, 0644 },
         { UNITS "shutdown.target",
@@ -195,7 +195,9 @@ static int add_identity(RootFiles *f, const Stage1Context *c) {
         return r;
 }
 
-/* The syslog socket of the pod is the host's journal: that is how it gets the same lines, under the pod's unit (by the
+/* A drop-in that comes last: Debian 13 has one in /usr that turns forwarding on.
+ *
+ * The syslog socket of the pod is the host's journal: that is how it gets the same lines, under the pod's unit (by the
  * cgroup of the sender) and with the app's identifier. Journald does not wait for it: of a long burst of lines the host may
  * miss some, which the pod's journal has (and says so). Log=host goes there directly, and misses nothing. */
 static int add_journal(RootFiles *f, const Stage1Context *c) {
@@ -208,7 +210,7 @@ static int add_journal(RootFiles *f, const Stage1Context *c) {
                 "[Journal]\nStorage=persistent\nForwardToSyslog=%s\nForwardToWall=no\nReadKMsg=no\nAudit=no\n"
                 "SystemMaxUse=128M\n",
                 c->log == POD_LOG_JOURNAL ? "no" : "yes");
-        return root_files_take(f, "etc/systemd/journald.conf", 0644, &b);
+        return root_files_take(f, "etc/systemd/journald.conf.d/zz-rkt.conf", 0644, &b);
 }
 
 static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context *c) {

@@ -183,7 +183,8 @@ class Pods:
         line = shlex.join(["machinectl", "--quiet", "shell", where, *command])
         done = self.host.run("script", "--quiet", "--return", "--command", line, "/dev/null", check=check, timeout=60)
         # at the end of its input script(1) types a NUL, which the terminal echoes as ^@
-        return done.out.replace("\r\n", "\n").replace("^@", "")
+        # and machinectl of 257 resets the terminal's colours
+        return re.sub(r"\x1b\[[0-9;]*[A-Za-z]|\^@", "", done.out.replace("\r\n", "\n"))
 
     def cleanup(self):
         """Stop and forget everything that was made."""
