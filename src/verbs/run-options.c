@@ -8,6 +8,7 @@
 
 #include "basic/parse.h"
 #include "basic/strv.h"
+#include "manifest/ac-isolator.h"
 #include "manifest/ac-quantity.h"
 #include "manifest/ac-volume.h"
 #include "verbs/run-args.h"
@@ -198,7 +199,7 @@ static bool is_capability(const char *s) {
 
 /* --caps-retain and --caps-remove replace what the image says. */
 static int set_caps(const Option *o, const char *value, void *data, Error *e) {
-        _cleanup_strv_free_ char **list = NULL;
+        _cleanup_strv_free_ char **list = NULL, **kept = NULL;
         _cleanup_free_ char *joined = NULL;
         bool retain = endswith(o->name, "-retain");
         AppSpec *app = current_app(o, data, e);
@@ -218,11 +219,14 @@ static int set_caps(const Option *o, const char *value, void *data, Error *e) {
                 return error_setf(
                         e, -EINVAL,
                         "--caps-retain and --caps-remove stand once, and not together, for an image");
-        if (strv_join(list, " ", &joined) < 0)
+        /* As rkt: what is removed is removed from the default, not from everything. */
+        for (const char *const *c = ac_default_capabilities; !retain && *c; c++)
+                if (!strv_contains(list, *c) && strv_extend(&kept, *c) < 0)
+                        return error_oom(e);
+        if (strv_join(retain ? list : kept, " ", &joined) < 0)
                 return error_oom(e);
-        r = retain ? add_setting(app, "CapabilityBoundingSet", strdup(""), e) : 0;
-        return r < 0 ? r
-                     : add_setting(app, "CapabilityBoundingSet", strf("%s%s", retain ? "" : "~", joined), e);
+        r = add_setting(app, "CapabilityBoundingSet", strdup(""), e);
+        return r < 0 ? r : add_setting(app, "CapabilityBoundingSet", TAKE_PTR(joined), e);
 }
 
 static int set_volume(const Option *o, const char *value, void *data, Error *e) {
@@ -393,17 +397,6 @@ static int set_pull_policy(const Option *o, const char *value, void *data, Error
         return 0;
 }
 
-static int set_no_overlay(const Option *o, const char *value, void *data, Error *e) {
-        int b = parse_go_boolean(value);
-
-        if (b < 0)
-                return error_setf(e, b,
-                                  "invalid argument \"%s\" for --no-overlay: it is neither true nor false",
-                                  value);
-        ((RunArgs *) data)->spec->overlay = !b;
-        return 0;
-}
-
 #define APP(member) .offset = offsetof(AppSpec, member)
 
 const Option run_options[] = {
@@ -435,8 +428,6 @@ const Option run_options[] = {
         { "name", 0, OPTION_SET, .set = set_app_name, .value = "NAME", .help = "image: name of the app" },
         { "net", 0, OPTION_SET, .set = set_net, .bare = "default", .value = "NETWORK",
           .help = "host or none" },
-        { "no-overlay", 0, OPTION_SET, .set = set_no_overlay, .bare = "true", .value = "BOOL",
-          .help = "copy the images' trees instead of stacking on them" },
         { "no-store", 0, OPTION_BOOL, offsetof(RunArgs, no_store), .flags = OPTION_HIDDEN },
         { "oom-score-adj", 0, OPTION_SET, .set = set_oom, .value = "N",
           .help = "image: adjust the score of the out-of-memory killer" },
@@ -474,6 +465,7 @@ const Option run_options[] = {
         { "interactive", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
         { "ipc", 0, OPTION_UNSUPPORTED, .fallback = "auto" },
         { "mds-register", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
+        { "no-overlay", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
         { "pod-manifest", 0, OPTION_UNSUPPORTED },
         { "port", 0, OPTION_UNSUPPORTED },
         { "private-users", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },

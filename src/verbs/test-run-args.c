@@ -143,6 +143,12 @@ static void test_limits(void **state) {
         assert_int_equal(a.spec->apps[0].read_only, 1);
         assert_int_equal(strv_length(a.spec->apps[0].supplementary_groups), 2);
         done(&a);
+        PARSE(&a, S("i"), S("--caps-remove=CAP_MKNOD,CAP_NET_RAW"));
+        assert_string_equal(
+                setting(&a, "CapabilityBoundingSet"),
+                "CAP_AUDIT_WRITE CAP_CHOWN CAP_DAC_OVERRIDE CAP_FSETID CAP_FOWNER CAP_KILL "
+                "CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_SETPCAP CAP_SETFCAP CAP_SYS_CHROOT");
+        done(&a);
         PARSE(&a, S("i"), S("--memory=134217728"), S("--cpu=100"));
         assert_string_equal(setting(&a, "MemoryMax"), "134217728");
         assert_string_equal(setting(&a, "CPUQuota"), "10000%");
@@ -176,12 +182,11 @@ static void test_pod_flags(void **state) {
         RunArgs a;
 
         PARSE(&a, S("--net=host"), S("--hostname=h"), S("--pull-policy=never"), S("--uuid-file-save=/u"),
-              S("--no-overlay=true"), S("--interactive=false"), S("--ipc=auto"), S("i"));
+              S("--no-overlay=false"), S("--interactive=false"), S("--ipc=auto"), S("i"));
         assert_string_equal(a.spec->networks[0], "host");
         assert_string_equal(a.spec->hostname, "h");
         assert_int_equal(a.spec->pull, PULL_NEVER);
         assert_string_equal(a.uuid_file_save, "/u");
-        assert_false(a.spec->overlay);
         done(&a);
 }
 
@@ -220,6 +225,7 @@ static void test_refused(void **state) {
                 REFUSED("invalid argument \"A=2\" for --set-env: key \"A\" already set", S("--set-env=A=1"),
                         S("--set-env=A=2"), S("i")),
                 REFUSED("--port is not supported yet", S("--port=http:80"), S("i")),
+                REFUSED("--no-overlay is not supported yet", S("--no-overlay"), S("i")),
                 REFUSED("--interactive is not supported yet", S("--interactive"), S("i")),
                 REFUSED("--net=foo is not supported yet: use --net=host or --net=none", S("--net=foo"),
                         S("i")),
