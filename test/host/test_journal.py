@@ -103,3 +103,15 @@ def test_many_lines_arrive(host, pods, images, log):
     host.wait_for("the last line", lambda: "line-1999" in host.journal(*query, since=began))
     lines = [li for li in host.journal(*query, since=began).splitlines() if li.startswith("line-")]
     assert lines == [f"line-{i}" for i in range(2000)]
+
+
+def test_paced_lines_arrive_in_both(host, pods, images):
+    """What an app says at an app's usual pace is whole in both journals."""
+    name = pods.shell("paced", images.busybox, "i=0; while [ $i -lt 300 ]; do echo line-$i; i=$((i+1)); "
+                      "[ $((i % 20)) -gt 0 ] || sleep 0.1; done; exec sleep infinity")
+    began = time.time()
+    pods.start(name)
+    for query in (["-M", name, "-t", "main"], ["-u", f"pod@{name}", "-t", "main"]):
+        host.wait_for("the last line", lambda query=query: "line-299" in host.journal(*query, since=began))
+        lines = [li for li in host.journal(*query, since=began).splitlines() if li.startswith("line-")]
+        assert lines == [f"line-{i}" for i in range(300)]

@@ -26,7 +26,7 @@ def test_first_connection_starts_the_pod(host, pods, greet, network):
     for _ in range(2):
         answer = host.run("curl", "-sS", "--max-time", "30", "http://127.0.0.1:18081/").out
         assert answer.startswith("Hello from greet. 1 socket passed: ")
-    assert host.is_active(f"pod@{name}")
+    host.wait_for("ready", lambda: host.is_active(f"pod@{name}"))  # an app may answer before the pod says so
     assert host.show(f"pod@{name}.socket", "SubState") == "running"
 
 
