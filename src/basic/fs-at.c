@@ -115,8 +115,8 @@ typedef struct Removal {
 static int remove_entry(Removal *rm, int dir_fd, const char *name, unsigned depth);
 
 /* Empties the directory fd refers to. Takes ownership of fd. */
-static int remove_children(Removal *rm, int fd,
-                           unsigned depth) { /* NOLINT(misc-no-recursion) REMOVE_DEPTH_MAX */
+/* NOLINTNEXTLINE(misc-no-recursion) at most REMOVE_DEPTH_MAX */
+static int remove_children(Removal *rm, int fd, unsigned depth) {
         _cleanup_closedir_ DIR *d = NULL;
         int r = 0;
 
@@ -150,8 +150,8 @@ static int move_to_top(Removal *rm, int dir_fd, const char *name) {
         }
 }
 
-static int remove_entry(Removal *rm, int dir_fd, const char *name, /* NOLINT(misc-no-recursion) */
-                        unsigned depth) {
+/* NOLINTNEXTLINE(misc-no-recursion) at most REMOVE_DEPTH_MAX */
+static int remove_entry(Removal *rm, int dir_fd, const char *name, unsigned depth) {
         int fd, r;
 
         if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)

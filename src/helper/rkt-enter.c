@@ -279,10 +279,10 @@ static int default_shell(Shell *s) {
 
 /* In the pod itself. */
 static int exec_here(const Shell *s) {
-        static const char *const defaults[] = { "HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh" };
-
-        FOREACH_ARRAY (d, defaults, ELEMENTSOF(defaults))
-                (void) putenv((char *) (uintptr_t) *d);
+        (void) setenv("HOME", "/root", 1);
+        (void) setenv("USER", "root", 1);
+        (void) setenv("LOGNAME", "root", 1);
+        (void) setenv("SHELL", "/bin/sh", 1);
         for (char **v = s->environment; v && *v; v++)
                 (void) putenv(*v);
         if (chdir("/root") < 0)

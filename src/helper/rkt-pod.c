@@ -95,12 +95,13 @@ static int note_find(char *const *lines, Store *store, const char *reference, ch
         return 0;
 }
 
+/* ids: one of each app, in their order. */
 static int note_write(const char *name, const PodSpec *spec, char *const *ids, Error *e) {
         _cleanup_free_ char *path = strf("%s/resolved/%s", RKT_DATA_DIR, name);
         _cleanup_(strbuf_done) StrBuf b = STRBUF_INIT;
         int r = path ? mkdir_parents_at(AT_FDCWD, RKT_DATA_DIR "/resolved", 0755) : -ENOMEM;
 
-        for (size_t i = 0; i < spec->n_apps && r >= 0; i++) {
+        for (size_t i = 0; r >= 0 && ids && ids[i]; i++) {
                 _cleanup_free_ char *stamp = stamp_of(spec->apps[i].image);
 
                 if (!stamp)
