@@ -221,18 +221,18 @@ static int add_confinement(StrBuf *b, const PodApp *a, const AppUnitContext *c, 
         return r;
 }
 
+/* Not quoted: systemd looks for the colon outside of quotes. The paths have neither blanks nor colons (volume.c). */
 static void add_bind(StrBuf *b, const char *key, const char *source, const char *target) {
         _cleanup_free_ char *word = strf("%s:%s", source, target);
 
-        strbuf_addf(b, "%s=", key);
         if (word)
-                unit_text_quote(b, word);
+                unit_text_line(b, key, word);
         else
                 b->failed = true;
-        strbuf_add(b, "\n");
 }
 
-/* The root: /proc, /sys and /dev are the pod's; /run is the app's own again (systemd would put an empty one there). */
+/* The root: /proc, /sys and /dev are the pod's; /run is the app's own again (systemd would put an empty one there). "+" is for
+ * paths in the app's root rather than in the pod's. */
 static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f) {
         strbuf_addf(b, "RootDirectory=/opt/stage2/%s/rootfs\n", a->name);
         strbuf_add(b, "MountAPIVFS=yes\n");
@@ -244,10 +244,15 @@ static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f) {
                          f->binds[i].target);
         if (!a->read_only_root)
                 return;
-        strbuf_add(b, "ReadOnlyPaths=/\nReadWritePaths=/dev /proc /sys\n");
+        strbuf_add(b, "ReadOnlyPaths=+/\nReadWritePaths=+/dev +/proc +/sys\n");
         for (char **w = f->writable; w && *w; w++) {
+                _cleanup_free_ char *path = strf("+%s", *w);
+
                 strbuf_add(b, "ReadWritePaths=");
-                unit_text_quote(b, *w);
+                if (path)
+                        unit_text_quote(b, path);
+                else
+                        b->failed = true;
                 strbuf_add(b, "\n");
         }
 }

@@ -236,7 +236,8 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
                 return r;
         strbuf_addf(&ended,
                     "[Unit]\nDescription=End of app "
-                    "%%i\nDefaultDependencies=no\nWants=rkt-running.target\n\n[Service]\nType=oneshot\n"
+                    "%%i\nDefaultDependencies=no\nWants=rkt-running.target\n\n[Service]\n"
+                    "Type=oneshot\nSlice=system.slice\n"
                     "ExecStart=/rkt/bin/rkt-enter ended %s %%i\n",
                     pod_exit_policy_to_string(c->app.exit_policy));
         return root_files_take(f, UNITS "rkt-ended@.service", 0644, &ended);
