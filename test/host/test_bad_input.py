@@ -339,7 +339,7 @@ def test_no_app_and_no_exec(host, pods, images):
     path = images.make("example.com/noapp", app=None)
     refused(host.rkt("--insecure-options=image", "run", "--net=none", path, check=False),
             "has no app section and --exec argument is not provided")
-    refused_pod(host, pods, "noapp", ISOLATED + app_section("main", path), "no app section", "Exec=")
+    refused_pod(host, pods, "noapp", ISOLATED + app_section("main", path), "what to run", "Exec=")
     name = pods.shell("withexec", path, "exec sleep infinity")
     pods.start(name)
 
