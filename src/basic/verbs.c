@@ -214,8 +214,11 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
  * @ret:     parser; add tables of your own from index 2 on
  */
 void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret) {
+        void *flags = (void *) (uintptr_t)
+                c; /* NOLINT(performance-no-int-to-ptr) verbs_main() has it, and it is no const */
+
         *ret = (OptionParser){
-                .tables = { { v->options, options }, { global_options, (void *) (uintptr_t) c } },
+                .tables = { { v->options, options }, { global_options, flags } },
                 .argv = args,
         };
 }
@@ -320,7 +323,7 @@ static int dispatch(VerbContext *c, char **argv, Error *e) {
                         return c->help ? 0 : EXIT_RKT_NO_COMMAND;
                 }
                 r = verb_find(c->verbs, group, word, &v, e);
-                if (r < 0)
+                if (r < 0 || !v) /* a verb is there whenever r >= 0; clang-tidy cannot see it */
                         return r;
                 group = v->group;
         } while (r == 1);
