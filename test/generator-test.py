@@ -147,6 +147,8 @@ def p12_many(tmp):
     assert status == 0, messages
     assert len(list(out.iterdir())) == 5000
     used = after.ru_utime - before.ru_utime
+    if b"__asan_init" in GENERATOR.read_bytes():
+        return  # a sanitizer has its own time and memory
     assert used < 1, f"{used} s of CPU, {time.monotonic() - start} s"
     assert after.ru_maxrss < 64 << 10, after.ru_maxrss
 
