@@ -76,7 +76,7 @@ def test_the_right_app_gets_it(host, pods, greet, images):
                       "[Socket]\nApp=greet\nListenStream=127.0.0.1:18085\n")
     host.run("systemctl", "start", f"pod@{name}.socket")
     assert host.run("curl", "-sS", "--max-time", "30", "http://127.0.0.1:18085/").out.startswith("Hello")
-    assert "fds=." in host.journal("-M", name, "-t", "other")
+    host.wait_for("the other app says so", lambda: "fds=." in host.journal("-M", name, "-t", "other"))
 
 
 def test_socket_of_a_broken_pod(host, pods, images):
