@@ -104,6 +104,7 @@ class Host:
 
     def status(self, unit):
         """What a person sees: systemctl status, with all that the unit logged."""
+        self.run("journalctl", "--sync")
         return self.run("systemctl", "status", "--no-pager", "--full", "--lines=200", unit, check=False).all
 
     def journal(self, *args, since=None):
