@@ -70,21 +70,9 @@ static bool is_for_service_only(const char *setting) {
         return false;
 }
 
-static bool is_in(const char *const *list, const char *s) {
-        for (; *list; list++)
-                if (streq(*list, s))
-                        return true;
-        return false;
-}
-
-/**
- * app_capabilities() - the capabilities that an app keeps by its isolators
- * @a:   app
- * @ret: sorted as rkt's default list, then what is retained beyond it; free with strv_free()
- *
- * Return: 0, -ENOMEM.
- */
-int app_capabilities(const PodApp *a, char ***ret) {
+/* The capabilities that an app keeps by its image's isolators: never more than the default. An image can give up power,
+ * only the administrator's CapabilityBoundingSet= can give more (DESIGN.md; robustness.md 5). */
+static int image_capabilities(const PodApp *a, char ***ret) {
         const AcIsolator *retain, *remove;
         _cleanup_strv_free_ char **caps = NULL;
         int r;
@@ -98,20 +86,49 @@ int app_capabilities(const PodApp *a, char ***ret) {
                 if (r < 0)
                         return r;
         }
-        for (char **c = retain ? retain->set : NULL; c && *c; c++) {
-                if (is_in(ac_default_capabilities, *c))
-                        continue;
-                r = strv_extend(&caps, *c);
-                if (r < 0)
-                        return r;
-        }
+        *ret = TAKE_PTR(caps);
+        return 0;
+}
+
+/**
+ * app_capabilities() - the capabilities that the administrator names for an app
+ * @a:   app
+ * @ret: words of CapabilityBoundingSet= and AmbientCapabilities= in the pod file, lists with "~" left out: those name what
+ *       is taken away; NULL when there are none; free with strv_free()
+ *
+ * nspawn must leave these to the pod, or the app could not have them.
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_capabilities(const PodApp *a, char ***ret) {
+        static const char *const keys[] = { "CapabilityBoundingSet=", "AmbientCapabilities=" };
+        _cleanup_strv_free_ char **settings = NULL, **caps = NULL;
+        int r;
+
+        r = app_settings(a, &settings);
+        if (r < 0)
+                return r;
+        STRV_FOREACH (s, settings)
+                FOREACH_ARRAY (key, keys, ELEMENTSOF(keys)) {
+                        _cleanup_strv_free_ char **words = NULL;
+                        const char *list = startswith(*s, *key);
+
+                        if (!list || *list == '~')
+                                continue;
+                        r = strv_split(list, " \t", &words);
+                        STRV_FOREACH (w, words)
+                                if (r >= 0 && startswith(*w, "CAP_"))
+                                        r = strv_extend(&caps, *w);
+                        if (r < 0)
+                                return r;
+                }
         *ret = TAKE_PTR(caps);
         return 0;
 }
 
 static int add_capabilities(StrBuf *b, const PodApp *a) {
         _cleanup_strv_free_ char **caps = NULL;
-        int r = app_capabilities(a, &caps);
+        int r = image_capabilities(a, &caps);
 
         if (r < 0)
                 return r;
@@ -196,13 +213,12 @@ static int add_confinement(StrBuf *b, const PodApp *a, const AppUnitContext *c, 
                 "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes",
                 "ProtectControlGroups=yes",  "ProtectClock=yes",         "DevicePolicy=closed",
         };
-        const AcIsolator *nnp = find_isolator(a, AC_ISOLATOR_NO_NEW_PRIVILEGES);
         int r = 0;
 
         if (!has_key(settings, "CapabilityBoundingSet") && !(c->insecure & INSECURE_CAPABILITIES))
                 r = add_capabilities(b, a);
         if (!has_key(settings, "NoNewPrivileges"))
-                strbuf_addf(b, "NoNewPrivileges=%s\n", nnp && nnp->number == 0 ? "no" : "yes");
+                strbuf_add(b, "NoNewPrivileges=yes\n");
         FOREACH_ARRAY (d, defaults, ELEMENTSOF(defaults)) {
                 char key[64];
 
