@@ -214,8 +214,8 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
  * @ret:     parser; add tables of your own from index 2 on
  */
 void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret) {
-        void *flags = (void *) (uintptr_t)
-                c; /* NOLINT(performance-no-int-to-ptr) verbs_main() has it, and it is no const */
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr) verbs_main() has it, and it is no const there */
+        void *flags = (void *) (uintptr_t) c;
 
         *ret = (OptionParser){
                 .tables = { { v->options, options }, { global_options, flags } },
