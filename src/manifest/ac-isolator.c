@@ -49,7 +49,7 @@ typedef struct Resource {
 } Resource;
 
 static int set_raw(const JsonField *f, const JsonValue *v, void *p, Error *e) {
-        memcpy(p, &v, sizeof(v));
+        memcpy(p, &v, sizeof(void *));
         return 0;
 }
 static const JsonKind kind_raw = { .type = _JSON_TYPE_MAX, .set = set_raw };

@@ -44,7 +44,7 @@ int ac_pairs_set(AcPair **pairs, size_t *n, const char *name, const char *value)
                         return 0;
                 }
         new_name = strdup(name);
-        if (!new_name || !GREEDY_GROW(*pairs, *n))
+        if (!new_name || !GREEDY_GROW(*pairs, *n) || !*pairs)
                 return -ENOMEM;
         (*pairs)[(*n)++] = (AcPair){ TAKE_PTR(new_name), TAKE_PTR(new_value) };
         return 0;
@@ -403,7 +403,7 @@ static void write_map(const JsonField *f, JsonWriter *w, const void *p) {
         size_t n;
 
         memcpy(&pairs, p, sizeof(void *));
-        memcpy(&n, (const char *) p + sizeof(pairs), sizeof(n));
+        memcpy(&n, (const char *) p + sizeof(void *), sizeof(n));
         json_write_begin_object(w);
         FOREACH_ARRAY (i, pairs, n) {
                 json_write_key(w, i->name);

@@ -127,8 +127,8 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
                 "--link-journal=no", "--resolv-conf=off", "--timezone=off",
         };
         static const char *const tail[] = {
-                "--setenv=SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:/etc/systemd/"
-                "system",
+                ("--setenv=SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:"
+                 "/etc/systemd/system"),
                 "--setenv=SYSTEMD_GENERATOR_PATH=/rkt/empty",
                 "--setenv=SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/rkt/empty",
                 "--",

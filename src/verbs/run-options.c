@@ -31,7 +31,7 @@ static int set_app_string(const Option *o, const char *value, void *data, Error 
 
         if (!app)
                 return -EINVAL;
-        return str_replace((char **) ((char *) app + o->offset), value) < 0 ? error_oom(e) : 0;
+        return str_replace((char **) (void *) ((char *) app + o->offset), value) < 0 ? error_oom(e) : 0;
 }
 
 static int check_pair(const Option *o, const char *value, Error *e) {
@@ -52,7 +52,7 @@ static int set_app_pair(const Option *o, const char *value, void *data, Error *e
         r = check_pair(o, value, e);
         if (r < 0)
                 return r;
-        return environment_set((char ***) ((char *) app + o->offset), value) < 0 ? error_oom(e) : 0;
+        return environment_set((char ***) (void *) ((char *) app + o->offset), value) < 0 ? error_oom(e) : 0;
 }
 
 static int set_app_name(const Option *o, const char *value, void *data, Error *e) {
