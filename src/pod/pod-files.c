@@ -134,7 +134,7 @@ int pod_read_manifest_text(Pod *p, char **ret, size_t *ret_size, Error *e) {
  */
 int pod_read_manifest(Pod *p, PodManifest **ret, Error *e) {
         _cleanup_free_ char *text = NULL;
-        size_t size;
+        size_t size = 0;
         int r;
 
         r = pod_read_manifest_text(p, &text, &size, e);

@@ -111,6 +111,7 @@ static int add_pod(Pods *ps, PodList *l, const Seen *seen) {
         r = check_place(l, p, seen);
         if (r < 0)
                 return r;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression) a list of pointers */
         if (!GREEDY_GROW(l->pods, l->n_pods))
                 return -ENOMEM;
         l->pods[l->n_pods++] = TAKE_PTR(p);

@@ -499,7 +499,7 @@ int pod_adopt_lock(Pods *ps, const char *uuid, int lock_fd, Pod **ret, Error *e)
         int r;
 
         r = pod_open_uuid(ps, uuid, &p, e);
-        if (r < 0)
+        if (r < 0 || !p) /* a pod is there whenever r >= 0; clang-tidy cannot see it */
                 return r;
         if (!is_at(ps, p->directory, uuid, lock_fd) || lock_patiently(lock_fd) < 0)
                 return error_setf(e, -EBADF, "descriptor %d is not the lock of pod \"%s\"", lock_fd, uuid);

@@ -134,7 +134,7 @@ static int find_groups(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
         for (size_t i = 0; r >= 0 && i < a->app->n_supplementary_gids; i++)
                 r = add_group(f, a->app->supplementary_gids[i]);
         for (char **n = names; r >= 0 && n && *n; n++) {
-                uint32_t gid;
+                uint32_t gid = 0;
 
                 r = resolve_id(root_fd, *n, true, &gid, e);
                 if (r < 0)
@@ -155,7 +155,7 @@ static int find_groups(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
  */
 int app_root_find_user(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
         _cleanup_free_ char *buffer = NULL;
-        uint32_t uid, gid;
+        uint32_t uid = 0, gid = 0;
         Entry x;
         int r;
 

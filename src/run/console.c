@@ -127,7 +127,7 @@ static int open_stream(Stream *s, int stage1_fd, Error *e) {
         if (r >= 0)
                 r = s->from = RET_NERRNO(
                         openat(stage1_fd, s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
-        if (r >= 0)
+        if (r >= 0) /* NOLINTNEXTLINE(android-cloexec-open) nspawn inherits it */
                 r = s->keep = RET_NERRNO(openat(stage1_fd, s->path, O_WRONLY | O_NOFOLLOW));
         return r < 0 ? error_setf(e, r, "cannot make the pod's console %s: %s", s->path, strerror(-r)) : 0;
 }

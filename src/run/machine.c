@@ -71,9 +71,7 @@ static int lookup(sd_bus *bus, const char *name, Machine *ret, Error *e) {
                                                 "Leader", &err, 'u', &leader);
         if (r < 0)
                 return bus_failed(e, r, &err, "cannot read the properties of the machine");
-        m.leader = (pid_t) leader;
-        *ret = m;
-        m = MACHINE_INIT;
+        *ret = (Machine){ .unit = TAKE_PTR(m.unit), .leader = (pid_t) leader };
         return 0;
 }
 
