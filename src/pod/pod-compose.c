@@ -20,9 +20,9 @@ typedef struct Compose {
 
 /* Names that units of the pod itself have. */
 static bool name_is_reserved(const char *name) {
-        static const char *const reserved[] = {
-                "dbus", "rkt-exit", "rkt-reboot", "init", "systemd-journald", "root", "messagebus", "nobody"
-        };
+        static const char *const reserved[] = { "dbus",       "rkt-exit",   "rkt-ready",
+                                                "rkt-reboot", "init",       "systemd-journald",
+                                                "root",       "messagebus", "nobody" };
 
         FOREACH_ARRAY (r, reserved, ELEMENTSOF(reserved))
                 if (streq(*r, name))

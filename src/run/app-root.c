@@ -221,6 +221,45 @@ int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
                           str_or(path, DEFAULT_PATH));
 }
 
+static bool is_beneath(const char *path, const char *top) {
+        const char *rest = startswith(path, top);
+
+        return rest && (*rest == '/' || *rest == '\0');
+}
+
+/**
+ * app_root_check_directory() - is the working directory there?
+ * @a:       app
+ * @root_fd: the app's root directory, its volumes mounted
+ * @f:       facts, with the volumes that systemd mounts later
+ * @e:       sentence on failure; may be NULL
+ *
+ * systemd would name neither the directory nor the app. What is mounted only inside the pod cannot be seen from here and is
+ * left to it, as is anything but a plain path ("-/path", "~").
+ *
+ * Return: 0, -ENOENT, -ENOTDIR, other errno of openat2().
+ */
+int app_root_check_directory(const PodApp *a, int root_fd, const AppFacts *f, Error *e) {
+        static const char *const later[] = { "/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp" };
+        const char *directory = a->app->working_directory;
+        int fd;
+
+        if (!directory || *directory != '/')
+                return 0;
+        FOREACH_ARRAY (l, later, ELEMENTSOF(later))
+                if (is_beneath(directory, *l))
+                        return 0;
+        for (size_t i = 0; i < f->n_binds; i++)
+                if (is_beneath(directory, f->binds[i].target))
+                        return 0;
+        fd = root_open(root_fd, directory, O_PATH | O_DIRECTORY);
+        if (fd < 0)
+                return error_setf(e, fd, "app '%s': working directory '%s' in its root: %s", a->name,
+                                  directory, strerror(-fd));
+        (void) fd_close(fd);
+        return 0;
+}
+
 /* Writes a file of the app's /etc anew; a link that the image has there is removed, not followed. */
 static int write_etc(int root_fd, const char *name, const char *text, bool replace) {
         _cleanup_close_ int dir = root_mkdirs(root_fd, "/etc", 0755), fd = -EBADF;

@@ -251,7 +251,7 @@ static int make_app(Run *x, size_t n, const AppRootContext *c, Error *e) {
                 r = volume_mount_all(x->manifest, a, x->pod_fd, x->stage1_fd, root, f, e);
         if (r >= 0)
                 r = app_root_find_program(a, root, f, e);
-        return r;
+        return r < 0 ? r : app_root_check_directory(a, root, f, e);
 }
 
 /* With the host's network comes the host's way to look up names. */

@@ -376,7 +376,7 @@ def test_machine_name_taken(host, pods, images):
 
 @pytest.mark.parametrize("key,value,pattern", [("User", "nobody-knows-him", "nobody-knows-him"),
                                                ("Group", "nobody-knows-them", "nobody-knows-them"),
-                                               ("WorkingDirectory", "/not/there", "working directory")])
+                                               ("WorkingDirectory", "/not/there", "/not/there")])
 def test_bad_user_group_directory(host, pods, images, key, value, pattern):
     """PODM-30 PODM-31: a name that the image does not know is refused, never taken for root."""
     refused_pod(host, pods, "nouser", ISOLATED + app_section("main", images.busybox, "sleep 5", f"{key}={value}"), pattern)
