@@ -306,7 +306,7 @@ char *format_timestamp_go(int64_t usec) {
                 return NULL;
         if (milliseconds > 0) {
                 (void) snprintf(fraction, sizeof(fraction), ".%03d", milliseconds);
-                for (size_t n = strlen(fraction); fraction[n - 1] == '0'; n--)
+                for (size_t n = strlen(fraction); n > 1 && fraction[n - 1] == '0'; n--)
                         fraction[n - 1] = '\0';
         }
         return strf("%s%s %s", day, fraction, zone);

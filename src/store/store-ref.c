@@ -453,8 +453,9 @@ int store_image_list(Store *s, StoreImageList *ret, Error *e) {
                         continue;
                 l.images[l.n_images++] = i;
         }
-        *ret = l;
-        l = (StoreImageList){};
+        *ret = (StoreImageList){ .n_images = l.n_images };
+        ret->images = TAKE_PTR(l.images);
+        l.n_images = 0;
         return 0;
 }
 

@@ -43,7 +43,7 @@ static inline void tar_checksum(uint8_t *h) {
 
 static inline void tar_header(uint8_t h[512], const TarSpec *t, uint64_t size) {
         memset(h, 0, 512);
-        memcpy(h, t->name, strnlen(t->name, 100));
+        memcpy(h, t->name, MIN(strlen(t->name), 100U));
         tar_octal(h + 100, 8, t->mode ? t->mode : t->type == '5' ? 0755U : 0644U);
         tar_octal(h + 108, 8, t->uid);
         tar_octal(h + 116, 8, t->gid);
@@ -51,7 +51,7 @@ static inline void tar_header(uint8_t h[512], const TarSpec *t, uint64_t size) {
         tar_octal(h + 136, 12, (uint64_t) t->mtime);
         h[156] = (uint8_t) (t->type ? t->type : '0');
         if (t->link)
-                memcpy(h + 157, t->link, strnlen(t->link, 100));
+                memcpy(h + 157, t->link, MIN(strlen(t->link), 100U));
         if (!t->no_magic) {
                 memcpy(h + 257, "ustar\00000", 8);
                 tar_octal(h + 329, 8, t->major);
