@@ -40,7 +40,7 @@ static const Option options[] = {
 };
 
 typedef struct Case {
-        const char *argv[8];
+        const char *argv[9];
         int r;             /* last return of options_next() */
         const char *words; /* joined by | */
         const char *message;
