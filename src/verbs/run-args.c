@@ -188,8 +188,8 @@ static int name_app(RunArgs *a, AppSpec *app, const char *image_name, Error *e) 
 static bool has_variable(char *const *env, const char *assignment) {
         size_t n = strcspn(assignment, "=") + 1;
 
-        STRV_FOREACH (v, (char **) (uintptr_t) env)
-                if (strncmp(*v, assignment, n) == 0)
+        for (; env && *env; env++)
+                if (strncmp(*env, assignment, n) == 0)
                         return true;
         return false;
 }
