@@ -261,7 +261,7 @@ static bool is_command(const char *s) {
 
 static bool is_architecture(const char *s) {
         return in_words(
-                s,
+                s, /* NOLINTNEXTLINE(bugprone-string-literal-with-embedded-nul) "x86" is no digits of \x */
                 "native\0"
                 "x86\0"
                 "x86-64\0"
