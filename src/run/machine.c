@@ -71,7 +71,8 @@ static int lookup(sd_bus *bus, const char *name, Machine *ret, Error *e) {
                                                 "Leader", &err, 'u', &leader);
         if (r < 0)
                 return bus_failed(e, r, &err, "cannot read the properties of the machine");
-        *ret = (Machine){ .unit = TAKE_PTR(m.unit), .leader = (pid_t) leader };
+        ret->leader = (pid_t) leader;
+        ret->unit = TAKE_PTR(m.unit);
         return 0;
 }
 
