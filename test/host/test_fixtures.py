@@ -99,7 +99,8 @@ def test_rules(host, server, images, tmp_path):
     server.rules[("endless.test", "*")] = Rule(endless=True)
     server.rules[("error.test", "*")] = Rule(status=503)
     assert host.run("curl", "-sSL", "https://loop.test/", check=47)
-    assert host.run("curl", "-sS", "-o", tmp_path / "x", url, check=18)
+    # a partial file; or, where curl's TLS library says so first, a failure to receive
+    assert host.run("curl", "-sS", "-o", tmp_path / "x", url, check=False).rc in (18, 56)
     assert os.path.getsize(tmp_path / "x") == 1000
     assert host.run("curl", "-sS", "-m", "1", "-o", "/dev/null", "https://endless.test/", check=28)
     assert host.run("curl", "-fsS", "https://error.test/", check=22)

@@ -166,7 +166,9 @@ def test_edit(host, pods, image):
     """systemctl edit writes a drop-in that wins over the pod file."""
     name = pods.shell("edit2", image, "exec sleep infinity", rest="[Service]\nTimeoutStopSec=77\n")
     editor = pathlib.Path("/run/t-editor")
-    editor.write_text('#!/bin/sh\nprintf "[Service]\\nTimeoutStopSec=44\\n" >"$1"\n')
+    # 257 puts "+LINE" before the file, and takes only what stands between its two comments
+    editor.write_text('#!/bin/sh\nfor file; do :; done\n'
+                      'sed -i "/^### Anything/a [Service]\\nTimeoutStopSec=44" "$file"\n')
     editor.chmod(0o755)
     try:
         host.run("script", "--quiet", "--return", "--command", f"systemctl edit pod@{name}", "/dev/null",
