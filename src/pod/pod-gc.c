@@ -256,6 +256,11 @@ int pod_gc(Pods *ps, const PodGcOptions *options, PodChanges *changes, Error *e)
         return r < 0 ? error_oom(e) : 0;
 }
 
+/* Its maker was killed before the pod had a name, or whoever removed it was: nobody else would come for it before gc. */
+static bool is_half_made(PodState s) {
+        return s == POD_EMBRYO || s == POD_ABORTED_PREPARE || s == POD_GARBAGE;
+}
+
 /**
  * pod_gc_name() - when a pod of a name has ended: keep the newest exited one, remove the older ones
  * @ps:      pods
@@ -263,6 +268,8 @@ int pod_gc(Pods *ps, const PodGcOptions *options, PodChanges *changes, Error *e)
  * @options: release is used; ages are not
  * @changes: what was done is added here
  * @e:       says why nothing could be done
+ *
+ * What a killed command left half-made goes too, whosever it is: that one has no name yet.
  *
  * Return: as pod_gc().
  */
@@ -281,6 +288,15 @@ int pod_gc_name(Pods *ps, const char *name, const PodGcOptions *options, PodChan
                 _cleanup_free_ char *have = NULL;
                 Pod *p = l.pods[i];
 
+                if (is_half_made(pod_state(p))) {
+                        r = mark(p, &now, changes);
+                        if (r >= 0)
+                                r = sweep(p, &now, changes);
+                        l.pods[i] = pod_close(p);
+                        if (r < 0)
+                                return error_oom(e);
+                        continue;
+                }
                 if (p->directory != POD_DIRECTORY_RUN && p->directory != POD_DIRECTORY_EXITED_GARBAGE)
                         continue;
                 if (pod_get_name(p, &have) < 0 || !streq(have, name) || pod_state(p) == POD_RUNNING)

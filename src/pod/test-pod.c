@@ -469,18 +469,23 @@ static void test_gc_name(void **state) {
         _cleanup_free_ char *other = make_pod(f, POD_DIRECTORY_RUN, "other");
         _cleanup_free_ char *newest = make_pod(f, POD_DIRECTORY_RUN, "shop");
         _cleanup_pod_changes_ PodChanges done = POD_CHANGES_INIT;
-        _cleanup_(pod_closep) Pod *running = NULL;
+        _cleanup_(pod_closep) Pod *running = NULL, *at_work = NULL;
 
         assert_int_equal(pod_new(f->pods, &running, NULL), 0);
         assert_int_equal(pod_set_name(running, "shop", NULL), 0);
         assert_int_equal(pod_move(running, POD_DIRECTORY_PREPARE, NULL), 0);
         assert_int_equal(pod_move(running, POD_DIRECTORY_RUN, NULL), 0);
+        /* A command was killed half-way, another is at work. */
+        free(make_pod(f, POD_DIRECTORY_EMBRYO, NULL));
+        free(make_pod(f, POD_DIRECTORY_PREPARE, NULL));
+        assert_int_equal(pod_new(f->pods, &at_work, NULL), 0);
         assert_int_equal(pod_gc_name(f->pods, "shop", &(PodGcOptions){}, &done, NULL), 0);
-        assert_int_equal(changes_of(&done, POD_CHANGE_REMOVED), 2);
+        assert_int_equal(changes_of(&done, POD_CHANGE_REMOVED), 4);
         assert_int_equal(state_of(f, newest), POD_EXITED_GARBAGE);
         assert_int_equal(state_of(f, other), POD_EXITED);
         assert_int_equal(state_of(f, pod_uuid(running)), POD_RUNNING);
-        assert_int_equal(count_all(f), 3);
+        assert_int_equal(state_of(f, pod_uuid(at_work)), POD_EMBRYO);
+        assert_int_equal(count_all(f), 4);
 }
 
 static void test_remove(void **state) { /* RM-01 */
