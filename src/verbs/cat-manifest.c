@@ -33,17 +33,8 @@ static int cat_manifest_run(const VerbContext *c, int argc, char **words, void *
         const CatArgs *args = options;
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_(pod_closep) Pod *p = NULL;
-        _cleanup_free_ char *from_file = NULL;
-        int r = 0;
+        int r = pod_open_named(c->dir, argc, words, args->uuid_file, &ps, &p, e);
 
-        if ((argc == 1) == (args->uuid_file != NULL))
-                return error_setf(e, -EINVAL, "name one pod, or a file with its UUID by --uuid-file");
-        if (args->uuid_file)
-                r = pod_id_from_file(args->uuid_file, &from_file, e);
-        if (r >= 0)
-                r = pods_open_for(c->dir, &ps, e);
-        if (r >= 0)
-                r = pod_open_argument(ps, from_file ? from_file : words[0], &p, e);
         return r < 0 ? r : print_manifest(p, args->pretty, e);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/log.h"
 #include "basic/str.h"
 #include "verbs/pod-info.h"
 
@@ -26,15 +27,8 @@ int pods_open_for(const char *data_dir, Pods **ret, Error *e) {
         return r < 0 ? error_prefixf(e, r, "cannot open the pods") : 0;
 }
 
-/**
- * pod_id_from_file() - what --uuid-file-save wrote
- * @path: file
- * @ret:  its text without blanks at the ends; to free()
- * @e:    sentence on failure; may be NULL
- *
- * Return: 0; errors of reading; -ENODATA for an empty file.
- */
-int pod_id_from_file(const char *path, char **ret, Error *e) {
+/* What --uuid-file-save wrote, without blanks at the ends. */
+static int pod_id_from_file(const char *path, char **ret, Error *e) {
         _cleanup_free_ char *text = NULL;
         char *id;
         size_t size;
@@ -50,22 +44,93 @@ int pod_id_from_file(const char *path, char **ret, Error *e) {
         return *ret ? 0 : error_oom(e);
 }
 
-/**
- * pod_open_argument() - the pod that a user means
- * @ps:  pods
- * @id:  UUID, unambiguous prefix of one, or name of a pod
- * @ret: for pod_close()
- * @e:   sentence on failure; may be NULL
- *
- * Return: 0; -EINVAL for an empty @id; what pod_open() returns: -ENOENT, -ENOTUNIQ.
- */
-int pod_open_argument(Pods *ps, const char *id, Pod **ret, Error *e) {
+/* The pod that a user means: UUID, unambiguous prefix of one, or name of a pod. */
+static int pod_open_argument(Pods *ps, const char *id, Pod **ret, Error *e) {
         int r;
 
         if (!*id)
                 return error_setf(e, -EINVAL, "cannot get pod: UUID cannot be empty");
         r = pod_open(ps, id, ret, e);
         return r < 0 ? error_prefixf(e, r, "cannot get pod") : 0;
+}
+
+/**
+ * pod_open_named() - the one pod that a command line names
+ * @data_dir:  --dir
+ * @argc:      words
+ * @words:     UUID, unambiguous prefix of one, or name of a pod
+ * @uuid_file: --uuid-file instead of a word; may be NULL
+ * @ret_pods:  for pods_close(), after @ret
+ * @ret:       for pod_close()
+ * @e:         sentence on failure; may be NULL
+ *
+ * Return: 0; -EINVAL for both, none, or an empty one; -ENOENT, -ENOTUNIQ; errors of reading.
+ */
+int pod_open_named(const char *data_dir, int argc, char **words, const char *uuid_file, Pods **ret_pods,
+                   Pod **ret, Error *e) {
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_free_ char *from_file = NULL;
+        int r = 0;
+
+        if ((argc == 1) == (uuid_file != NULL))
+                return error_setf(e, -EINVAL, "name one pod, or a file with its UUID by --uuid-file");
+        if (uuid_file)
+                r = pod_id_from_file(uuid_file, &from_file, e);
+        if (r >= 0)
+                r = pods_open_for(data_dir, &ps, e);
+        if (r >= 0)
+                r = pod_open_argument(ps, from_file ? from_file : words[0], ret, e);
+        if (r < 0)
+                return r;
+        *ret_pods = TAKE_PTR(ps);
+        return 0;
+}
+
+static int with_named(Pods *ps, const char *id, PodFunc func, void *userdata, Error *e) {
+        _cleanup_(pod_closep) Pod *p = NULL;
+        int r = pod_open_argument(ps, id, &p, e);
+
+        return r < 0 ? r : func(p, userdata, e);
+}
+
+/**
+ * pods_for_each_named() - do something with every pod that a command line names
+ * @data_dir:   --dir
+ * @argc:       words
+ * @words:      as in pod_open_named()
+ * @uuid_file:  --uuid-file instead of words; may be NULL
+ * @func:       its failure is logged and does not keep the others
+ * @userdata:   of @func
+ * @ret_failed: for how many it failed
+ * @e:          sentence on failure; may be NULL
+ *
+ * Return: 0; -EINVAL for both or none; errors of reading.
+ */
+int pods_for_each_named(const char *data_dir, int argc, char **words, const char *uuid_file, PodFunc func,
+                        void *userdata, int *ret_failed, Error *e) {
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_free_ char *from_file = NULL;
+        int failed = 0, r = 0;
+
+        if ((argc > 0) == (uuid_file != NULL))
+                return error_setf(e, -EINVAL, "name pods, or a file with a UUID by --uuid-file");
+        if (uuid_file)
+                r = pod_id_from_file(uuid_file, &from_file, e);
+        if (r >= 0)
+                r = pods_open_for(data_dir, &ps, e);
+        if (r < 0)
+                return r;
+        for (int i = 0; i < MAX(argc, 1); i++) {
+                _cleanup_error_ Error one = ERROR_INIT;
+
+                r = with_named(ps, from_file ? from_file : words[i], func, userdata, &one);
+                if (r < 0) {
+                        log_error("%s", error_text(&one, r));
+                        failed++;
+                }
+        }
+        *ret_failed = failed;
+        return 0;
 }
 
 /**

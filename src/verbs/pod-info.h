@@ -5,9 +5,14 @@
 #include "basic/json-write.h"
 #include "pod/pod.h"
 
+/* What is done with one pod; negative errno and a sentence on failure. */
+typedef int (*PodFunc)(Pod *p, void *userdata, Error *e);
+
 int pods_open_for(const char *data_dir, Pods **ret, Error *e);
-int pod_id_from_file(const char *path, char **ret, Error *e);
-int pod_open_argument(Pods *ps, const char *id, Pod **ret, Error *e);
+int pod_open_named(const char *data_dir, int argc, char **words, const char *uuid_file, Pods **ret_pods,
+                   Pod **ret, Error *e);
+int pods_for_each_named(const char *data_dir, int argc, char **words, const char *uuid_file, PodFunc func,
+                        void *userdata, int *ret_failed, Error *e);
 int pod_machine_name(Pod *p, char **ret, Error *e);
 int pod_image_title(const PodImage *i, char **ret);
 void pod_write_json(Pod *p, JsonWriter *w);

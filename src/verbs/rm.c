@@ -2,7 +2,6 @@
 /* rkt rm: remove pods that do not run, without the grace period of gc. */
 #include <stdio.h>
 
-#include "basic/log.h"
 #include "pod/pod-gc.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
@@ -24,13 +23,10 @@ static const char *why_not(PodState s) {
         }
 }
 
-static int remove_pod(Pods *ps, const char *id, Error *e) {
+static int remove_pod(Pod *p, void *userdata, Error *e) {
         const PodGcOptions options = { .release = run_release };
-        _cleanup_(pod_closep) Pod *p = NULL;
-        int r = pod_open_argument(ps, id, &p, e);
+        int r;
 
-        if (r < 0)
-                return r;
         if (why_not(pod_state(p)))
                 return error_setf(e, -EBUSY, "pod \"%s\" %s", pod_uuid(p), why_not(pod_state(p)));
         r = pod_remove(p, &options, e);
@@ -42,27 +38,11 @@ static int remove_pod(Pods *ps, const char *id, Error *e) {
 
 static int rm_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
         const RmArgs *args = options;
-        _cleanup_(pods_closep) Pods *ps = NULL;
-        _cleanup_free_ char *from_file = NULL;
-        int failed = 0, r = 0;
+        int failed, r;
 
-        if ((argc > 0) == (args->uuid_file != NULL))
-                return error_setf(e, -EINVAL, "name pods, or a file with a UUID by --uuid-file");
-        if (args->uuid_file)
-                r = pod_id_from_file(args->uuid_file, &from_file, e);
-        if (r >= 0)
-                r = pods_open_for(c->dir, &ps, e);
+        r = pods_for_each_named(c->dir, argc, words, args->uuid_file, remove_pod, NULL, &failed, e);
         if (r < 0)
                 return r;
-        for (int i = 0; i < MAX(argc, 1); i++) {
-                _cleanup_error_ Error one = ERROR_INIT;
-
-                r = remove_pod(ps, from_file ? from_file : words[i], &one);
-                if (r < 0) {
-                        log_error("%s", error_text(&one, r));
-                        failed++;
-                }
-        }
         return failed == 0 ? 0 : error_setf(e, -EIO, "failed to remove one or more pods");
 }
 

@@ -90,20 +90,12 @@ static int status_run(const VerbContext *c, int argc, char **words, void *option
         const StatusArgs *args = options;
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_(pod_closep) Pod *p = NULL;
-        _cleanup_free_ char *from_file = NULL;
         TableFormat format = table_format_from_string(args->format, e);
-        int r = 0;
+        int r;
 
         if (format < 0)
                 return format;
-        if ((argc == 1) == (args->uuid_file != NULL))
-                return error_setf(e, -EINVAL, "name one pod, or a file with its UUID by --uuid-file");
-        if (args->uuid_file)
-                r = pod_id_from_file(args->uuid_file, &from_file, e);
-        if (r >= 0)
-                r = pods_open_for(c->dir, &ps, e);
-        if (r >= 0)
-                r = pod_open_argument(ps, from_file ? from_file : words[0], &p, e);
+        r = pod_open_named(c->dir, argc, words, args->uuid_file, &ps, &p, e);
         if (r >= 0 && args->wait_ready != 0)
                 r = pod_wait_ready(p, args->wait_ready, e);
         if (r >= 0 && args->wait != 0)

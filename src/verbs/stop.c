@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "basic/log.h"
 #include "run/machine.h"
 #include "verbs/pod-info.h"
 #include "verbs/verbs.h"
@@ -14,13 +13,11 @@ typedef struct StopArgs {
 } StopArgs;
 
 /* Prints the UUID when the pod has been stopped, or told to. */
-static int stop_pod(Pods *ps, const char *id, bool force, Error *e) {
-        _cleanup_(pod_closep) Pod *p = NULL;
+static int stop_pod(Pod *p, void *userdata, Error *e) {
+        const StopArgs *args = userdata;
         _cleanup_free_ char *name = NULL;
-        int r = pod_open_argument(ps, id, &p, e);
+        int r;
 
-        if (r < 0)
-                return r;
         if (pod_state(p) == POD_EXITED || pod_state(p) == POD_EXITED_GARBAGE) {
                 (void) printf("pod \"%s\" is already stopped\n", pod_uuid(p));
                 return 0;
@@ -29,7 +26,7 @@ static int stop_pod(Pods *ps, const char *id, bool force, Error *e) {
                 return error_setf(e, -EBUSY, "pod \"%s\" is not running", pod_uuid(p));
         r = pod_machine_name(p, &name, e);
         if (r >= 0)
-                r = machine_stop(name, force, e);
+                r = machine_stop(name, args->force, e);
         if (r < 0)
                 return error_prefixf(e, r, "error stopping pod \"%s\"", pod_uuid(p));
         (void) printf("\"%s\"\n", pod_uuid(p));
@@ -37,28 +34,12 @@ static int stop_pod(Pods *ps, const char *id, bool force, Error *e) {
 }
 
 static int stop_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
-        const StopArgs *args = options;
-        _cleanup_(pods_closep) Pods *ps = NULL;
-        _cleanup_free_ char *from_file = NULL;
-        int failed = 0, r = 0;
+        StopArgs *args = options;
+        int failed, r;
 
-        if ((argc > 0) == (args->uuid_file != NULL))
-                return error_setf(e, -EINVAL, "name pods, or a file with a UUID by --uuid-file");
-        if (args->uuid_file)
-                r = pod_id_from_file(args->uuid_file, &from_file, e);
-        if (r >= 0)
-                r = pods_open_for(c->dir, &ps, e);
+        r = pods_for_each_named(c->dir, argc, words, args->uuid_file, stop_pod, args, &failed, e);
         if (r < 0)
                 return r;
-        for (int i = 0; i < MAX(argc, 1); i++) {
-                _cleanup_error_ Error one = ERROR_INIT;
-
-                r = stop_pod(ps, from_file ? from_file : words[i], args->force, &one);
-                if (r < 0) {
-                        log_error("%s", error_text(&one, r));
-                        failed++;
-                }
-        }
         return failed == 0 ? 0 : error_setf(e, -EIO, "failed to stop %d pod(s)", failed);
 }
 
