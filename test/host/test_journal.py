@@ -77,13 +77,18 @@ def test_pod_journal_outlives_the_pod(host, pods, images):
     assert "remember-me" in kept
 
 
-def test_hostile_output(host, pods, images):
-    """ROB: an app cannot forge another unit's lines: escapes, newlines, NUL and long lines are only text."""
-    name = pods.shell("hostile", images.busybox, "printf '<0>forged\\033[31m red\\n'; head -c 200000 /dev/zero | tr '\\0' x; "
-                      "echo; echo end-marker; exec sleep infinity")
+@pytest.mark.parametrize("log", ["both", "host"])
+def test_hostile_output(host, pods, images, log):
+    """ROB: an app cannot forge another unit's lines: escapes, newlines, NUL and long lines are only text. (Log=both: the
+    end is looked for in the pod's journal, as in test_many_lines_arrive.)"""
+    name = pods.shell(f"hostile-{log}", images.busybox,
+                      "printf '<0>forged\\033[31m red\\n'; head -c 200000 /dev/zero | tr '\\0' x; "
+                      "echo; echo end-marker; exec sleep infinity", pod=f"Log={log}\n")
     began = int(time.time())
     pods.start(name)
-    host.wait_for("the end", lambda: "end-marker" in host.journal("-u", f"pod@{name}", since=began))
+    query = ["-M", name, "-t", "main"] if log == "both" else ["-u", f"pod@{name}"]
+    host.wait_for("the end", lambda: "end-marker" in host.journal(*query, since=began))
+    host.wait_for("the forged line", lambda: "forged" in host.journal("-u", f"pod@{name}", since=began))
     out = host.run("journalctl", "-q", "-o", "json", "--all", "--since", f"@{began}", "-u", f"pod@{name}").out
     assert all(json.loads(line)["_SYSTEMD_UNIT"] == f"pod@{name}.service" for line in out.splitlines()
                if "forged" in line or "end-marker" in line)
