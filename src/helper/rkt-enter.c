@@ -25,29 +25,20 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
+#include "run/manager-bus.h"
 
 #define STATUS_DIR   "/rkt/status/"
 #define TRANSIENT    "/run/systemd/transient/"
-#define SYSTEMD      "org.freedesktop.systemd1"
-#define MANAGER_PATH "/org/freedesktop/systemd1"
-#define MANAGER      "org.freedesktop.systemd1.Manager"
+#define MANAGER_PATH SYSTEMD_BUS_PATH
+#define MANAGER      SYSTEMD_BUS_MANAGER
 #define UNIT_MAX     (1024U * 1024)
 
-#define _cleanup_bus_   _cleanup_(sd_bus_flush_close_unrefp)
-#define _cleanup_reply_ _cleanup_(sd_bus_message_unrefp)
+#define _cleanup_reply_ _cleanup_bus_reply_
 
 static int manager_open(sd_bus **ret) {
-        _cleanup_bus_ sd_bus *bus = NULL;
-        int r = sd_bus_new(&bus);
+        int r = manager_bus_open(ret);
 
-        if (r >= 0)
-                r = sd_bus_set_address(bus, "unix:path=/run/systemd/private");
-        if (r >= 0)
-                r = sd_bus_start(bus);
-        if (r < 0)
-                return log_error_errno(r, "cannot connect to the pod's systemd: %m");
-        *ret = TAKE_PTR(bus);
-        return 0;
+        return r < 0 ? log_error_errno(r, "cannot connect to the pod's systemd: %m") : 0;
 }
 
 /* How a service ended, as one number: a signal that it was sent to stop it counts as 0, another one as 128 and its number,
@@ -90,13 +81,10 @@ static int read_status(const char *app, unsigned *ret) {
 
 /* 257 triggers OnFailure= also for a service that is about to be restarted, 252 does not. */
 static bool is_over(sd_bus *bus, const char *app) {
-        _cleanup_free_ char *unit = strf("%s.service", app), *path = NULL, *state = NULL;
+        _cleanup_free_ char *unit = strf("%s.service", app), *state = NULL;
 
-        if (!unit || sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path) < 0 ||
-            sd_bus_get_property_string(bus, NULL, path, "org.freedesktop.systemd1.Unit", "ActiveState", NULL,
-                                       &state) < 0)
-                return true;
-        return streq(state, "failed") || streq(state, "inactive");
+        return !unit || manager_bus_unit_property(bus, unit, "Unit", "ActiveState", &state) < 0 ||
+               streq(state, "failed") || streq(state, "inactive");
 }
 
 /* The first failure decides; what fails while the pod is being stopped does not. */

@@ -4,6 +4,7 @@ What the generator writes, byte for byte, is pinned by test/generator-test.py; i
 import json
 import os
 import pathlib
+import shutil
 import time
 
 import pytest
@@ -191,6 +192,25 @@ def test_many_files_at_once(host, pods):
     assert host.show("rkt-pods.path", "ActiveState") == "active"
 
 
+def test_change_while_nobody_watches(host, pods):
+    """Between the end of a reload and the next watch of rkt-pods.path there is a gap, here made a second long."""
+    drop_in = pathlib.Path("/run/systemd/system/rkt-pods.service.d/gap.conf")
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nExecStopPost=/bin/sleep 1\n")
+    try:
+        host.run("systemctl", "daemon-reload")
+        first = pods.write("gap1", "[App]\nImage=/x.aci\n", reload=False)
+        host.wait_for("the gap", lambda: host.show("rkt-pods.service", "SubState") == "stop-post")
+        assert host.show(f"pod@{first}", "SourcePath")
+        second = pods.write("gap2", "[App]\nImage=/x.aci\n", reload=False)
+        assert host.show("rkt-pods.service", "SubState") == "stop-post"
+        host.wait_for("it is seen", lambda: host.show(f"pod@{second}", "SourcePath"))
+        host.wait_for("rest", lambda: host.show("rkt-pods.path", "SubState") == "waiting")
+    finally:
+        shutil.rmtree(drop_in.parent)
+        host.run("systemctl", "daemon-reload")
+
+
 def test_odd_files_do_not_stop_the_others(host, pods, image):
     """P11: a FIFO, a dangling link, a directory: the reload comes back, others are generated."""
     odd = [pathlib.Path(POD_DIR, f"t-odd-{i}.pod") for i in range(3)]
@@ -209,5 +229,5 @@ def test_odd_files_do_not_stop_the_others(host, pods, image):
 def test_every_unit_verifies(host):
     """systemd-analyze verify is silent about what is shipped."""
     done = host.run("systemd-analyze", "verify", "--man=no", "pods.target", "rkt-pods.path", "rkt-pods.service",
-                    "rkt-gc.timer", "rkt-gc.service", "pod-image@x.service", "pod@x.service", check=False)
+                    "rkt-pods-check.service", "rkt-gc.timer", "rkt-gc.service", "pod-image@x.service", "pod@x.service", check=False)
     assert (done.rc, done.all) == (0, "")
