@@ -197,15 +197,20 @@ def test_change_while_nobody_watches(host, pods):
     drop_in = pathlib.Path("/run/systemd/system/rkt-pods.service.d/gap.conf")
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Service]\nExecStopPost=/bin/sleep 1\n")
+
+    def at_rest():
+        return (host.show("rkt-pods.path", "SubState"), host.show("rkt-pods.service", "ActiveState"),
+                host.show("rkt-pods-check.service", "ActiveState")) == ("waiting", "inactive", "inactive")
     try:
         host.run("systemctl", "daemon-reload")
+        host.wait_for("rest", at_rest)
         first = pods.write("gap1", "[App]\nImage=/x.aci\n", reload=False)
         host.wait_for("the gap", lambda: host.show("rkt-pods.service", "SubState") == "stop-post")
         assert host.show(f"pod@{first}", "SourcePath")
         second = pods.write("gap2", "[App]\nImage=/x.aci\n", reload=False)
         assert host.show("rkt-pods.service", "SubState") == "stop-post"
         host.wait_for("it is seen", lambda: host.show(f"pod@{second}", "SourcePath"))
-        host.wait_for("rest", lambda: host.show("rkt-pods.path", "SubState") == "waiting")
+        host.wait_for("rest", at_rest)
     finally:
         shutil.rmtree(drop_in.parent)
         host.run("systemctl", "daemon-reload")
