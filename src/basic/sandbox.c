@@ -180,12 +180,84 @@ static int load_filter(const SandboxSpec *spec, Error *e) {
                 return error_oom(e);
         r = add_rules(c, SCMP_ACT_ALLOW, spec->syscalls);
         if (r >= 0)
+                r = add_rules(c, SCMP_ACT_ALLOW, spec->more_syscalls);
+        if (r >= 0)
                 r = add_rules(c, SCMP_ACT_ERRNO(ENOSYS), spec->denied);
         if (r >= 0)
                 r = seccomp_load(c);
         seccomp_release(c);
         return r < 0 ? error_setf(e, r, "sandbox: cannot load the seccomp filter: %s", strerror(-r)) : 0;
 }
+
+/* A dynamically linked program that reads files: the linker, libc, memory, threads that exist already, time, input and
+ * output. Neither sockets nor processes, nothing that changes a file. */
+const char *const sandbox_program_syscalls[] = {
+        "access",
+        "arch_prctl",
+        "brk",
+        "clock_getres",
+        "clock_gettime",
+        "clock_nanosleep",
+        "close",
+        "dup",
+        "dup2",
+        "exit",
+        "exit_group",
+        "faccessat",
+        "faccessat2",
+        "fadvise64",
+        "fcntl",
+        "fstat",
+        "futex",
+        "getcwd",
+        "getdents64",
+        "getegid",
+        "geteuid",
+        "getgid",
+        "getpid",
+        "getrandom",
+        "getrlimit",
+        "gettid",
+        "getuid",
+        "ioctl",
+        "lseek",
+        "madvise",
+        "membarrier",
+        "mmap",
+        "mprotect",
+        "mremap",
+        "munmap",
+        "newfstatat",
+        "open",
+        "openat",
+        "poll",
+        "ppoll",
+        "pread64",
+        "prlimit64",
+        "read",
+        "readlink",
+        "readlinkat",
+        "readv",
+        "restart_syscall",
+        "rseq",
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "rt_sigreturn",
+        "sched_getaffinity",
+        "sched_yield",
+        "set_robust_list",
+        "set_tid_address",
+        "sigaltstack",
+        "stat",
+        "statx",
+        "sysinfo",
+        "tgkill",
+        "time",
+        "uname",
+        "write",
+        "writev",
+        NULL,
+};
 
 /**
  * sandbox_enter() - give up everything that is not in @spec, for good

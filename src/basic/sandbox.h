@@ -19,8 +19,9 @@ typedef struct SandboxSpec {
         uint64_t capabilities; /* bits 1 << CAP_...; all others leave every set, for good */
         const char *const
                 *syscalls; /* names, NULL-terminated; everything else kills the process. NULL: no filter */
-        const char *const *denied; /* names that fail with ENOSYS instead of killing; may be NULL */
-        const SandboxPath *paths;  /* may be NULL: no path at all */
+        const char *const *more_syscalls; /* allowed too; may be NULL */
+        const char *const *denied;        /* names that fail with ENOSYS instead of killing; may be NULL */
+        const SandboxPath *paths;         /* may be NULL: no path at all */
         size_t n_paths;
         bool all_paths;         /* leave the file system as it is (no Landlock) */
         uint64_t memory_max;    /* bytes of address space; 0: as it is */
@@ -30,5 +31,8 @@ typedef struct SandboxSpec {
 } SandboxSpec;
 
 #define SANDBOX_INIT ((SandboxSpec){ .file_size_max = UINT64_MAX })
+
+/* For syscalls: what rkt-pull and rkt-gpgv have in common; each adds its own. NULL-terminated. */
+extern const char *const sandbox_program_syscalls[];
 
 int sandbox_enter(const SandboxSpec *spec, Error *e);

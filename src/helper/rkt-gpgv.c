@@ -11,76 +11,8 @@
 #define GPGV       "/usr/bin/gpgv"
 #define MEMORY_MAX (UINT64_C(512) << 20)
 
-/* What gpgv and the dynamic linker use. No sockets. */
-static const char *const syscalls[] = {
-        "access",
-        "arch_prctl",
-        "brk",
-        "clock_getres",
-        "clock_gettime",
-        "clock_nanosleep",
-        "close",
-        "dup",
-        "dup2",
-        "execve",
-        "exit",
-        "exit_group",
-        "faccessat",
-        "faccessat2",
-        "fadvise64",
-        "fcntl",
-        "fstat",
-        "futex",
-        "getcwd",
-        "getdents64",
-        "getegid",
-        "geteuid",
-        "getgid",
-        "getpid",
-        "getrandom",
-        "getrlimit",
-        "gettid",
-        "getuid",
-        "ioctl",
-        "lseek",
-        "madvise",
-        "membarrier",
-        "mmap",
-        "mprotect",
-        "mremap",
-        "munmap",
-        "newfstatat",
-        "open",
-        "openat",
-        "poll",
-        "ppoll",
-        "pread64",
-        "prlimit64",
-        "read",
-        "readlink",
-        "readlinkat",
-        "readv",
-        "restart_syscall",
-        "rseq",
-        "rt_sigaction",
-        "rt_sigprocmask",
-        "rt_sigreturn",
-        "sched_getaffinity",
-        "sched_yield",
-        "set_robust_list",
-        "set_tid_address",
-        "sigaltstack",
-        "stat",
-        "statx",
-        "sysinfo",
-        "time",
-        "tgkill",
-        "umask",
-        "uname",
-        "write",
-        "writev",
-        NULL,
-};
+/* To become gpgv. No sockets. */
+static const char *const gpgv_syscalls[] = { "execve", "umask", NULL };
 static const char *const denied[] = { "socket", "connect",  "clone",  "clone3",    "fork",  "vfork",
                                       "mlock",  "mlock2",   "prctl",  "setrlimit", "mkdir", "mkdirat",
                                       "unlink", "unlinkat", "rename", NULL };
@@ -118,7 +50,8 @@ int main(void) {
         int r;
 
         log_set_prefix("rkt-gpgv");
-        spec.syscalls = syscalls;
+        spec.syscalls = sandbox_program_syscalls;
+        spec.more_syscalls = gpgv_syscalls;
         spec.denied = denied;
         spec.paths = paths;
         spec.n_paths = ELEMENTSOF(paths);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
-#include "basic/process.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/discovery.h"
@@ -18,7 +17,7 @@
 static int parse_page(const char *html, size_t size, DiscoveryPage *ret, Error *e) {
         _cleanup_close_ int page = -EBADF, out_r = -EBADF, out_w = -EBADF;
         _cleanup_(process_done) Process worker = PROCESS_INIT;
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *text = NULL;
         size_t text_size;
         int p[2], r;
 
@@ -32,19 +31,7 @@ static int parse_page(const char *html, size_t size, DiscoveryPage *ret, Error *
                 return error_setf(e, -errno, "cannot make a pipe: %m");
         out_r = p[0];
         out_w = p[1];
-        r = worker_path("rkt-pull", &path);
-        if (r < 0)
-                return error_oom(e);
-        r = process_spawn(
-                &(ProcessSpec){
-                        .path = path,
-                        .argv = (char *[]){ (char[]){ "rkt-pull" }, (char[]){ "discovery" }, NULL },
-                        .fds = (int[]){ page, out_w, STDERR_FILENO },
-                        .n_fds = 3,
-                        .user = "rkt-pull",
-                        .die_with_parent = true,
-                },
-                &worker, e);
+        r = pull_worker_spawn(true, (const int[]){ page, out_w, STDERR_FILENO }, 3, &worker, e);
         if (r < 0)
                 return r;
         (void) fd_close(TAKE_FD(out_w));

@@ -7,10 +7,9 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
-#include "basic/process.h"
 #include "basic/str.h"
+#include "basic/worker.h"
 #include "image/signature.h"
-#include "net/download.h"
 
 #define GPGV_USER  "rkt-gpgv"
 #define STATUS_MAX (256U * 1024)
@@ -56,8 +55,7 @@ static int memory_file(const char *name, const void *data, size_t size, int *ret
 
 static int spawn(SignatureCheck *c, int key_fd, int signature_fd, Error *e) {
         _cleanup_close_ int data = -EBADF, status = -EBADF;
-        _cleanup_free_ char *path = NULL;
-        int p[2], r;
+        int p[2];
 
         /* A socket rather than a pipe: when gpgv ends early, writing fails instead of raising SIGPIPE. */
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0)
@@ -68,19 +66,9 @@ static int spawn(SignatureCheck *c, int key_fd, int signature_fd, Error *e) {
                 return error_setf(e, -errno, "cannot make a pipe: %m");
         c->status_fd = p[0];
         status = p[1];
-        r = worker_path("rkt-gpgv", &path);
-        if (r < 0)
-                return error_oom(e);
-        return process_spawn(
-                &(ProcessSpec){
-                        .path = path,
-                        .argv = (char *[]){ (char[]){ "rkt-gpgv" }, NULL },
-                        .fds = (int[]){ data, -EBADF, STDERR_FILENO, status, signature_fd, key_fd },
-                        .n_fds = 6,
-                        .user = GPGV_USER,
-                        .die_with_parent = true,
-                },
-                &c->gpgv, e);
+        return worker_spawn("rkt-gpgv", GPGV_USER, (char *[]){ (char[]){ "rkt-gpgv" }, NULL },
+                            (const int[]){ data, -EBADF, STDERR_FILENO, status, signature_fd, key_fd }, 6,
+                            &c->gpgv, e);
 }
 
 /**

@@ -6,9 +6,8 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
-#include "basic/process.h"
 #include "basic/str.h"
-#include "config.h"
+#include "basic/worker.h"
 #include "net/download.h"
 
 #define PULL_USER "rkt-pull"
@@ -23,25 +22,6 @@ struct Download {
         uint64_t size_max;
         uint64_t n_meta;
 };
-
-/**
- * worker_path() - where a worker's program lies
- * @name: "rkt-pull"
- * @ret:  absolute path, for free()
- *
- * RKT_LIBEXEC in the environment names another directory, for tests; never for a program that gained privileges.
- *
- * Return: 0, -ENOMEM.
- */
-int worker_path(const char *name, char **ret) {
-        const char *dir = secure_getenv("RKT_LIBEXEC");
-        char *p = strf("%s/%s", dir && *dir == '/' ? dir : RKT_LIBEXEC_DIR, name);
-
-        if (!p)
-                return -ENOMEM;
-        *ret = p;
-        return 0;
-}
 
 /**
  * download_free() - end a download, whatever state it is in
@@ -61,9 +41,24 @@ Download *download_free(Download *d) {
         return NULL;
 }
 
+/**
+ * pull_worker_spawn() - start rkt-pull
+ * @discovery: it reads a page (see rkt-pull.c) instead of getting a URL
+ * @fds:   become 0, 1, 2, ...
+ * @n_fds: count
+ * @ret:   for process_wait() and process_done()
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: as worker_spawn().
+ */
+int pull_worker_spawn(bool discovery, const int *fds, size_t n_fds, Process *ret, Error *e) {
+        char *const argv[] = { (char[]){ "rkt-pull" }, discovery ? (char[]){ "discovery" } : NULL, NULL };
+
+        return worker_spawn("rkt-pull", PULL_USER, argv, fds, n_fds, ret, e);
+}
+
 static int spawn(Download *d, int request_fd, Error *e) {
         _cleanup_close_ int body_w = -EBADF, meta_w = -EBADF, meta_r = -EBADF;
-        _cleanup_free_ char *path = NULL;
         int p[2], r;
 
         if (pipe2(p, O_CLOEXEC) < 0)
@@ -75,19 +70,8 @@ static int spawn(Download *d, int request_fd, Error *e) {
                 return error_setf(e, -errno, "cannot make a pipe: %m");
         meta_r = p[0];
         meta_w = p[1];
-        r = worker_path("rkt-pull", &path);
-        if (r < 0)
-                return error_oom(e);
-        r = process_spawn(
-                &(ProcessSpec){
-                        .path = path,
-                        .argv = (char *[]){ (char[]){ "rkt-pull" }, NULL },
-                        .fds = (int[]){ request_fd, body_w, STDERR_FILENO, meta_w },
-                        .n_fds = 4,
-                        .user = PULL_USER,
-                        .die_with_parent = true,
-                },
-                &d->worker, e);
+        r = pull_worker_spawn(false, (const int[]){ request_fd, body_w, STDERR_FILENO, meta_w }, 4,
+                              &d->worker, e);
         if (r < 0)
                 return r;
         d->meta = fdopen(meta_r, "re");

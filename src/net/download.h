@@ -3,6 +3,7 @@
  * and its bytes are read here. */
 #pragma once
 
+#include "basic/process.h"
 #include "net/pull-protocol.h"
 
 #define DOWNLOAD_REDIRECTS_MAX 10U
@@ -15,4 +16,4 @@ int download_read(Download *d, void *buffer, size_t size, size_t *ret_size, Erro
 int download_small(const PullRequest *q, char **ret, size_t *ret_size, Error *e);
 Download *download_free(Download *d);
 DEFINE_CLEANUP(Download *, download_free);
-int worker_path(const char *name, char **ret);
+int pull_worker_spawn(bool discovery, const int *fds, size_t n_fds, Process *ret, Error *e);

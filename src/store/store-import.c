@@ -27,6 +27,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
+#include "basic/worker.h"
 #include "store/frame.h"
 #include "store/store-blob.h"
 #include "store/store-internal.h"
@@ -237,8 +238,8 @@ static int start_worker(StoreImport *i, int source, Error *e) {
                 return r;
         i->frames_fd = fds[0];
         out_write = fds[1];
-        r = store_worker_spawn("rkt-parse", "rkt-parse", argv,
-                               (const int[]){ source, out_write, STDERR_FILENO }, 3, &i->parse, e);
+        r = worker_spawn("rkt-parse", "rkt-parse", argv, (const int[]){ source, out_write, STDERR_FILENO }, 3,
+                         &i->parse, e);
         if (r < 0)
                 return r;
         r = pthread_create(&i->thread, NULL, thread_main, i);
@@ -492,9 +493,8 @@ static int render(StoreImport *i, int tmp_fd, uint64_t *ret_size, Error *e) {
                 return r;
         out_read = fds[0];
         out_write = fds[1];
-        r = store_worker_spawn("rkt-untar", NULL, argv,
-                               (const int[]){ i->entries_fd, out_write, STDERR_FILENO, blob, root }, 5,
-                               &untar, e);
+        r = worker_spawn("rkt-untar", NULL, argv,
+                         (const int[]){ i->entries_fd, out_write, STDERR_FILENO, blob, root }, 5, &untar, e);
         if (r < 0)
                 return r;
         (void) fd_close(TAKE_FD(out_write));

@@ -28,5 +28,3 @@ int store_commit_lock(Store *s, int *ret_fd, Error *e);
 bool store_image_exists(Store *s, const char *key);
 int store_image_unlink(Store *s, const char *key);
 int store_blob_unlink(Store *s, const char *key);
-int store_worker_spawn(const char *name, const char *user, char *const argv[], const int *fds, size_t n_fds,
-                       Process *ret, Error *e);

@@ -11,7 +11,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -26,7 +25,6 @@
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
 #include "basic/uuid.h"
-#include "config.h"
 #include "store/store-internal.h"
 #include "store/store-tree.h"
 
@@ -520,37 +518,4 @@ int store_image_remove(Store *s, const char *key, Error *e) {
         if (r >= 0 && tmp)
                 r = remove_tree_at(s->cas_fd, tmp);
         return r < 0 ? error_setf(e, r, "cannot remove image '%s': %s", key, strerror(-r)) : 0;
-}
-
-/**
- * store_worker_spawn() - start rkt-parse or rkt-untar
- * @name:  program in the libexec directory
- * @user:  it runs as this one; NULL: as the caller
- * @argv:  NULL-terminated
- * @fds:   become 0, 1, 2, ...
- * @n_fds: count
- * @ret:   for process_wait() and process_done()
- * @e:     sentence on failure; may be NULL
- *
- * RKT_LIBEXEC is for tests that run out of a build tree, where the workers' users may not exist: nobody takes their place.
- *
- * Return: 0, -ESRCH (no such user), -EAGAIN, -ENOMEM.
- */
-int store_worker_spawn(const char *name, const char *user, char *const argv[], const int *fds, size_t n_fds,
-                       Process *ret, Error *e) {
-        const char *dir = secure_getenv("RKT_LIBEXEC");
-        _cleanup_free_ char *path = NULL;
-        ProcessSpec spec = {
-                .argv = argv, .fds = fds, .n_fds = n_fds, .user = user, .die_with_parent = true
-        };
-        int r;
-
-        path = path_join(dir ? dir : RKT_LIBEXEC_DIR, name);
-        if (!path)
-                return error_oom(e);
-        if (dir && user && !getpwnam(user))
-                spec.user = "nobody";
-        spec.path = path;
-        r = process_spawn(&spec, ret, e);
-        return r < 0 ? error_prefixf(e, r, "cannot start %s", name) : 0;
 }
