@@ -42,12 +42,37 @@ static const JsonStruct label_struct = {
         .done = label_done,
 };
 
+static const JsonField signature_fields[] = {
+        JSON_ROW("fingerprint", json_kind_string, StoreSignature, fingerprint, JSON_MANDATORY),
+        JSON_ROW("identity", json_kind_string, StoreSignature, identity, 0),
+        JSON_ROW("keyFile", json_kind_string, StoreSignature, key_file, 0),
+        JSON_ROW("timeUSec", json_kind_uint64, StoreSignature, time_usec, 0),
+        {},
+};
+
+static void signature_done(void *p) {
+        StoreSignature *g = p;
+
+        free(g->fingerprint);
+        free(g->identity);
+        free(g->key_file);
+}
+
+static const JsonStruct signature_struct = {
+        .size = sizeof(StoreSignature),
+        .fields = signature_fields,
+        .flags = JSON_OPEN,
+        .done = signature_done,
+};
+
 static const JsonField image_fields[] = {
         JSON_ROW("id", json_kind_string, StoreImage, id, JSON_MANDATORY),
         JSON_ROW("name", json_kind_string, StoreImage, name, JSON_MANDATORY),
         JSON_LIST_ROW("labels", StoreImage, labels, label_struct, 0),
         JSON_ROW("source", json_kind_string, StoreImage, source, 0),
         JSON_ROW("signedBy", json_kind_strv, StoreImage, signed_by, 0),
+        JSON_LIST_ROW("signatures", StoreImage, signatures, signature_struct, 0),
+        JSON_ROW("insecure", json_kind_strv, StoreImage, insecure, 0),
         JSON_ROW("latest", json_kind_boolean, StoreImage, latest, 0),
         JSON_ROW("size", json_kind_uint64, StoreImage, size, JSON_MANDATORY),
         JSON_ROW("treeSize", json_kind_uint64, StoreImage, tree_size, 0),
@@ -85,6 +110,7 @@ static const JsonField remote_fields[] = {
         JSON_ROW("url", json_kind_string, StoreRemote, url, JSON_MANDATORY),
         JSON_ROW("signatureURL", json_kind_string, StoreRemote, signature_url, 0),
         JSON_ROW("etag", json_kind_string, StoreRemote, etag, 0),
+        JSON_ROW("lastModified", json_kind_string, StoreRemote, last_modified, 0),
         JSON_ROW("key", json_kind_string, StoreRemote, key, JSON_MANDATORY),
         JSON_ROW("cacheMaxAgeSec", json_kind_uint64, StoreRemote, cache_max_age, 0),
         JSON_ROW("downloadTimeUSec", json_kind_uint64, StoreRemote, download_usec, JSON_MANDATORY),
@@ -123,6 +149,10 @@ void store_image_done(StoreImage *i) {
         free(i->labels);
         free(i->source);
         strv_free(i->signed_by);
+        FOREACH_ARRAY (g, i->signatures, i->n_signatures)
+                signature_done(g);
+        free(i->signatures);
+        strv_free(i->insecure);
         *i = STORE_IMAGE_INIT;
 }
 
@@ -134,6 +164,7 @@ void store_remote_done(StoreRemote *r) {
         free(r->url);
         free(r->signature_url);
         free(r->etag);
+        free(r->last_modified);
         free(r->key);
         *r = STORE_REMOTE_INIT;
 }
@@ -146,6 +177,7 @@ void store_image_list_done(StoreImageList *l) {
         FOREACH_ARRAY (i, l->images, l->n_images)
                 store_image_done(i);
         free(l->images);
+        strv_free(l->errors);
         *l = (StoreImageList){};
 }
 
@@ -206,31 +238,60 @@ static bool is_image_file(const char *name) {
         return store_key_is_valid(key);
 }
 
+static usec_t mtime_usec(const struct stat *st) {
+        return st->st_mtim.tv_sec < 0
+                       ? 0
+                       : (usec_t) st->st_mtim.tv_sec * USEC_PER_SEC + (usec_t) st->st_mtim.tv_nsec / 1000;
+}
+
+/* The bytes of a file that should be a small regular one, NUL behind them. */
+static int read_small(int dir_fd, const char *path, struct stat *ret_st, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        _cleanup_free_ char *text = NULL;
+        ssize_t n;
+
+        if (fd < 0 || fstat(fd, ret_st) < 0)
+                return -errno;
+        if (!S_ISREG(ret_st->st_mode))
+                return -EBADMSG;
+        if (ret_st->st_size > (off_t) REF_SIZE_MAX)
+                return -E2BIG;
+        text = malloc((size_t) ret_st->st_size + 1);
+        if (!text)
+                return -ENOMEM;
+        n = fd_read_full(fd, text, (size_t) ret_st->st_size);
+        if (n < 0)
+                return (int) n;
+        text[n] = '\0';
+        *ret = TAKE_PTR(text);
+        *ret_size = (size_t) n;
+        return 0;
+}
+
 static int read_ref(Store *s, const char *path, const JsonStruct *type, void *p, usec_t *ret_mtime,
                     Error *e) {
         _cleanup_(json_freep) JsonValue *v = NULL;
         _cleanup_free_ char *text = NULL;
         struct stat st;
-        size_t size;
+        size_t size = 0;
         int r;
 
-        r = file_read_at(s->cas_fd, path, REF_SIZE_MAX, &text, &size);
+        r = read_small(s->cas_fd, path, &st, &text, &size);
+        if (r == -EBADMSG || r == -E2BIG || r == -ELOOP)
+                return error_setf(e, -EBADMSG, "'%s/cas/%s' is damaged: not a small regular file", s->dir,
+                                  path);
         if (r < 0)
                 return error_setf(e, r, "cannot read '%s/cas/%s': %s", s->dir, path, strerror(-r));
         r = json_parse(text, size, &v, e);
-        if (r >= 0)
+        if (r >= 0) {
                 r = json_map_struct(v, type, p, e);
-        if (r < 0) {
-                type->done(p);
+                if (r < 0)
+                        type->done(p);
+        }
+        if (r < 0)
                 return error_prefixf(e, r == -ENOMEM ? r : -EBADMSG, "'%s/cas/%s' is damaged", s->dir, path);
-        }
-        if (ret_mtime) {
-                if (fstatat(s->cas_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                        st.st_mtim = (struct timespec){};
-                *ret_mtime = st.st_mtim.tv_sec < 0 ? 0
-                                                   : (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC +
-                                                             (usec_t) st.st_mtim.tv_nsec / 1000;
-        }
+        if (ret_mtime)
+                *ret_mtime = mtime_usec(&st);
         return 0;
 }
 
@@ -427,7 +488,7 @@ int store_image_find(Store *s, const char *name, const StoreLabel *labels, size_
 /**
  * store_image_list() - all images
  * @s:   store
- * @ret: store_image_list_done(); in no order; damaged ones are left out
+ * @ret: store_image_list_done(); in no order; of what is damaged there is a sentence instead
  * @e:   sentence on failure; may be NULL
  *
  * Return: 0, -ENOMEM, errno of opendir().
@@ -441,6 +502,7 @@ int store_image_list(Store *s, StoreImageList *ret, Error *e) {
         if (r < 0)
                 return error_setf(e, r, "cannot list '%s/cas/" IMAGE_FOLDER "': %s", s->dir, strerror(-r));
         for (char **n = names; n && *n; n++) {
+                _cleanup_error_ Error why = ERROR_INIT;
                 _cleanup_free_ char *path = NULL;
                 StoreImage i = STORE_IMAGE_INIT;
 
@@ -449,13 +511,16 @@ int store_image_list(Store *s, StoreImageList *ret, Error *e) {
                 path = strf(IMAGE_FOLDER "/%s", *n);
                 if (!path || !GREEDY_GROW(l.images, l.n_images))
                         return error_oom(e);
-                if (read_ref(s, path, &image_struct, &i, &i.last_used_usec, NULL) < 0)
-                        continue;
-                l.images[l.n_images++] = i;
+                r = read_ref(s, path, &image_struct, &i, &i.last_used_usec, &why);
+                if (r == -ENOMEM)
+                        return error_oom(e);
+                if (r < 0 && r != -ENOENT && strv_extend(&l.errors, error_text(&why, r)) < 0)
+                        return error_oom(e);
+                if (r >= 0)
+                        l.images[l.n_images++] = i;
         }
-        *ret = (StoreImageList){ .n_images = l.n_images };
-        ret->images = TAKE_PTR(l.images);
-        l.n_images = 0;
+        *ret = l;
+        l = (StoreImageList){};
         return 0;
 }
 

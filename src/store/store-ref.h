@@ -4,7 +4,8 @@
  * cas/ref/image/KEY.NAMEHASH: exactly one per image; writing it makes the image exist, removing it ends it. The hash of
  * the name in the file name keeps a search for a name from reading every file. "Last used" is the file's modification
  * time: marking an image as used neither writes nor syncs. cas/ref/remote/URLHASH: what a URL gave, and until when that
- * holds. A file that does not parse counts as absent.
+ * holds. A file that does not parse counts as absent; store_image_list() says so. Members that a file does not have are
+ * unset, members that are not known are skipped: older and newer versions read each other's files.
  */
 #pragma once
 
@@ -20,17 +21,28 @@ typedef struct StoreLabel {
         char *value;
 } StoreLabel;
 
+/* Whose signature was found good. */
+typedef struct StoreSignature {
+        char *fingerprint; /* of the primary key, upper-case hex */
+        char *identity;    /* a user ID of the key, as "Example <keys@example.com>"; NULL: not known */
+        char *key_file;    /* where the trusted key was found; NULL: not known */
+        usec_t time_usec;  /* when it was signed, since 1970; 0: not known */
+} StoreSignature;
+
 typedef struct StoreImage {
         char *id;  /* sha512- and 128 digits */
         char *key; /* sha512- and 64 digits */
         char *name;
         StoreLabel *labels; /* as in the manifest, in its order */
         size_t n_labels;
-        char *source;          /* URL or path that it came from; NULL: unknown */
-        char **signed_by;      /* fingerprints, upper-case hex; NULL: not verified */
+        char *source;               /* URL or path that it came from; NULL: unknown */
+        char **signed_by;           /* fingerprints, upper-case hex; NULL: not verified */
+        StoreSignature *signatures; /* more about them */
+        size_t n_signatures;
+        char **insecure;       /* --insecure-options= with which it was fetched; NULL: none */
         bool latest;           /* was asked for without a version */
         uint64_t size;         /* bytes of the blob */
-        uint64_t tree_size;    /* bytes of the tree's files, 0: no tree */
+        uint64_t tree_size;    /* bytes that its tree takes beside the blob; 0: no tree */
         usec_t import_usec;    /* since 1970; 0: now, when written */
         usec_t last_used_usec; /* since 1970; not in the file, see above */
 } StoreImage;
@@ -39,6 +51,7 @@ typedef struct StoreRemote {
         char *url;
         char *signature_url;    /* may be NULL */
         char *etag;             /* may be NULL */
+        char *last_modified;    /* the server's words; may be NULL */
         char *key;              /* of the image that the URL gave */
         uint64_t cache_max_age; /* seconds; 0: ask again every time */
         usec_t download_usec;   /* since 1970 */
@@ -47,6 +60,7 @@ typedef struct StoreRemote {
 typedef struct StoreImageList {
         StoreImage *images;
         size_t n_images;
+        char **errors; /* one sentence for each file that is damaged; NULL: none */
 } StoreImageList;
 
 #define STORE_IMAGE_INIT  ((StoreImage){})

@@ -667,6 +667,56 @@ static void test_find(void **state) {
         assert_int_equal(store_key_find(f->store, "sha256-aaaa", key, NULL), -EINVAL);
 }
 
+/* All members come back; those that a file of an older version lacks are unset, unknown ones are skipped. */
+static void test_members(void **state) {
+        const Fixture *f = *state;
+        _cleanup_(store_image_done) StoreImage i = STORE_IMAGE_INIT, old = STORE_IMAGE_INIT;
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        char id[STORE_ID_MAX] = "sha512-", key[STORE_KEY_MAX];
+        StoreSignature signature = { (char[]){ "0123ABCD" }, (char[]){ "Example <keys@example.com>" },
+                                     (char[]){ "/etc/rkt/trustedkeys/root.d/0123abcd" }, 77 };
+        char *insecure[] = { (char[]){ "http" }, (char[]){ "tls" }, NULL };
+        StoreImage written = { .id = id,
+                               .name = (char[]){ "example.com/app" },
+                               .source = (char[]){ "https://example.com/app.aci" },
+                               .signatures = &signature,
+                               .n_signatures = 1,
+                               .insecure = insecure,
+                               .latest = true,
+                               .size = 10,
+                               .tree_size = 20,
+                               .import_usec = 30 };
+
+        memset(id + 7, 'a', STORE_DIGEST_HEX);
+        id[STORE_ID_MAX - 1] = '\0';
+        assert_int_equal(store_key_from_id(id, key), 0);
+        assert_int_equal(store_image_write(f->store, &written, NULL), 0);
+        assert_int_equal(store_image_load(f->store, key, &i, NULL), 0);
+        assert_int_equal(i.n_signatures, 1);
+        assert_string_equal(i.signatures[0].fingerprint, signature.fingerprint);
+        assert_string_equal(i.signatures[0].identity, signature.identity);
+        assert_string_equal(i.signatures[0].key_file, signature.key_file);
+        assert_int_equal(i.signatures[0].time_usec, 77);
+        assert_string_equal(i.insecure[1], "tls");
+        assert_true(i.latest && i.size == 10 && i.tree_size == 20 && i.import_usec == 30);
+
+        assert_int_equal(dir_list_at(f->store->cas_fd, "ref/image", &names), 0);
+        path = strf("ref/image/%s", names[0]);
+        text = strf("{\"id\":\"%s\",\"name\":\"n\",\"size\":1,\"importTimeUSec\":2,\"later\":[{}]}", id);
+        assert_int_equal(file_write_at(f->store->cas_fd, path, text, strlen(text), 0600, 0), 0);
+        assert_int_equal(store_image_load(f->store, key, &old, NULL), 0);
+        assert_true(old.n_signatures == 0 && !old.insecure && !old.latest && old.tree_size == 0);
+
+        /* what is not even a file */
+        assert_int_equal(unlinkat(f->store->cas_fd, path, 0), 0);
+        assert_int_equal(symlinkat("/etc/passwd", f->store->cas_fd, path), 0);
+        assert_int_equal(store_image_load(f->store, key, &old, NULL), -EBADMSG);
+        assert_int_equal(unlinkat(f->store->cas_fd, path, 0), 0);
+        assert_int_equal(mkfifoat(f->store->cas_fd, path, 0600), 0);
+        assert_int_equal(store_image_load(f->store, key, &old, NULL), -EBADMSG);
+}
+
 static void test_remote(void **state) {
         const Fixture *f = *state;
         _cleanup_(store_remote_done) StoreRemote r = STORE_REMOTE_INIT;
@@ -706,6 +756,8 @@ static void test_damage(void **state) {
         assert_int_equal(file_write_at(f->store->cas_fd, "ref/image/garbage", "{", 1, 0600, 0), 0);
         assert_int_equal(store_image_list(f->store, &list, NULL), 0);
         assert_int_equal(list.n_images, 1);
+        assert_int_equal(strv_length(list.errors), 1);
+        assert_non_null(strstr(list.errors[0], names[1]));
 
         assert_int_equal(file_write_at(f->store->cas_fd, "version", "2\n", 2, 0600, 0), 0);
         assert_int_equal(store_open(f->dir, 0, &s, NULL), -EOPNOTSUPP);
@@ -734,6 +786,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_unfinished_commit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_find, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_members, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remote, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
         };
