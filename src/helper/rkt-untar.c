@@ -4,8 +4,9 @@
  *
  *      0  frames: FRAME_ENTRY ...
  *      1  one frame: FRAME_END or FRAME_ERROR
- *      3  the blob, for reading
- *      4  the directory: the only one that it can reach
+ *      3  the directory: the only one that it can reach
+ *      4  the blobs, for reading: as many as its argument says (none: one)
+ *      ...
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +17,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "basic/parse.h"
 #include "basic/sandbox.h"
 #include "store/frame.h"
 #include "store/untar.h"
 
-#define BLOB_FD    3
-#define ROOT_FD    4
+#define ROOT_FD    3
+#define BLOB_FD    4
+#define BLOBS_MAX  1024U
 #define MEMORY_MAX (UINT64_C(512) << 20)
 #define CAP(name)  (UINT64_C(1) << CAP_##name)
 
@@ -33,13 +36,15 @@ static const char *const syscalls[] = {
         "getrandom", "geteuid", "rt_sigreturn", "exit",      "exit_group", NULL,
 };
 
-static int run(FrameEnd *ret, Error *e) {
+static int run(unsigned n_blobs, FrameEnd *ret, Error *e) {
         FrameReader reader = FRAME_READER_INIT;
         _cleanup_(untar_freep) Untar *u = NULL;
-        int r;
+        int fds[BLOBS_MAX], r;
 
         reader.fd = STDIN_FILENO;
-        r = untar_new(ROOT_FD, BLOB_FD, &u, e);
+        for (unsigned i = 0; i < n_blobs; i++)
+                fds[i] = BLOB_FD + (int) i;
+        r = untar_new(ROOT_FD, fds, n_blobs, &u, e);
         while (r >= 0) {
                 _cleanup_(tar_entry_done) TarEntry t = TAR_ENTRY_INIT;
                 const uint8_t *data;
@@ -66,10 +71,12 @@ int main(int argc, char *argv[]) {
         SandboxSpec sandbox = SANDBOX_INIT;
         _cleanup_error_ Error e = ERROR_INIT;
         FrameEnd end = {};
+        unsigned n_blobs = 1;
         struct stat st;
         int r;
 
-        if (argc != 1 || fstat(BLOB_FD, &st) < 0 || fstat(ROOT_FD, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        if (argc > 2 || (argc == 2 && parse_uint(argv[1], BLOBS_MAX, &n_blobs) < 0) ||
+            fstat(ROOT_FD, &st) < 0 || !S_ISDIR(st.st_mode)) {
                 (void) fprintf(stderr, "rkt-untar is started by rkt, not by hand\n");
                 return EXIT_FAILURE;
         }
@@ -83,7 +90,7 @@ int main(int argc, char *argv[]) {
         sandbox.memory_max = MEMORY_MAX;
         r = sandbox_enter(&sandbox, &e);
         if (r >= 0)
-                r = run(&end, &e);
+                r = run(n_blobs, &end, &e);
         if (r < 0)
                 (void) frame_write_error(STDOUT_FILENO, r, error_text(&e, r));
         else

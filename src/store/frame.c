@@ -16,7 +16,8 @@ typedef struct FrameEntry {
         uint64_t size;
         int64_t mtime_sec;
         uint32_t mtime_nsec;
-        uint32_t type;
+        uint16_t type;
+        uint16_t device;
         uint32_t mode;
         uint32_t uid;
         uint32_t gid;
@@ -217,7 +218,8 @@ int frame_encode_entry(const TarEntry *t, uint8_t **ret, size_t *ret_size) {
                 .size = t->size,
                 .mtime_sec = t->mtime_sec,
                 .mtime_nsec = t->mtime_nsec,
-                .type = (uint32_t) t->type,
+                .type = (uint16_t) t->type,
+                .device = t->device,
                 .mode = t->mode,
                 .uid = t->uid,
                 .gid = t->gid,
@@ -371,6 +373,7 @@ int frame_decode_entry(const uint8_t *data, size_t size, TarEntry *ret) {
         if (!t.path || (f.has_link && !t.link))
                 return -ENOMEM;
         t.type = (TarType) f.type;
+        t.device = f.device;
         t.size = f.size;
         t.mode = f.mode;
         t.uid = f.uid;

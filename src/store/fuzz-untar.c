@@ -21,7 +21,7 @@ static void untar(int root, int blob, const uint8_t *data, size_t size) {
         _cleanup_error_ Error e = ERROR_INIT;
         uint64_t bytes, n_made;
 
-        if (untar_new(root, blob, &u, &e) < 0)
+        if (untar_new(root, &blob, 1, &u, &e) < 0)
                 return;
         while (size > 2) {
                 _cleanup_(tar_entry_done) TarEntry t = TAR_ENTRY_INIT;

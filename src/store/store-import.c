@@ -106,6 +106,8 @@ static int take_entry(StoreImport *i, const uint8_t *data, size_t size, Error *e
         r = frame_decode_entry(data, size, &t);
         if (r < 0)
                 return error_setf(e, r == -ENOMEM ? r : -EPROTO, "rkt-parse sent an entry that cannot be");
+        if (t.device != 0)
+                return error_setf(e, -EPROTO, "rkt-parse sent an entry of another blob");
         FOREACH_ARRAY (s, t.segments, t.n_segments)
                 i->last_byte = MAX(i->last_byte, s->source + s->size);
         strbuf_add_n(&i->entries, (const char *) &h, sizeof(h));
@@ -494,7 +496,7 @@ static int render(StoreImport *i, int tmp_fd, uint64_t *ret_size, Error *e) {
         out_read = fds[0];
         out_write = fds[1];
         r = worker_spawn("rkt-untar", NULL, argv,
-                         (const int[]){ i->entries_fd, out_write, STDERR_FILENO, blob, root }, 5, &untar, e);
+                         (const int[]){ i->entries_fd, out_write, STDERR_FILENO, root, blob }, 5, &untar, e);
         if (r < 0)
                 return r;
         (void) fd_close(TAKE_FD(out_write));

@@ -4,6 +4,12 @@
 
 #include "store/store.h"
 
+/* One image of a tree that is made from several, the weakest first. */
+typedef struct StoreTreePart {
+        const char *key;        /* of an image in the store; the same may come more than once */
+        char *const *whitelist; /* paths: nothing else of it is taken; NULL: all is; empty: nothing but the root */
+} StoreTreePart;
+
 /* Something that overlayfs can take as a lower layer. */
 typedef struct StoreTree {
         char *path;  /* absolute path of the root directory; valid as long as the image is not removed */

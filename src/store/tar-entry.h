@@ -32,7 +32,7 @@ typedef enum TarType {
 typedef struct TarSegment {
         uint64_t offset; /* in the file */
         uint64_t size;
-        uint64_t source; /* in the blob */
+        uint64_t source; /* in the entry's blob */
 } TarSegment;
 
 typedef struct TarXattr {
@@ -52,7 +52,8 @@ typedef struct TarEntry {
         uint32_t minor;
         int64_t mtime_sec;
         uint32_t mtime_nsec;
-        uint64_t size; /* of the file, holes included */
+        uint64_t size;   /* of the file, holes included */
+        uint16_t device; /* which blob the segments are in, where there are several; else 0 */
         TarSegment *segments;
         size_t n_segments;
         TarXattr *xattrs;

@@ -32,10 +32,15 @@ typedef struct Directory {
         struct timespec mtime;
 } Directory;
 
+typedef struct Blob {
+        int fd;
+        uint64_t size;
+} Blob;
+
 struct Untar {
         int root_fd;
-        int blob_fd;
-        uint64_t blob_size;
+        Blob *blobs;
+        size_t n_blobs;
         bool is_root; /* owners and devices can be made */
         char *buffer; /* COPY_BUFFER */
         char *parent; /* path of parent_fd; NULL: none */
@@ -48,16 +53,17 @@ struct Untar {
 
 /**
  * untar_new() - begin a tree
- * @root_fd: empty directory, becomes the root; stays the caller's
- * @blob_fd: seekable, for the contents of files; stays the caller's
- * @ret:     for untar_free()
- * @e:       sentence on failure; may be NULL
+ * @root_fd:  empty directory, becomes the root; stays the caller's
+ * @blob_fds: seekable, for the contents of files, in the order of TarEntry's device; stay the caller's
+ * @n_blobs:  count
+ * @ret:      for untar_free()
+ * @e:        sentence on failure; may be NULL
  *
  * The umask must be 0. Without root's rights owners are not set.
  *
  * Return: 0, -ENOMEM, errno of fstat().
  */
-int untar_new(int root_fd, int blob_fd, Untar **ret, Error *e) {
+int untar_new(int root_fd, const int *blob_fds, size_t n_blobs, Untar **ret, Error *e) {
         _cleanup_(untar_freep) Untar *u = NULL;
         struct stat st;
 
@@ -66,14 +72,18 @@ int untar_new(int root_fd, int blob_fd, Untar **ret, Error *e) {
                 return error_oom(e);
         u->parent_fd = -EBADF;
         u->root_fd = root_fd;
-        u->blob_fd = blob_fd;
         u->is_root = geteuid() == 0;
         u->buffer = malloc(COPY_BUFFER);
-        if (!u->buffer)
+        u->blobs = new0(Blob, n_blobs);
+        if (!u->buffer || !u->blobs)
                 return error_oom(e);
-        if (fstat(blob_fd, &st) < 0)
-                return error_setf(e, -errno, "cannot examine the blob: %m");
-        u->blob_size = (uint64_t) st.st_size;
+        for (; u->n_blobs < n_blobs; u->n_blobs++) {
+                int fd = blob_fds[u->n_blobs];
+
+                if (fstat(fd, &st) < 0)
+                        return error_setf(e, -errno, "cannot examine the blob: %m");
+                u->blobs[u->n_blobs] = (Blob){ .fd = fd, .size = (uint64_t) st.st_size };
+        }
         *ret = TAKE_PTR(u);
         return 0;
 }
@@ -90,6 +100,7 @@ Untar *untar_free(Untar *u) {
         FOREACH_ARRAY (d, u->directories, u->n_directories)
                 free(d->path);
         free(u->directories);
+        free(u->blobs);
         free(u->buffer);
         free(u->parent);
         (void) fd_close(u->parent_fd);
@@ -176,9 +187,9 @@ static int set_attributes_at(const Untar *u, int dir_fd, const char *name, const
         return 0;
 }
 
-static int copy_by_buffer(Untar *u, int fd, uint64_t source, uint64_t size) {
+static int copy_by_buffer(Untar *u, int from, int fd, uint64_t source, uint64_t size) {
         while (size > 0) {
-                ssize_t n = pread(u->blob_fd, u->buffer, MIN(size, COPY_BUFFER), (off_t) source);
+                ssize_t n = pread(from, u->buffer, MIN(size, COPY_BUFFER), (off_t) source);
                 int r;
 
                 if (n < 0 && errno == EINTR)
@@ -195,17 +206,20 @@ static int copy_by_buffer(Untar *u, int fd, uint64_t source, uint64_t size) {
 }
 
 static int write_segments(Untar *u, int fd, const TarEntry *t, Error *e) {
+        const Blob *blob = u->blobs + t->device;
         uint64_t end = 0;
         int r;
 
+        if (t->device >= u->n_blobs)
+                return error_setf(e, -EBADMSG, "its content lies in a blob that there is not");
         FOREACH_ARRAY (s, t->segments, t->n_segments) {
                 if (s->size == 0) /* GNU tar marks the end of the file so; it extends nothing */
                         continue;
-                if (s->source > u->blob_size || s->size > u->blob_size - s->source)
+                if (s->source > blob->size || s->size > blob->size - s->source)
                         return error_setf(e, -EBADMSG, "its content lies behind the end of the blob");
                 if (s->offset != end && lseek(fd, (off_t) s->offset, SEEK_SET) < 0)
                         return error_setf(e, -errno, "cannot be written: %m");
-                r = copy_by_buffer(u, fd, s->source, s->size);
+                r = copy_by_buffer(u, blob->fd, fd, s->source, s->size);
                 if (r < 0)
                         return error_setf(e, r, "cannot be written: %s", strerror(-r));
                 end = s->offset + s->size;
