@@ -6,7 +6,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else '.').resolve()
-LAYERS = {'basic': 0, 'podfile': 1, 'manifest': 1, 'store': 1, 'net': 1, 'image': 2, 'pod': 3, 'run': 4,
+LAYERS = {'basic': 0, 'podfile': 1, 'manifest': 1, 'store': 1, 'net': 1, 'config': 1, 'image': 2, 'pod': 3, 'run': 4,
           'verbs': 5, 'helper': 5, 'generators': 5}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 EXIT = re.compile(r'(?<![\w_])exit\s*\(')

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of this folder share. */
+#pragma once
+
+#include "config/config.h"
+
+void config_auth_done(ConfigAuth *a);
+int config_add_auth(Config *c, const char *domain, const ConfigAuth *credentials, Error *e);
+int config_add_registry(Config *c, const char *registry, const ConfigAuth *credentials, Error *e);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt's configuration files: credentials, paths, the default stage1. What rkt reads, from where, and what overrides what.
+ *
+ * Three directories, the later one wins: system (/usr/lib/rkt), local (/etc/rkt), user (--user-config=). In each: auth.d
+ * (kinds auth, dockerAuth), paths.d (paths), stage1.d (stage1); in these: regular files *.json. Within one directory nothing
+ * may be said twice; across them the later overrides per domain, per registry, per path, name+version together. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "basic/alloc.h"
+#include "basic/error.h"
+#include "basic/json-write.h"
+
+#define CONFIG_SYSTEM_DIR "/usr/lib/rkt"
+#define CONFIG_LOCAL_DIR  "/etc/rkt"
+
+#define CONFIG_FILE_MAX    (256U * 1024) /* bytes of one file */
+#define CONFIG_FILES_MAX   4096U         /* files of one folder */
+#define CONFIG_SECRET_MAX  16384U        /* bytes of a user, a password, a token, a key */
+#define CONFIG_DOMAINS_MAX 4096U         /* domains, and registries, of one directory */
+
+/* Which folders are read. A command that needs no credentials does not ask for them: their files may be unreadable. */
+typedef enum ConfigPart {
+        CONFIG_AUTH = 1 << 0,   /* auth.d */
+        CONFIG_PATHS = 1 << 1,  /* paths.d */
+        CONFIG_STAGE1 = 1 << 2, /* stage1.d */
+        CONFIG_ALL = CONFIG_AUTH | CONFIG_PATHS | CONFIG_STAGE1,
+} ConfigPart;
+
+typedef enum AuthType {
+        AUTH_BASIC,
+        AUTH_OAUTH,
+        AUTH_AWS,
+        _AUTH_TYPE_MAX,
+        _AUTH_TYPE_INVALID = -EINVAL,
+} AuthType;
+
+/* Credentials for one host. */
+typedef struct ConfigAuth {
+        char *domain; /* HOST or HOST:PORT, lower case */
+        AuthType type;
+        char *user, *password; /* AUTH_BASIC */
+        char *token;           /* AUTH_OAUTH */
+        char *access_key_id, *secret_access_key,
+                *aws_region; /* AUTH_AWS; the region may be NULL: told from the host */
+} ConfigAuth;
+
+/* Credentials for one Docker registry. */
+typedef struct ConfigRegistry {
+        char *registry; /* as written: index.docker.io, docker.io and registry-1.docker.io are three */
+        char *user, *password;
+} ConfigRegistry;
+
+typedef struct Config {
+        ConfigAuth *auths; /* sorted by domain */
+        size_t n_auths;
+        ConfigRegistry *registries; /* sorted by name */
+        size_t n_registries;
+        char *data_dir;                     /* absolute, or NULL */
+        char *stage1_images_dir;            /* absolute, or NULL */
+        char *stage1_name, *stage1_version; /* both or none */
+        char *stage1_location;              /* absolute path or URL, or NULL */
+        char **warnings;                    /* sentences for people; a main logs them */
+} Config;
+
+/* Where from. NULL and "" stand for: none. */
+typedef struct ConfigDirs {
+        const char *system;
+        const char *local;
+        const char *user;
+} ConfigDirs;
+
+int config_load(const ConfigDirs *dirs, unsigned parts, Config **ret, Error *e);
+int config_parse(Config *c, ConfigPart folder, const char *data, size_t size, Error *e);
+Config *config_free(Config *c);
+DEFINE_CLEANUP(Config *, config_free);
+const ConfigAuth *config_auth(const Config *c, const char *host, unsigned port);
+const ConfigRegistry *config_registry(const Config *c, const char *registry);
+void config_write_json(const Config *c, JsonWriter *w);
+const char *auth_type_to_string(AuthType t);
