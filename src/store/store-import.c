@@ -634,14 +634,14 @@ static int commit_once(StoreImport *i, const StoreImage *image, int tmp_fd, Erro
 }
 
 static int commit(StoreImport *i, const StoreImage *image, Error *e) {
-        _cleanup_close_ int shared = -EBADF, tmp_fd = -EBADF;
+        _cleanup_close_ int tmp_fd = -EBADF;
         _cleanup_free_ char *tmp = NULL;
         int r, k;
 
+        /* Without store_lock(): who removes something meanwhile does it under the lock for commits, and then the tree
+         * that is missing is made after all. Nobody shall wait for a large image to be unpacked. */
         assert(i->finished && i->result >= 0);
-        r = store_lock(i->store, LOCK_MODE_SHARED, 1, &shared, e);
-        if (r >= 0)
-                r = store_tmp_new(i->store, &tmp, &tmp_fd, e);
+        r = store_tmp_new(i->store, &tmp, &tmp_fd, e);
         if (r < 0)
                 return r;
         do

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "basic/process.h"
+#include "store/store-ref.h"
 #include "store/store.h"
 
 struct Store {
@@ -27,4 +28,5 @@ int store_tmp_clean(Store *s, Error *e);
 int store_commit_lock(Store *s, int *ret_fd, Error *e);
 bool store_image_exists(Store *s, const char *key);
 int store_image_unlink(Store *s, const char *key);
+int store_image_drop(Store *s, const StoreImage *i, Error *e);
 int store_blob_unlink(Store *s, const char *key);

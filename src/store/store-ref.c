@@ -177,6 +177,7 @@ void store_image_list_done(StoreImageList *l) {
         FOREACH_ARRAY (i, l->images, l->n_images)
                 store_image_done(i);
         free(l->images);
+        strv_free(l->damaged);
         strv_free(l->errors);
         *l = (StoreImageList){};
 }
@@ -372,6 +373,26 @@ int store_image_unlink(Store *s, const char *key) {
 }
 
 /**
+ * store_image_drop() - an image of store_image_list() stops to exist
+ * @s: store, locked for commits
+ * @i: image
+ * @e: sentence on failure; may be NULL
+ *
+ * Not synced: for many images at once.
+ *
+ * Return: 0 (also when it did not exist), errno of unlink().
+ */
+int store_image_drop(Store *s, const StoreImage *i, Error *e) {
+        char path[REF_PATH_MAX];
+
+        if (image_path(i->key, i->name, path) < 0)
+                return error_oom(e);
+        if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
+                return error_setf(e, -errno, "cannot remove '%s/cas/%s': %m", s->dir, path);
+        return 0;
+}
+
+/**
  * store_image_load() - what is known about an image
  * @s:   store
  * @key: image
@@ -514,7 +535,8 @@ int store_image_list(Store *s, StoreImageList *ret, Error *e) {
                 r = read_ref(s, path, &image_struct, &i, &i.last_used_usec, &why);
                 if (r == -ENOMEM)
                         return error_oom(e);
-                if (r < 0 && r != -ENOENT && strv_extend(&l.errors, error_text(&why, r)) < 0)
+                if (r < 0 && r != -ENOENT &&
+                    (strv_extend(&l.damaged, path) < 0 || strv_extend(&l.errors, error_text(&why, r)) < 0))
                         return error_oom(e);
                 if (r >= 0)
                         l.images[l.n_images++] = i;
@@ -605,5 +627,35 @@ int store_remote_remove(Store *s, const char *url, Error *e) {
                 return error_oom(e);
         if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
                 return error_setf(e, -errno, "cannot remove '%s/cas/%s': %m", s->dir, path);
+        return 0;
+}
+
+/**
+ * store_remote_sweep() - forget what many URLs gave
+ * @s:        store, locked for commits
+ * @keep:     asked for each that can be read
+ * @userdata: for @keep
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM, errno of opendir() and unlink().
+ */
+int store_remote_sweep(Store *s, StoreRemoteKeep keep, void *userdata, Error *e) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = dir_list_at(s->cas_fd, "ref/remote", &names);
+
+        if (r < 0)
+                return error_setf(e, r, "cannot list '%s/cas/ref/remote': %s", s->dir, strerror(-r));
+        STRV_FOREACH (n, names) {
+                _cleanup_(store_remote_done) StoreRemote remote = STORE_REMOTE_INIT;
+                _cleanup_free_ char *path = strf("ref/remote/%s", *n);
+
+                if (!path)
+                        return error_oom(e);
+                r = read_ref(s, path, &remote_struct, &remote, NULL, NULL);
+                if (r == -ENOENT || (r >= 0 && keep(userdata, &remote)))
+                        continue;
+                if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
+                        return error_setf(e, -errno, "cannot remove '%s/cas/%s': %m", s->dir, path);
+        }
         return 0;
 }

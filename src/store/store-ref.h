@@ -60,7 +60,8 @@ typedef struct StoreRemote {
 typedef struct StoreImageList {
         StoreImage *images;
         size_t n_images;
-        char **errors; /* one sentence for each file that is damaged; NULL: none */
+        char **damaged; /* files that are, beneath cas; NULL: none */
+        char **errors;  /* one sentence for each of these */
 } StoreImageList;
 
 #define STORE_IMAGE_INIT  ((StoreImage){})
@@ -80,4 +81,7 @@ int store_image_touch(Store *s, const char *key);
 
 int store_remote_load(Store *s, const char *url, StoreRemote *ret, Error *e);
 int store_remote_write(Store *s, const StoreRemote *r, Error *e);
+/* Whether what a URL gave shall be remembered. */
+typedef bool (*StoreRemoteKeep)(void *userdata, const StoreRemote *r);
+int store_remote_sweep(Store *s, StoreRemoteKeep keep, void *userdata, Error *e);
 int store_remote_remove(Store *s, const char *url, Error *e);

@@ -11,9 +11,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -28,7 +30,9 @@
 #include "store/store-internal.h"
 #include "store/store-tree.h"
 
-#define KEY_PREFIX "sha512-"
+#define KEY_PREFIX     "sha512-"
+#define LOCKS_MAX      (4U * 1024 * 1024) /* bytes of /proc/locks */
+#define TURN_WAIT_MSEC 300U               /* of somebody who shares, for somebody who waits to be alone */
 
 static bool is_digest(const char *s, size_t n_digits) {
         const char *hex = startswith(s, KEY_PREFIX);
@@ -257,6 +261,83 @@ int store_cas_fd(const Store *s) {
         return s->cas_fd;
 }
 
+/* Tries again and again, at most for a while. flock() itself knows no time limit. */
+static int lock_within(Store *s, const char *path, LockMode mode, unsigned wait_msec, int *ret_fd) {
+        unsigned waited = 0;
+
+        for (unsigned step = 1;; step = MIN(step * 2, 20U)) {
+                int r = lock_file_at(s->cas_fd, path, mode, 0, ret_fd);
+
+                if (r != -EBUSY || waited >= wait_msec)
+                        return r;
+                (void) poll(NULL, 0, (int) step);
+                waited += step;
+        }
+}
+
+/* flock() lets those who share in for ever while somebody waits to be alone. Whoever wants to be alone therefore takes
+ * "turn.lock" first, and those who share wait a moment for that one. Not longer: they may have a share already. */
+static int lock_in_turn(Store *s, LockMode mode, int wait, int *ret_fd) {
+        _cleanup_close_ int turn = -EBADF;
+        int r;
+
+        if (mode == LOCK_MODE_SHARED) {
+                r = lock_within(s, "turn.lock", mode, wait ? TURN_WAIT_MSEC : 0, &turn);
+                return r < 0 && r != -EBUSY ? r : lock_file_at(s->cas_fd, "lock", mode, wait, ret_fd);
+        }
+        r = lock_within(s, "turn.lock", mode, wait ? STORE_LOCK_WAIT_MSEC : 0, &turn);
+        return r < 0 ? r : lock_within(s, "lock", mode, wait ? STORE_LOCK_WAIT_MSEC : 0, ret_fd);
+}
+
+/* One line of /proc/locks, as "3: FLOCK  ADVISORY  READ 1234 fe:01:5678 0 EOF". Return: the process, 0 if it is another lock. */
+static pid_t lock_line_pid(const char *line, const struct stat *st) {
+        unsigned major_number, minor_number;
+        unsigned long inode;
+        int pid;
+
+        /* NOLINTNEXTLINE(cert-err34-c) the kernel's own numbers */
+        if (sscanf(line, "%*s FLOCK ADVISORY %*s %d %x:%x:%lu", &pid, &major_number, &minor_number, &inode) !=
+            4)
+                return 0;
+        return major_number == major(st->st_dev) && minor_number == minor(st->st_dev) && inode == st->st_ino
+                       ? (pid_t) pid
+                       : 0;
+}
+
+/**
+ * store_lock_holder() - who keeps others from locking the store
+ * @s:   store
+ * @ret: as "rkt (PID 1234)", of several the first; free()
+ *
+ * Return: 0, -ENOENT (nobody, or nobody that can be seen from here), -ENOMEM, errno of reading /proc.
+ */
+int store_lock_holder(Store *s, char **ret) {
+        _cleanup_free_ char *locks = NULL, *path = NULL, *name = NULL;
+        _cleanup_strv_free_ char **lines = NULL;
+        struct stat st;
+        pid_t pid = 0;
+        int r;
+
+        if (fstatat(s->cas_fd, "lock", &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        r = file_read_at(AT_FDCWD, "/proc/locks", LOCKS_MAX, &locks, NULL);
+        if (r >= 0)
+                r = strv_split(locks, "\n", &lines);
+        if (r < 0)
+                return r;
+        for (char **l = lines; l && *l && pid <= 0; l++)
+                pid = lock_line_pid(*l, &st);
+        if (pid <= 0)
+                return -ENOENT;
+        path = strf("/proc/%d/comm", pid);
+        if (!path)
+                return -ENOMEM;
+        if (file_read_at(AT_FDCWD, path, 64, &name, NULL) < 0)
+                return -ENOENT;
+        *ret = strf("%s (PID %d)", str_strip(name), pid);
+        return *ret ? 0 : -ENOMEM;
+}
+
 /**
  * store_lock() - keep images from disappearing, or be the one who removes them
  * @s:      store
@@ -265,16 +346,21 @@ int store_cas_fd(const Store *s) {
  * @ret_fd: closing it ends the lock
  * @e:      sentence on failure; may be NULL
  *
- * Never hold it across the network, and not while calling store_image_remove().
+ * Never hold it across the network, and not while calling store_image_remove(). Nobody waits to be alone for longer than
+ * STORE_LOCK_WAIT_MSEC.
  *
  * Return: 0, -EBUSY, errno of open() and flock().
  */
 int store_lock(Store *s, LockMode mode, int wait, int *ret_fd, Error *e) {
+        _cleanup_free_ char *holder = NULL;
         int r;
 
-        r = lock_file_at(s->cas_fd, "lock", mode, wait, ret_fd);
+        r = lock_in_turn(s, mode, wait, ret_fd);
+        if (r == -EBUSY && store_lock_holder(s, &holder) >= 0)
+                return error_setf(e, r, "the store '%s' is in use by %s; try again when that is over", s->dir,
+                                  holder);
         if (r == -EBUSY)
-                return error_setf(e, r, "the store '%s' is in use", s->dir);
+                return error_setf(e, r, "the store '%s' is in use; try again later", s->dir);
         return r < 0 ? error_setf(e, r, "cannot lock '%s/cas/lock': %s", s->dir, strerror(-r)) : 0;
 }
 
@@ -480,42 +566,4 @@ int store_key_find(Store *s, const char *prefix, char ret[STORE_KEY_MAX], Error 
         memcpy(ret, found, STORE_KEY_MAX - 1);
         ret[STORE_KEY_MAX - 1] = '\0';
         return 0;
-}
-
-/**
- * store_image_remove() - the image, its blob and its manifest
- * @s:   store
- * @key: image
- * @e:   sentence on failure; may be NULL
- *
- * The tree stays, as in rkt: it may be the root of a pod. store_tree_remove() is for garbage collection.
- *
- * Return: 0, -EINVAL, -ENOENT, errno of unlink().
- */
-int store_image_remove(Store *s, const char *key, Error *e) {
-        _cleanup_close_ int lock = -EBADF, commit = -EBADF, tmp_fd = -EBADF;
-        _cleanup_free_ char *tmp = NULL;
-        int r;
-
-        if (!store_key_is_valid(key))
-                return error_setf(e, -EINVAL, "'%.150s' is not the key of an image", key);
-        r = store_lock(s, LOCK_MODE_EXCLUSIVE, 1, &lock, e);
-        if (r >= 0)
-                r = store_commit_lock(s, &commit, e);
-        if (r < 0)
-                return r;
-        if (!store_image_exists(s, key))
-                return error_setf(e, -ENOENT, "no image has the id '%s'", key);
-        r = store_tmp_new(s, &tmp, &tmp_fd, e);
-        if (r >= 0)
-                r = store_intent_write(s, tmp_fd, key, false, e);
-        /* A full disk is why people remove images: then without a net. */
-        if (r < 0 && r != -ENOSPC && r != -EDQUOT)
-                return r;
-        r = store_image_unlink(s, key);
-        if (r >= 0)
-                r = store_blob_unlink(s, key);
-        if (r >= 0 && tmp)
-                r = remove_tree_at(s->cas_fd, tmp);
-        return r < 0 ? error_setf(e, r, "cannot remove image '%s': %s", key, strerror(-r)) : 0;
 }

@@ -3,6 +3,8 @@
  *
  *   cas/version                          layout version, "1\n"
  *   cas/lock                             shared: somebody relies on images; exclusive: somebody removes some
+ *   cas/turn.lock                        who wants cas/lock for himself, so that those who share let him
+ *   cas/commit.lock                      who makes images visible, or removes them
  *   cas/blob/sha512/fa/sha512-fa1c...    an uncompressed tar, byte for byte
  *   cas/blob/sha512/fa/sha512-fa1c....manifest    the image manifest that was in it
  *   cas/tree/KEY/rootfs/                 the tree that was in it (store-tree.h)
@@ -24,6 +26,8 @@
 #define STORE_ID_MAX         (sizeof("sha512-") + STORE_DIGEST_HEX) /* "sha512-" + 128 digits + NUL */
 #define STORE_KEY_MAX        (sizeof("sha512-") + STORE_KEY_HEX)
 
+#define STORE_LOCK_WAIT_MSEC 30000U /* for those who share, before somebody who wants to be alone gives up */
+
 typedef enum StoreOpenFlags {
         STORE_OPEN_READ_ONLY = 1 << 0, /* make nothing, clean nothing; -ENOENT when there is no store yet */
 } StoreOpenFlags;
@@ -37,9 +41,9 @@ const char *store_dir(const Store *s);
 int store_dir_fd(const Store *s);
 int store_cas_fd(const Store *s);
 int store_lock(Store *s, LockMode mode, int wait, int *ret_fd, Error *e);
+int store_lock_holder(Store *s, char **ret);
 
 bool store_id_is_valid(const char *id);
 bool store_key_is_valid(const char *key);
 int store_key_from_id(const char *id, char ret[STORE_KEY_MAX]);
 int store_key_find(Store *s, const char *prefix, char ret[STORE_KEY_MAX], Error *e);
-int store_image_remove(Store *s, const char *key, Error *e);

@@ -5,6 +5,7 @@
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "image/image-get.h"
+#include "store/store-gc.h"
 #include "verbs/verbs.h"
 
 /* A name and an ID may mean the same image; it counts once (IRM-03). What cannot be found is said at once. */
