@@ -12,16 +12,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_(inflate_freep) Inflate *i = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
-        _cleanup_close_ int fd = -EBADF;
-        static uint8_t buffer[8192];
+        static uint8_t buffer[65536];
+        static int fd = -EBADF;
         size_t total = 0;
 
-        fd = memfd_create("fuzz", MFD_CLOEXEC);
-        if (fd < 0 || fd_write_all(fd, data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+        if (fd < 0)
+                fd = memfd_create("fuzz", MFD_CLOEXEC);
+        if (fd < 0 || ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
+            fd_write_all(fd, data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0)
                 return 0;
         if (inflate_new(fd, &i, &e) < 0)
                 return 0;
-        for (ssize_t n = 1; n > 0 && total < 1U << 22; total += (size_t) n) {
+        for (ssize_t n = 1; n > 0 && total < 1U << 20; total += (size_t) n) {
                 n = inflate_read(i, buffer, sizeof(buffer), &e);
                 if (n < 0)
                         break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* zlib, libbz2 and liblzma behind one read().
+/* gzip (zlib or ISA-L: gunzip.h), libbz2 and liblzma behind one read().
  *
  * The libraries are called directly, because their checksums must be looked at and the end must be the end: libarchive
  * does not compare gzip's CRC, and takes bytes behind the last member for a normal end (robustness.md 79, 80). Several
@@ -11,9 +11,13 @@
 #include <inttypes.h>
 #include <lzma.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "basic/alloc.h"
+#include "store/gunzip.h"
+
+#define GZIP_HEADER_SIZE 10U
+#define GZIP_FLAGS_AT    3U
+#define GZIP_FLAG_NAME   0x08U
 
 /* One compression. step() uses i->in[start..end) and the buffer, and returns 1 when a member has ended. */
 typedef struct InflateKind {
@@ -33,36 +37,44 @@ struct Inflate {
         size_t end;
         uint64_t n_in; /* bytes read */
         bool eof;
-        bool running; /* within a member */
+        bool running;   /* within a member */
+        bool only_zlib; /* for tests: not the faster library */
+        const GunzipKind *gunzip;
         union {
-                z_stream z;
+                void *g;
                 bz_stream b;
                 lzma_stream x;
         };
 };
 
+/* Which library: the fast one for members with a plain header, that is, one with a file name at most. What ISA-L does not
+ * check of the header (flags that mean nothing) or gets wrong (a checksum of a header that comes in two pieces) is zlib's. */
+static const GunzipKind *choose_gunzip(const Inflate *i) {
+        const uint8_t *header = i->in + i->start;
+
+        if (!gunzip_fast || i->only_zlib || i->end - i->start < GZIP_HEADER_SIZE ||
+            (header[GZIP_FLAGS_AT] & ~GZIP_FLAG_NAME) != 0)
+                return &gunzip_zlib;
+        return gunzip_fast;
+}
+
 static int gzip_begin(Inflate *i) {
-        memset(&i->z, 0, sizeof(i->z));
-        return inflateInit2(&i->z, 15 + 16) == Z_OK ? 0 : -ENOMEM;
+        i->gunzip = choose_gunzip(i);
+        return i->gunzip->begin(&i->g);
 }
 
 static int gzip_step(Inflate *i, uint8_t *buffer, size_t size, size_t *ret_n) {
-        int k;
+        const uint8_t *in = i->in + i->start;
+        size_t n = i->end - i->start;
+        int r;
 
-        i->z.next_in = i->in + i->start;
-        i->z.avail_in = (uInt) (i->end - i->start);
-        i->z.next_out = buffer;
-        i->z.avail_out = (uInt) size;
-        k = inflate(&i->z, Z_NO_FLUSH);
-        i->start = i->end - i->z.avail_in;
-        *ret_n = size - i->z.avail_out;
-        if (k == Z_STREAM_END)
-                return 1;
-        return k == Z_OK || k == Z_BUF_ERROR ? 0 : k == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
+        r = i->gunzip->step(i->g, &in, &n, buffer, size, ret_n);
+        i->start = i->end - n;
+        return r;
 }
 
 static void gzip_end(Inflate *i) {
-        (void) inflateEnd(&i->z);
+        i->gunzip->end(i->g);
 }
 
 static int bzip2_begin(Inflate *i) {
@@ -246,7 +258,7 @@ ssize_t inflate_read(Inflate *i, uint8_t *buffer, size_t size, Error *e) {
         if (!i->kind)
                 return read_plain(i, buffer, size, e);
         for (;;) {
-                size_t n = 0;
+                size_t n = 0, before;
                 int r;
 
                 if (!i->running) {
@@ -259,7 +271,10 @@ ssize_t inflate_read(Inflate *i, uint8_t *buffer, size_t size, Error *e) {
                         if (r < 0)
                                 return error_setf(e, r, "cannot read the image: %s", strerror(-r));
                 }
+                before = i->start;
                 r = i->kind->step(i, buffer, size, &n);
+                if (r == 0 && n == 0 && i->start == before && i->start < i->end)
+                        r = -EBADMSG; /* it had both input and room */
                 if (r == -E2BIG)
                         return error_setf(e, r, "the %s data needs more memory than allowed", i->kind->name);
                 if (r < 0)
@@ -275,6 +290,16 @@ ssize_t inflate_read(Inflate *i, uint8_t *buffer, size_t size, Error *e) {
                         return error_setf(e, -EBADMSG, "the %s data is cut off at byte %" PRIu64,
                                           i->kind->name, i->n_in);
         }
+}
+
+/**
+ * inflate_only_zlib() - leave out the faster library for gzip
+ * @i: before the first inflate_read()
+ *
+ * For tests that compare them.
+ */
+void inflate_only_zlib(Inflate *i) {
+        i->only_zlib = true;
 }
 
 /**

@@ -18,4 +18,5 @@ int inflate_new(int fd, Inflate **ret, Error *e);
 Inflate *inflate_free(Inflate *i);
 DEFINE_CLEANUP(Inflate *, inflate_free);
 ssize_t inflate_read(Inflate *i, uint8_t *buffer, size_t size, Error *e);
+void inflate_only_zlib(Inflate *i);
 uint64_t inflate_n_in(const Inflate *i);
