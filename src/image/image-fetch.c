@@ -2,7 +2,6 @@
 /* Fetch, verify, import. This process (root) moves bytes between workers and looks at none of them; what it parses itself
  * is the manifest, by the bounded JSON reader, after the store took it out of the archive. */
 #include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -14,8 +13,8 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/image-fetch.h"
+#include "image/image-verify.h"
 #include "image/import-aci.h"
-#include "image/signature.h"
 #include "manifest/image-manifest.h"
 #include "net/download.h"
 #include "store/store-import.h"
@@ -82,7 +81,7 @@ static void show_progress(const ImageFetch *f, const Source *s, uint64_t done, u
 
 /* The one loop through which the bytes of an image go. Both takers run in processes of their own and read at their own
  * pace, so writing to them one after the other cannot block for ever. */
-static int flow(const ImageFetch *f, Source *s, SignatureCheck *check, StoreImport *import, Error *e) {
+static int flow(const ImageFetch *f, Source *s, ImageVerify *verify, StoreImport *import, Error *e) {
         _cleanup_free_ char *piece = malloc(PIECE_SIZE);
         uint64_t done = 0;
         usec_t shown = 0;
@@ -97,11 +96,9 @@ static int flow(const ImageFetch *f, Source *s, SignatureCheck *check, StoreImpo
                         return r;
                 if (n == 0)
                         return 0;
-                if (check) {
-                        r = signature_check_write(check, piece, n, e);
-                        if (r < 0)
-                                return r;
-                }
+                r = image_verify_write(verify, piece, n, e);
+                if (r < 0)
+                        return r;
                 r = store_import_write(import, piece, n, e);
                 if (r == -EPIPE) /* refused: only store_import_finish() knows why */
                         return r;
@@ -110,21 +107,6 @@ static int flow(const ImageFetch *f, Source *s, SignatureCheck *check, StoreImpo
                 done += n;
                 show_progress(f, s, done, &shown);
         }
-}
-
-static int verify(const ImageFetch *f, SignatureCheck *check, const char *name, char ***ret_keys, Error *e) {
-        _cleanup_(signature_verdict_done) SignatureVerdict v = {};
-        int r;
-
-        r = signature_check_finish(check, &v, e);
-        if (r >= 0)
-                r = signature_verdict_judge(&v, f->keyring, name, ret_keys, e);
-        if (r < 0)
-                return error_prefixf(e, r, "signature of '%s'", name);
-        image_message(f->options, "signature verified:");
-        STRV_FOREACH (i, v.identities)
-                image_message(f->options, "  %s", *i);
-        return 0;
 }
 
 static int check_image(const ImageFetch *f, const StoreImage *i, Error *e) {
@@ -166,13 +148,6 @@ static int describe(const ImageFetch *f, const Source *s, const StoreImport *imp
         return 0;
 }
 
-static void upper(char **v) {
-        STRV_FOREACH (s, v)
-                for (char *p = *s; *p; p++)
-                        if (*p >= 'a' && *p <= 'z')
-                                *p = (char) (*p - 'a' + 'A');
-}
-
 static int read_manifest(const Source *s, StoreImport *i, ImageManifest **ret, Error *e) {
         const char *json;
         size_t size;
@@ -185,24 +160,17 @@ static int read_manifest(const Source *s, StoreImport *i, ImageManifest **ret, E
         return r < 0 ? error_prefixf(e, r, "'%s': manifest", s->what) : 0;
 }
 
-/* Everything after the source and its signature are there. */
-static int import(const ImageFetch *f, Source *s, const char *signature, size_t signature_size, char **ret_id,
-                  Error *e) {
-        _cleanup_(signature_check_freep) SignatureCheck *check = NULL;
+/* Everything after the source and its signature are there. The manifest is looked at only after the verdict. */
+static int import(const ImageFetch *f, Source *s, ImageVerify *verify, char **ret_id, Error *e) {
         _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         _cleanup_(store_import_freep) StoreImport *i = NULL;
         int r, flowed;
 
-        if (f->keyring) {
-                r = signature_check_start(f->keyring, signature, signature_size, &check, e);
-                if (r < 0)
-                        return r;
-        }
         r = store_import_new(f->store, &STORE_IMPORT_LIMITS_DEFAULT, &i, e);
         if (r < 0)
                 return r;
-        flowed = flow(f, s, check, i, e);
+        flowed = flow(f, s, verify, i, e);
         if (flowed < 0 && flowed != -EPIPE)
                 return flowed;
         r = store_import_finish(i, e);
@@ -212,38 +180,23 @@ static int import(const ImageFetch *f, Source *s, const char *signature, size_t 
                 return error_prefixf(e, r, "'%s'", s->what);
         for (char *const *w = store_import_warnings(i); w && *w; w++)
                 image_message(f->options, "warning: '%s': %s", s->what, *w);
-        r = read_manifest(s, i, &m, e);
+        r = image_verify_finish(verify, e);
+        if (r >= 0)
+                r = read_manifest(s, i, &m, e);
         if (r < 0)
                 return r;
         assert(m);
         if (describe(f, s, i, m, &image) < 0)
                 return error_oom(e);
-        if (check) {
-                r = verify(f, check, m->name, &image.signed_by, e);
-                if (r < 0)
-                        return r;
-                upper(image.signed_by);
-        }
         r = check_image(f, &image, e);
         if (r < 0)
                 return error_prefixf(e, r, "'%s'", s->what);
-        r = store_import_commit(i, &image, e);
+        r = image_verify_name(verify, &image, e);
+        if (r >= 0)
+                r = store_import_commit(i, &image, e);
         if (r < 0)
                 return r;
         *ret_id = TAKE_PTR(image.id);
-        return 0;
-}
-
-static int read_signature_file(const char *path, char **ret, size_t *ret_size, Error *e) {
-        int r;
-
-        r = file_read_at(AT_FDCWD, path, SIGNATURE_SIZE_MAX, ret, ret_size);
-        if (r < 0)
-                return error_setf(
-                        e, r,
-                        "error opening signature file '%s': %s; sign the image, or use it unsigned with "
-                        "--insecure-options=image",
-                        path, strerror(-r));
         return 0;
 }
 
@@ -259,8 +212,7 @@ static int read_signature_file(const char *path, char **ret, size_t *ret_size, E
  */
 int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error *e) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        _cleanup_free_ char *asc = NULL, *signature = NULL;
-        size_t size = 0;
+        _cleanup_(image_verify_freep) ImageVerify *verify = NULL;
         struct stat st;
         int r;
 
@@ -268,21 +220,24 @@ int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error
                 return error_setf(e, -errno, "cannot open image '%s': %m", path);
         if (!S_ISREG(st.st_mode))
                 return error_setf(e, -EINVAL, "cannot use image '%s': it is not a regular file", path);
-        if (f->keyring) {
-                asc = f->options->signature ? strdup(f->options->signature) : strf("%s.asc", path);
-                if (!asc)
-                        return error_oom(e);
-                r = read_signature_file(asc, &signature, &size, e);
-                if (r < 0)
-                        return r;
-        }
+        r = image_verify_new_file(f, path, &verify, e);
+        if (r < 0)
+                return r;
         image_message(f->options, "using image from file %s", path);
-        return import(f, &(Source){ .what = path, .fd = fd, .total = (uint64_t) st.st_size }, signature, size,
-                      ret_id, e);
+        return import(f, &(Source){ .what = path, .fd = fd, .total = (uint64_t) st.st_size }, verify, ret_id,
+                      e);
 }
 
-static void request(const ImageFetch *f, char *url, uint64_t size_max, unsigned time_max_sec,
-                    PullRequest *ret) {
+/**
+ * image_fetch_request() - a request as the options allow it
+ * @f:            how
+ * @url:          what; stays the caller's
+ * @size_max:     bytes
+ * @time_max_sec: for all of it
+ * @ret:          refers to @url
+ */
+void image_fetch_request(const ImageFetch *f, char *url, uint64_t size_max, unsigned time_max_sec,
+                         PullRequest *ret) {
         *ret = (PullRequest){
                 .url = url,
                 .allow_http = f->options->insecure & INSECURE_HTTP,
@@ -293,42 +248,25 @@ static void request(const ImageFetch *f, char *url, uint64_t size_max, unsigned 
         };
 }
 
-/* Quay answers 202 until it has made a signature. */
-static int download_signature(const ImageFetch *f, const char *url, char **ret, size_t *ret_size, Error *e) {
-        _cleanup_free_ char *copy = strdup(url);
-        PullRequest q;
-        int r;
-
-        if (!copy)
-                return error_oom(e);
-        request(f, copy, SIGNATURE_SIZE_MAX, SIGNATURE_TIME_MAX_SEC, &q);
-        for (unsigned i = 0;; i++) {
-                r = download_small(&q, ret, ret_size, e);
-                if (r != -EAGAIN || i + 1 >= SIGNATURE_TRIES_MAX)
-                        break;
-                image_message(f->options, "server requested deferring the signature download");
-                (void) poll(NULL, 0, 1000 << i);
-        }
-        if (r < 0)
-                return error_setf(e, r,
-                                  "error downloading the signature file: %s; to use the image unsigned, pass "
-                                  "--insecure-options=image",
-                                  error_text(e, r));
-        return 0;
-}
-
-static int get_signature(const ImageFetch *f, const char *url, char **ret, size_t *ret_size, Error *e) {
-        if (!f->keyring)
-                return 0;
-        return f->options->signature ? read_signature_file(f->options->signature, ret, ret_size, e)
-                                     : download_signature(f, url, ret, ret_size, e);
-}
-
 static usec_t now_usec(void) {
         struct timespec t;
 
         (void) clock_gettime(CLOCK_REALTIME, &t);
         return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+/* Is one of the keys that signed it still trusted for it? */
+static bool is_vouched_for(const ImageFetch *f, const StoreImage *image) {
+        STRV_FOREACH (s, image->signed_by) {
+                _cleanup_free_ char *fingerprint = strdup(*s);
+
+                for (char *p = fingerprint; p && *p; p++)
+                        if (*p >= 'A' && *p <= 'Z')
+                                *p = (char) (*p - 'A' + 'a');
+                if (fingerprint && keyring_find(f->keyring, fingerprint, image->name))
+                        return true;
+        }
+        return false;
 }
 
 /* What an earlier download of this URL gave, if the store still has it and it may be used without another look. */
@@ -342,7 +280,7 @@ static int load_known(const ImageFetch *f, const char *url, StoreRemote *remote,
         if (r < 0)
                 return r;
         /* What came in unverified is not good enough for somebody who wants a signature. */
-        if (f->keyring && !image->signed_by)
+        if (f->keyring && !is_vouched_for(f, image))
                 return -EKEYREJECTED;
         return import_check_asked(image, f->asked, NULL);
 }
@@ -411,16 +349,15 @@ static int lock_url(const ImageFetch *f, const char *url, int *ret_fd, Error *e)
 /* The answer is 200: signature, then the bytes. */
 static int take_answer(const ImageFetch *f, const char *url, const char *signature_url, Download *d,
                        const PullHead *head, char **ret_id, Error *e) {
-        _cleanup_free_ char *signature = NULL;
+        _cleanup_(image_verify_freep) ImageVerify *verify = NULL;
         Source s = { .what = url, .fd = -EBADF, .download = d };
-        size_t size = 0;
         int r;
 
-        r = get_signature(f, signature_url, &signature, &size, e);
+        r = image_verify_new_url(f, signature_url, url, &verify, e);
         if (r < 0)
                 return r;
         s.total = head->length != UINT64_MAX ? head->length : 0;
-        r = import(f, &s, signature, size, ret_id, e);
+        r = import(f, &s, verify, ret_id, e);
         if (r < 0)
                 return r;
         r = save_remote(f, url, signature_url, *ret_id, head, e);
@@ -453,7 +390,7 @@ int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_
 
         if (!copy)
                 return error_oom(e);
-        request(f, copy, IMAGE_SIZE_MAX, IMAGE_TIME_MAX_SEC, &q);
+        image_fetch_request(f, copy, IMAGE_SIZE_MAX, IMAGE_TIME_MAX_SEC, &q);
         r = lock_url(f, url, &lock, e);
         if (r < 0)
                 return r;

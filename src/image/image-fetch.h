@@ -6,6 +6,7 @@
 #include "image/image-get.h"
 #include "image/image-name.h"
 #include "image/keyring.h"
+#include "net/pull-protocol.h"
 #include "store/store-ref.h"
 
 #define IMAGE_SIZE_MAX         (UINT64_C(8) << 30) /* bytes of a download */
@@ -21,5 +22,7 @@ typedef struct ImageFetch {
 } ImageFetch;
 
 void image_message(const ImageGetOptions *o, const char *format, ...) _printf_(2, 3);
+void image_fetch_request(const ImageFetch *f, char *url, uint64_t size_max, unsigned time_max_sec,
+                         PullRequest *ret);
 int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error *e);
 int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_url, char **ret_id, Error *e);

@@ -29,6 +29,7 @@ Keyring *keyring_free(Keyring *k) {
                 return NULL;
         FOREACH_ARRAY (i, k->keys, k->n_keys) {
                 free(i->prefix);
+                free(i->path);
                 pgp_key_done(&i->key);
         }
         free(k->keys);
@@ -57,14 +58,15 @@ static int read_key(int dir_fd, const char *name, char **ret, size_t *ret_size) 
 
 static int add_key(Walk *w, int dir_fd, const char *name, const char *prefix, Error *e) {
         _cleanup_(pgp_key_done) PgpKey key = PGP_KEY_INIT;
-        _cleanup_free_ char *text = NULL, *where = NULL, *copy = NULL;
+        _cleanup_free_ char *text = NULL, *where = NULL, *copy = NULL, *path = NULL;
         _cleanup_error_ Error sub = ERROR_INIT;
         size_t size = 0;
         int r;
 
         where = strf("trustedkeys/%s%s/%s", prefix ? "prefix.d/" : "root.d", str_or(prefix, ""), name);
         copy = prefix ? strdup(prefix) : NULL;
-        if (!where || (prefix && !copy))
+        path = where ? path_join(w->config, where) : NULL;
+        if (!path || (prefix && !copy))
                 return error_oom(e);
         if (strv_contains(w->seen, where))
                 return 0;
@@ -78,7 +80,7 @@ static int add_key(Walk *w, int dir_fd, const char *name, const char *prefix, Er
         if (r >= 0 && !streq(key.fingerprint, name))
                 r = error_setf(&sub, -EINVAL, "the key in it has the fingerprint %s", key.fingerprint);
         if (r < 0)
-                return strv_extendf(&w->k->warnings, "trusted key '%s/%s' is ignored: %s", w->config, where,
+                return strv_extendf(&w->k->warnings, "trusted key '%s' is ignored: %s", path,
                                     error_text(&sub, r)) < 0
                                ? error_oom(e)
                                : 0;
@@ -86,7 +88,7 @@ static int add_key(Walk *w, int dir_fd, const char *name, const char *prefix, Er
                 return error_setf(e, -E2BIG, "more than %u trusted keys", KEYRING_KEYS_MAX);
         if (!GREEDY_GROW(w->k->keys, w->k->n_keys))
                 return error_oom(e);
-        w->k->keys[w->k->n_keys++] = (TrustedKey){ TAKE_PTR(copy), key };
+        w->k->keys[w->k->n_keys++] = (TrustedKey){ TAKE_PTR(copy), TAKE_PTR(path), key };
         key = PGP_KEY_INIT;
         return 0;
 }
@@ -176,19 +178,19 @@ int keyring_load(const char *system_config, const char *local_config, Keyring **
 }
 
 /**
- * keyring_trusts() - may this key sign images of this name
+ * keyring_find() - may this key sign images of this name
  * @k:           a keyring
  * @fingerprint: of the primary key, lower case
- * @name:        of the image
+ * @name:        of the image; NULL: of any name
  *
- * Return: whether.
+ * Return: what makes it trusted; NULL: nothing does.
  */
-bool keyring_trusts(const Keyring *k, const char *fingerprint, const char *name) {
+const TrustedKey *keyring_find(const Keyring *k, const char *fingerprint, const char *name) {
         FOREACH_ARRAY (i, k->keys, k->n_keys)
                 if (streq(i->key.fingerprint, fingerprint) &&
-                    (!i->prefix || name_has_prefix(name, i->prefix)))
-                        return true;
-        return false;
+                    (!name || !i->prefix || name_has_prefix(name, i->prefix)))
+                        return i;
+        return NULL;
 }
 
 /**
@@ -228,32 +230,26 @@ int keyring_to_binary(const Keyring *k, char **ret, size_t *ret_size) {
  * keyring_add() - trust a key
  * @local_config: directory; made when missing
  * @prefix:       for images at or beneath it; NULL for every image
- * @text:         @size bytes of an armored public key
- * @size:         bytes
+ * @key:          what to trust
  * @ret_path:     the file that was written, for free()
  * @e:            sentence on failure; may be NULL
  *
- * Return: 0, -EINVAL (@prefix is not a name), what pgp_key_parse() returns, errno of mkdir(), open() and write().
+ * Return: 0, -EINVAL (@prefix is not a name), -ENOMEM, errno of mkdir(), open() and write().
  */
-int keyring_add(const char *local_config, const char *prefix, const char *text, size_t size, char **ret_path,
-                Error *e) {
-        _cleanup_(pgp_key_done) PgpKey key = PGP_KEY_INIT;
-        _cleanup_free_ char *folder = NULL, *path = NULL;
+int keyring_add(const char *local_config, const char *prefix, const PgpKey *key, char **ret_path, Error *e) {
+        _cleanup_free_ char *folder = NULL, *path = NULL, *text = NULL;
         int r;
 
         if (prefix && image_identifier_check(prefix) < 0)
                 return error_setf(e, -EINVAL, "'%s' cannot be the name of an image", prefix);
-        r = pgp_key_parse(text, size, &key, e);
-        if (r < 0)
-                return r;
         folder = strf("%s/trustedkeys/%s%s", local_config, prefix ? "prefix.d/" : "root.d",
                       str_or(prefix, ""));
-        path = folder ? path_join(folder, key.fingerprint) : NULL;
-        if (!path)
+        path = folder ? path_join(folder, key->fingerprint) : NULL;
+        if (!path || pgp_key_armor(key, &text) < 0)
                 return error_oom(e);
         r = mkdir_parents_at(AT_FDCWD, folder, 0755);
         if (r >= 0)
-                r = file_write_at(AT_FDCWD, path, text, size, 0644, 0);
+                r = file_write_at(AT_FDCWD, path, text, strlen(text), 0644, 0);
         if (r < 0)
                 return error_setf(e, r, "cannot write '%s': %s", path, strerror(-r));
         *ret_path = TAKE_PTR(path);

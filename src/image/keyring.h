@@ -15,6 +15,7 @@
 
 typedef struct TrustedKey {
         char *prefix; /* NULL: root */
+        char *path;   /* of its file */
         PgpKey key;
 } TrustedKey;
 
@@ -27,7 +28,6 @@ typedef struct Keyring {
 int keyring_load(const char *system_config, const char *local_config, Keyring **ret, Error *e);
 Keyring *keyring_free(Keyring *k);
 DEFINE_CLEANUP(Keyring *, keyring_free);
-bool keyring_trusts(const Keyring *k, const char *fingerprint, const char *name);
+const TrustedKey *keyring_find(const Keyring *k, const char *fingerprint, const char *name);
 int keyring_to_binary(const Keyring *k, char **ret, size_t *ret_size);
-int keyring_add(const char *local_config, const char *prefix, const char *text, size_t size, char **ret_path,
-                Error *e);
+int keyring_add(const char *local_config, const char *prefix, const PgpKey *key, char **ret_path, Error *e);

@@ -13,8 +13,11 @@
  * @v: is empty afterwards
  */
 void signature_verdict_done(SignatureVerdict *v) {
-        (void) strv_free(v->good);
-        (void) strv_free(v->identities);
+        FOREACH_ARRAY (g, v->good, v->n_good) {
+                free(g->primary);
+                free(g->made_by);
+        }
+        free(v->good);
         free(v->unknown_key);
         free(v->expired_key);
         free(v->revoked_key);
@@ -38,7 +41,8 @@ static bool is_strong(char **w) {
 }
 
 static int take_validsig(SignatureVerdict *v, char **w, bool good) {
-        _cleanup_free_ char *fingerprint = NULL;
+        _cleanup_free_ char *primary = NULL, *made_by = NULL;
+        uint64_t seconds = 0;
 
         if (!good)
                 return 0;
@@ -46,35 +50,24 @@ static int take_validsig(SignatureVerdict *v, char **w, bool good) {
                 v->weak = true;
                 return 0;
         }
-        fingerprint = strdup(strv_length(w) > 11 ? w[11] : w[2]);
-        if (!fingerprint)
+        primary = strdup(strv_length(w) > 11 ? w[11] : w[2]);
+        made_by = strdup(w[2]);
+        if (!primary || !made_by || !GREEDY_GROW(v->good, v->n_good))
                 return -ENOMEM;
-        lower(fingerprint);
-        return strv_contains(v->good, fingerprint) ? 0 : strv_extend(&v->good, fingerprint);
-}
-
-/* GOODSIG KEYID NAME: the name is the rest of the line. */
-static int take_identity(SignatureVerdict *v, const char *line) {
-        const char *key = strchr(line, ' '), *name = key ? strchr(key + 1, ' ') : NULL;
-        _cleanup_free_ char *s = NULL;
-
-        if (!name)
-                return 0;
-        s = strdup(name + 1);
-        if (!s)
-                return -ENOMEM;
-        for (char *p = s; *p; p++)
-                if (*p < ' ' || *p > '~')
-                        *p = '?';
-        return strv_extend(&v->identities, s);
+        lower(primary);
+        lower(made_by);
+        if (parse_uint64(w[4], &seconds) < 0 || seconds > UINT32_MAX)
+                seconds = 0;
+        v->good[v->n_good++] =
+                (SignatureGood){ TAKE_PTR(primary), TAKE_PTR(made_by), seconds * USEC_PER_SEC };
+        return 0;
 }
 
 static int take_line(SignatureVerdict *v, const char *line, bool *good) {
         _cleanup_strv_free_ char **w = NULL;
-        const char *keyword, *key, *rest;
+        const char *keyword, *key;
 
-        rest = startswith(line, "[GNUPG:] ");
-        if (!rest)
+        if (!startswith(line, "[GNUPG:] "))
                 return 0;
         if (strv_split(line, " ", &w) < 0)
                 return -ENOMEM;
@@ -82,10 +75,9 @@ static int take_line(SignatureVerdict *v, const char *line, bool *good) {
         key = w[1] && w[2] ? w[2] : "";
         if (streq(keyword, "NEWSIG"))
                 *good = false;
-        else if (streq(keyword, "GOODSIG")) {
+        else if (streq(keyword, "GOODSIG"))
                 *good = v->any = true;
-                return take_identity(v, rest);
-        } else if (streq(keyword, "VALIDSIG"))
+        else if (streq(keyword, "VALIDSIG"))
                 return take_validsig(v, w, *good);
         else if (streq(keyword, "BADSIG"))
                 v->any = v->bad = true;
@@ -127,6 +119,20 @@ int signature_verdict_parse(const char *status, SignatureVerdict *ret) {
         return 0;
 }
 
+static int judge_unknown(const char *key, bool elsewhere, const char *name, Error *e) {
+        if (!name)
+                return error_setf(
+                        e, -EKEYREJECTED,
+                        "openpgp: signature made by unknown entity: key %s is not trusted; trust it with "
+                        "rkt trust --prefix=NAME, or pass --insecure-options=image",
+                        key);
+        return error_setf(
+                e, -EKEYREJECTED,
+                "openpgp: signature made by unknown entity: key %s is %s '%s'; trust it with rkt trust "
+                "--prefix=%s, or pass --insecure-options=image",
+                key, elsewhere ? "trusted for other names, not for" : "not trusted for", name, name);
+}
+
 static int judge_none_good(const SignatureVerdict *v, const char *name, Error *e) {
         if (!v->any)
                 return error_setf(e, -EBADMSG, "the signature file contains no OpenPGP signature" HINT);
@@ -139,48 +145,62 @@ static int judge_none_good(const SignatureVerdict *v, const char *name, Error *e
         if (v->expired)
                 return error_setf(e, -EKEYEXPIRED, "the signature has expired" HINT);
         if (v->unknown_key)
-                return error_setf(
-                        e, -EKEYREJECTED,
-                        "openpgp: signature made by unknown entity: key %s is not trusted for '%s'; trust it "
-                        "with rkt trust --prefix=%s, or pass --insecure-options=image",
-                        v->unknown_key, name, name);
+                return judge_unknown(v->unknown_key, false, name, e);
         return error_setf(
                 e, -EKEYREJECTED,
                 "the signature is of a kind that is not accepted (wanted: detached, of a binary file, by "
                 "SHA-256 or better)" HINT);
 }
 
+static bool has_signer(const SignatureSigner *signers, size_t n, const TrustedKey *key) {
+        FOREACH_ARRAY (s, signers, n)
+                if (s->key == key)
+                        return true;
+        return false;
+}
+
 /**
  * signature_verdict_judge() - is the image signed by somebody who may sign it
  * @v:        what gpgv said
  * @k:        the keys that gpgv had
- * @name:     from the image's manifest
- * @ret_keys: fingerprints of the keys that are trusted for @name, at least one; for strv_free()
+ * @name:     of the image; NULL: not known yet, so that a key which is trusted for any name will do
+ * @ret:      who signed, at least one, for free(); the keys are those of @k; may be NULL
+ * @ret_n:    how many; may be NULL
  * @e:        sentence on failure, naming the reason and the option that would allow it; may be NULL
  *
  * Return: 0, -EBADMSG (no signature, or one that does not fit), -EKEYREJECTED, -EKEYEXPIRED, -EKEYREVOKED, -ENOMEM.
  */
-int signature_verdict_judge(const SignatureVerdict *v, const Keyring *k, const char *name, char ***ret_keys,
-                            Error *e) {
-        _cleanup_strv_free_ char **keys = NULL;
+int signature_verdict_judge(const SignatureVerdict *v, const Keyring *k, const char *name,
+                            SignatureSigner **ret, size_t *ret_n, Error *e) {
+        _cleanup_free_ SignatureSigner *signers = NULL;
+        const char *weak = NULL;
+        size_t n = 0;
 
         if (v->bad)
                 return error_setf(e, -EBADMSG,
                                   "wrong signature: it was not made over these bytes, so the image or "
                                   "the signature was changed" HINT);
-        STRV_FOREACH (f, v->good)
-                if (keyring_trusts(k, *f, name) && strv_extend(&keys, *f) < 0)
-                        return error_oom(e);
-        if (keys) {
-                *ret_keys = TAKE_PTR(keys);
-                return 0;
+        signers = new0(SignatureSigner, v->n_good + 1);
+        if (!signers)
+                return error_oom(e);
+        FOREACH_ARRAY (g, v->good, v->n_good) {
+                const TrustedKey *t = keyring_find(k, g->primary, name);
+
+                if (t && strv_contains(t->key.weak_subkeys, g->made_by))
+                        weak = g->made_by;
+                else if (t && !has_signer(signers, n, t))
+                        signers[n++] = (SignatureSigner){ t, g->time_usec };
         }
-        if (v->good)
-                return error_setf(
-                        e, -EKEYREJECTED,
-                        "openpgp: signature made by unknown entity: key %s is trusted for other names, not "
-                        "for "
-                        "'%s'; trust it with rkt trust --prefix=%s, or pass --insecure-options=image",
-                        v->good[0], name, name);
-        return judge_none_good(v, name, e);
+        if (n == 0 && weak)
+                return error_setf(e, -EKEYREJECTED,
+                                  "signed by subkey %s, which is too weak (less than %u bits)" HINT, weak,
+                                  PGP_BITS_MIN);
+        if (n == 0)
+                return v->n_good > 0 ? judge_unknown(v->good[0].primary, true, name, e)
+                                     : judge_none_good(v, name, e);
+        if (ret)
+                *ret = TAKE_PTR(signers);
+        if (ret_n)
+                *ret_n = n;
+        return 0;
 }

@@ -18,7 +18,6 @@ struct SignatureCheck {
         Process gpgv;
         int data_fd; /* -EBADF: nothing more is wanted */
         int status_fd;
-        bool no_keys; /* gpgv does not start on an empty keyring, and has nothing to find */
 };
 
 /**
@@ -79,7 +78,7 @@ static int spawn(SignatureCheck *c, int key_fd, int signature_fd, Error *e) {
  * @ret:       for signature_check_free()
  * @e:         sentence on failure; may be NULL
  *
- * Return: 0, -E2BIG, -ESRCH (the worker's user does not exist), -ENOMEM, errno of memfd_create(), pipe(), fork().
+ * Return: 0, -E2BIG, -EKEYREJECTED (there is no key), -ESRCH (the worker's user does not exist), -ENOMEM, errno of memfd_create(), pipe(), fork().
  */
 int signature_check_start(const Keyring *k, const char *signature, size_t size, SignatureCheck **ret,
                           Error *e) {
@@ -93,23 +92,23 @@ int signature_check_start(const Keyring *k, const char *signature, size_t size, 
                 return error_setf(e, -E2BIG, "the signature is larger than %u bytes", SIGNATURE_SIZE_MAX);
         if (keyring_to_binary(k, &keys, &n) < 0)
                 return error_oom(e);
+        if (n == 0)
+                return error_setf(
+                        e, -EKEYREJECTED,
+                        "openpgp: signature made by unknown entity: no key is trusted at all; trust one "
+                        "with rkt trust, or pass --insecure-options=image");
         c = new0(SignatureCheck, 1);
         if (!c)
                 return error_oom(e);
         c->gpgv = PROCESS_INIT;
         c->data_fd = c->status_fd = -EBADF;
-        c->no_keys = n == 0;
-        if (!c->no_keys) {
-                r = memory_file("keys", keys, n, &key_fd, e);
-                if (r < 0)
-                        return r;
+        r = memory_file("keys", keys, n, &key_fd, e);
+        if (r >= 0)
                 r = memory_file("signature", signature, size, &signature_fd, e);
-                if (r < 0)
-                        return r;
+        if (r >= 0)
                 r = spawn(c, key_fd, signature_fd, e);
-                if (r < 0)
-                        return r;
-        }
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(c);
         return 0;
 }
@@ -158,11 +157,6 @@ int signature_check_finish(SignatureCheck *c, SignatureVerdict *ret, Error *e) {
         int code = 0, r;
         size_t n;
 
-        if (c->no_keys)
-                return error_setf(e, -EKEYREJECTED,
-                                  "openpgp: signature made by unknown entity: no key is trusted at all; "
-                                  "trust one with rkt "
-                                  "trust, or pass --insecure-options=image");
         c->data_fd = fd_close(c->data_fd);
         r = fd_read_to_end(c->status_fd, STATUS_MAX, &status, &n);
         if (r < 0)

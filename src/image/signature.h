@@ -4,14 +4,22 @@
 
 #include <stdbool.h>
 
+#include "basic/parse.h"
 #include "image/keyring.h"
 
 #define SIGNATURE_SIZE_MAX (64U * 1024)
 
-/* What gpgv says, sorted. Fingerprints are those of primary keys, lower case. */
+/* A good signature of a kind that we accept. Fingerprints are lower case. */
+typedef struct SignatureGood {
+        char *primary;    /* key */
+        char *made_by;    /* that key or a subkey of it */
+        usec_t time_usec; /* when, as it says; 0: not known */
+} SignatureGood;
+
+/* What gpgv says, sorted. */
 typedef struct SignatureVerdict {
-        char **good;       /* keys that made a good signature that we accept */
-        char **identities; /* of those keys */
+        SignatureGood *good;
+        size_t n_good;
         char *unknown_key; /* a signature was made by a key that is in no trusted file */
         char *expired_key; /* a signature is right, but its key has expired */
         char *revoked_key; /* a signature is right, but its key was revoked */
@@ -20,6 +28,12 @@ typedef struct SignatureVerdict {
         bool weak;         /* made with a hash that we do not accept, or not a signature of a file */
         bool any;          /* gpgv found a signature at all */
 } SignatureVerdict;
+
+/* Whose word an image comes with. */
+typedef struct SignatureSigner {
+        const TrustedKey *key;
+        usec_t time_usec;
+} SignatureSigner;
 
 typedef struct SignatureCheck SignatureCheck;
 
@@ -32,5 +46,5 @@ DEFINE_CLEANUP(SignatureCheck *, signature_check_free);
 
 void signature_verdict_done(SignatureVerdict *v);
 int signature_verdict_parse(const char *status, SignatureVerdict *ret);
-int signature_verdict_judge(const SignatureVerdict *v, const Keyring *k, const char *name, char ***ret_keys,
-                            Error *e);
+int signature_verdict_judge(const SignatureVerdict *v, const Keyring *k, const char *name,
+                            SignatureSigner **ret, size_t *ret_n, Error *e);

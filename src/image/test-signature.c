@@ -64,12 +64,13 @@ static void test_judge(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_(signature_verdict_done) SignatureVerdict v = {};
-                _cleanup_strv_free_ char **by = NULL;
+                _cleanup_free_ SignatureSigner *by = NULL;
                 _cleanup_error_ Error e = ERROR_INIT;
+                size_t n = 0;
                 int r;
 
                 assert_int_equal(signature_verdict_parse(cases[i].status, &v), 0);
-                r = signature_verdict_judge(&v, &k, "example.com/app", &by, &e);
+                r = signature_verdict_judge(&v, &k, "example.com/app", &by, &n, &e);
                 print_message("%zu: %s\n", i, error_text(&e, r));
                 assert_int_equal(r, cases[i].r);
                 if (r < 0) {
@@ -77,25 +78,64 @@ static void test_judge(void **state) {
                         assert_non_null(strstr(e.message, "--insecure-options=image"));
                         continue;
                 }
-                assert_int_equal(strv_length(by), 1);
-                assert_string_equal(by[0], keys[0].key.fingerprint);
+                assert_int_equal(n, 1);
+                assert_ptr_equal(by[0].key, keys);
+                assert_int_equal(by[0].time_usec, UINT64_C(1795317166) * USEC_PER_SEC);
         }
 }
 
-static void test_identity(void **state) {
-        _cleanup_(signature_verdict_done) SignatureVerdict v = {};
+/* Before the image's name is known, a key that may sign anything will do; nothing else changes. */
+static void test_no_name(void **state) {
+        TrustedKey key = { .prefix = (char[]){ "example.org" },
+                           .key.fingerprint = "2b6c6af4993764284184d86cd9e13998e60049cf" };
+        const Keyring k = { .keys = &key, .n_keys = 1 };
+        static const struct {
+                const char *status;
+                int r;
+        } texts[] = {
+                { NEW GOOD VALID(A), 0 },
+                { NEW GOOD VALID(B), -EKEYREJECTED },
+                { NEW S "ERRSIG 5A22377D0A372C73 22 10 00 1795317166 9\n", -EKEYREJECTED },
+                { NEW S "BADSIG D9E13998E60049CF alice\n", -EBADMSG },
+        };
 
-        assert_int_equal(signature_verdict_parse(NEW S "GOODSIG 1 a\x1b[31mb\n", &v), 0);
-        assert_string_equal(v.identities[0], "a?[31mb");
-        signature_verdict_done(&v);
-        assert_int_equal(signature_verdict_parse(S "GOODSIG", &v), 0);
-        assert_null(v.identities);
+        FOREACH_ARRAY (t, texts, ELEMENTSOF(texts)) {
+                _cleanup_(signature_verdict_done) SignatureVerdict v = {};
+
+                assert_int_equal(signature_verdict_parse(t->status, &v), 0);
+                assert_int_equal(signature_verdict_judge(&v, &k, NULL, NULL, NULL, NULL), t->r);
+        }
+}
+
+/* A strong key's subkey of 1024 bits. */
+static void test_weak_subkey(void **state) {
+        char *weak[] = { (char[]){ "b4a4486e4fb6ab208ae29f585a22377d0a372c73" }, NULL };
+        TrustedKey key = { .key = { .fingerprint = "2b6c6af4993764284184d86cd9e13998e60049cf",
+                                    .weak_subkeys = weak } };
+        const Keyring k = { .keys = &key, .n_keys = 1 };
+        _cleanup_(signature_verdict_done) SignatureVerdict v = {}, both = {};
+        _cleanup_error_ Error e = ERROR_INIT;
+        size_t n = 0;
+
+        assert_int_equal(signature_verdict_parse(
+                                 NEW GOOD S "VALIDSIG " B " 2026-11-22 1795317166 0 4 0 22 8 00 " A "\n", &v),
+                         0);
+        assert_int_equal(signature_verdict_judge(&v, &k, "example.com/app", NULL, &n, &e), -EKEYREJECTED);
+        assert_non_null(strstr(e.message, "too weak"));
+        assert_int_equal(signature_verdict_parse(NEW GOOD S "VALIDSIG " B
+                                                            " 2026-11-22 1795317166 0 4 0 22 8 00 " A
+                                                            "\n" NEW GOOD VALID(A),
+                                                 &both),
+                         0);
+        assert_int_equal(signature_verdict_judge(&both, &k, "example.com/app", NULL, &n, NULL), 0);
+        assert_int_equal(n, 1);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_judge),
-                cmocka_unit_test(test_identity),
+                cmocka_unit_test(test_no_name),
+                cmocka_unit_test(test_weak_subkey),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,17 +13,6 @@
 
 #define KEY_TIME_MAX_SEC 60U
 
-/**
- * trust_candidate_done() - free what a candidate holds
- * @c: is empty afterwards
- */
-void trust_candidate_done(TrustCandidate *c) {
-        free(c->location);
-        free(c->text);
-        pgp_key_done(&c->key);
-        *c = TRUST_CANDIDATE_INIT;
-}
-
 static int load_url(const char *url, InsecureFlags insecure, char **ret, size_t *ret_size, Error *e) {
         _cleanup_free_ char *copy = strdup(url);
 
@@ -48,36 +37,30 @@ static int load_url(const char *url, InsecureFlags insecure, char **ret, size_t 
 }
 
 /**
- * trust_load() - read a key, without trusting it
- * @location: path or URL
+ * trust_load() - read keys, without trusting them
+ * @location: path or URL of a file
  * @insecure: INSECURE_PUBKEY allows plain http, INSECURE_TLS any certificate
- * @ret:      for trust_candidate_done()
+ * @ret:      for pgp_keys_done()
  * @e:        sentence on failure; may be NULL
  *
- * Return: 0, -EPERM (plain http), errno of open() and read(), and what pgp_key_parse() and download_small() return.
+ * Return: 0, -EPERM (plain http), errno of open() and read(), and what pgp_keys_parse() and download_small() return.
  */
-int trust_load(const char *location, InsecureFlags insecure, TrustCandidate *ret, Error *e) {
-        _cleanup_(trust_candidate_done) TrustCandidate c = TRUST_CANDIDATE_INIT;
+int trust_load(const char *location, InsecureFlags insecure, PgpKeys *ret, Error *e) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
         int r;
 
-        c.location = strdup(location);
-        if (!c.location)
-                return error_oom(e);
         if (strstr(location, "://"))
-                r = load_url(location, insecure, &c.text, &c.size, e);
+                r = load_url(location, insecure, &text, &size, e);
         else {
-                r = file_read_at(AT_FDCWD, location, PGP_KEY_FILE_MAX, &c.text, &c.size);
+                r = file_read_at(AT_FDCWD, location, PGP_KEY_FILE_MAX, &text, &size);
                 if (r < 0)
                         return error_setf(e, r, "cannot read key '%s': %s", location, strerror(-r));
         }
         if (r < 0)
                 return r;
-        r = pgp_key_parse(c.text, c.size, &c.key, e);
-        if (r < 0)
-                return error_prefixf(e, r, "key '%s'", location);
-        *ret = c;
-        memset(&c, 0, sizeof(c));
-        return 0;
+        r = pgp_keys_parse(text, size, ret, e);
+        return r < 0 ? error_prefixf(e, r, "key '%s'", location) : 0;
 }
 
 /**
@@ -111,12 +94,39 @@ int trust_discover(const char *prefix, InsecureFlags insecure, char ***ret_urls,
         return 0;
 }
 
-static int is_https_of(const char *text, const char *name) {
+/**
+ * trust_is_https_of() - does a name's own host vouch for a key
+ * @location: of the key, path or URL
+ * @name:     or the beginning of names
+ *
+ * Return: whether it is an https URL on the host that the name begins with.
+ */
+bool trust_is_https_of(const char *location, const char *name) {
         _cleanup_(url_freep) Url *u = NULL;
         size_t n = strcspn(name, "/");
 
-        return url_parse(text, &u, NULL) >= 0 && u->https && strlen(u->host) == n &&
+        return url_parse(location, &u, NULL) >= 0 && u->https && strlen(u->host) == n &&
                strncmp(u->host, name, n) == 0;
+}
+
+static int trust_url(const char *url, const char *name, const char *local_config, InsecureFlags insecure,
+                     char ***paths, Error *e) {
+        _cleanup_(pgp_keys_done) PgpKeys keys = {};
+        int r;
+
+        r = trust_load(url, insecure & INSECURE_TLS, &keys, e);
+        if (r < 0)
+                return r;
+        FOREACH_ARRAY (k, keys.keys, keys.n_keys) {
+                char *path = NULL;
+
+                r = keyring_add(local_config, name, k, &path, e);
+                if (r < 0)
+                        return r;
+                if (strv_consume(paths, path) < 0)
+                        return error_oom(e);
+        }
+        return 0;
 }
 
 /**
@@ -140,18 +150,11 @@ int trust_from_https(const char *name, const char *local_config, InsecureFlags i
         if (r < 0)
                 return r;
         STRV_FOREACH (u, urls) {
-                _cleanup_(trust_candidate_done) TrustCandidate c = TRUST_CANDIDATE_INIT;
-                char *path = NULL;
-
-                if (!is_https_of(*u, name))
+                if (!trust_is_https_of(*u, name))
                         continue;
-                r = trust_load(*u, insecure & INSECURE_TLS, &c, e);
-                if (r >= 0)
-                        r = keyring_add(local_config, name, c.text, c.size, &path, e);
+                r = trust_url(*u, name, local_config, insecure, &paths, e);
                 if (r < 0)
                         return r;
-                if (strv_consume(&paths, path) < 0)
-                        return error_oom(e);
         }
         if (!paths)
                 return error_setf(e, -ENOENT,

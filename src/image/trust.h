@@ -3,21 +3,13 @@
  * says so; keyring_add() then does it. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "basic/insecure.h"
 #include "image/keyring.h"
 
-/* A key that was found. */
-typedef struct TrustCandidate {
-        char *location; /* path or URL */
-        char *text;     /* the file */
-        size_t size;
-        PgpKey key;
-} TrustCandidate;
-
-#define TRUST_CANDIDATE_INIT ((TrustCandidate){ .key = PGP_KEY_INIT })
-
-void trust_candidate_done(TrustCandidate *c);
-int trust_load(const char *location, InsecureFlags insecure, TrustCandidate *ret, Error *e);
+int trust_load(const char *location, InsecureFlags insecure, PgpKeys *ret, Error *e);
+bool trust_is_https_of(const char *location, const char *name);
 int trust_discover(const char *prefix, InsecureFlags insecure, char ***ret_urls, Error *e);
 int trust_from_https(const char *name, const char *local_config, InsecureFlags insecure, char ***ret_paths,
                      Error *e);

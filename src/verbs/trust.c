@@ -24,33 +24,39 @@ static void print_fingerprint(const char *label, const char *fingerprint) {
         (void) fputc('\n', stderr);
 }
 
-static void show(const TrustCandidate *k, const char *prefix) {
-        if (prefix)
-                (void) fprintf(stderr, "prefix: \"%s\"\n", prefix);
-        (void) fprintf(stderr, "key: \"%s\"\n", k->location);
-        print_fingerprint("gpg key fingerprint is:", k->key.fingerprint);
-        STRV_FOREACH (s, k->key.subkeys)
+/* A key on its way to being trusted. */
+typedef struct Candidate {
+        const char *location;
+        const char *prefix; /* NULL: every image */
+        const PgpKey *key;
+} Candidate;
+
+static void show(const Candidate *c) {
+        if (c->prefix)
+                (void) fprintf(stderr, "prefix: \"%s\"\n", c->prefix);
+        (void) fprintf(stderr, "key: \"%s\"\n", c->location);
+        print_fingerprint("gpg key fingerprint is:", c->key->fingerprint);
+        STRV_FOREACH (s, c->key->subkeys)
                 print_fingerprint("    Subkey fingerprint:", *s);
-        STRV_FOREACH (i, k->key.identities)
+        STRV_FOREACH (i, c->key->identities)
                 (void) fprintf(stderr, "\t%s\n", *i);
 }
 
 /* 1: trusted; 0: not. */
-static int review(const TrustCandidate *k, const char *prefix, Error *e) {
+static int review(const Candidate *c, Error *e) {
         char line[64];
 
-        show(k, prefix);
         if (!isatty(STDIN_FILENO))
                 return error_setf(e, -ENOTTY,
                                   "cannot ask whether to trust key '%s' without a terminal; compare its "
                                   "fingerprint and "
                                   "pass --skip-fingerprint-review, or let rkt fetch trust keys with "
                                   "--trust-keys-from-https",
-                                  k->location);
+                                  c->location);
         for (;;) {
                 (void) fprintf(stderr, "Are you sure you want to trust this key (yes/no)? ");
                 if (!fgets(line, sizeof(line), stdin))
-                        return error_setf(e, -ECANCELED, "key '%s' is not trusted: no answer", k->location);
+                        return error_setf(e, -ECANCELED, "key '%s' is not trusted: no answer", c->location);
                 if (streq(str_strip(line), "yes"))
                         return 1;
                 if (streq(line, "no"))
@@ -59,35 +65,50 @@ static int review(const TrustCandidate *k, const char *prefix, Error *e) {
         }
 }
 
-static int trust_one(const VerbContext *c, const TrustArgs *a, const char *location, InsecureFlags insecure,
-                     Error *e) {
-        _cleanup_(trust_candidate_done) TrustCandidate k = TRUST_CANDIDATE_INIT;
+static int trust_key(const VerbContext *v, const Candidate *c, bool skip_review, Error *e) {
         _cleanup_free_ char *path = NULL;
-        int r;
+        int r = 1;
 
-        r = trust_load(location, insecure, &k, e);
+        show(c);
+        if (!skip_review)
+                r = review(c, e);
         if (r < 0)
                 return r;
-        if (a->skip_review)
-                show(&k, a->prefix);
-        else {
-                r = review(&k, a->prefix, e);
-                if (r < 0)
-                        return r;
-                if (r == 0) {
-                        log_info("Not trusting \"%s\"", location);
-                        return 0;
-                }
+        if (r == 0) {
+                log_info("Not trusting \"%s\"", c->location);
+                return 0;
         }
-        log_info("Trusting \"%s\" for %s%s%s.", location, a->prefix ? "prefix \"" : "every image",
-                 str_or(a->prefix, ""), a->prefix ? "\"" : "");
-        r = keyring_add(c->local_config, a->prefix, k.text, k.size, &path, e);
+        log_info("Trusting \"%s\" for %s%s%s.", c->location, c->prefix ? "prefix \"" : "every image",
+                 str_or(c->prefix, ""), c->prefix ? "\"" : "");
+        r = keyring_add(v->local_config, c->prefix, c->key, &path, e);
         if (r < 0)
                 return r;
-        if (a->prefix)
-                log_info("Added key for prefix \"%s\" at \"%s\"", a->prefix, path);
+        if (c->prefix)
+                log_info("Added key for prefix \"%s\" at \"%s\"", c->prefix, path);
         else
                 log_info("Added root key at \"%s\"", path);
+        return 0;
+}
+
+/* Each key of a file by itself: a person may know one of them and not the other. */
+static int trust_file(const VerbContext *v, const TrustArgs *a, const char *location, InsecureFlags insecure,
+                      bool discovered, Error *e) {
+        _cleanup_(pgp_keys_done) PgpKeys keys = {};
+        bool own = a->prefix && trust_is_https_of(location, a->prefix), skip;
+        int r;
+
+        r = trust_load(location, insecure, &keys, e);
+        if (r < 0)
+                return r;
+        if (discovered && !own)
+                log_warning("the host of \"%s\" names a key that it does not serve itself over https: %s",
+                            a->prefix, location);
+        skip = a->skip_review || (v->trust_keys_from_https && own);
+        FOREACH_ARRAY (k, keys.keys, keys.n_keys) {
+                r = trust_key(v, &(Candidate){ location, a->prefix, k }, skip, e);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 
@@ -123,7 +144,7 @@ static int trust_run(const VerbContext *c, int argc, char **args, void *options,
                 args = found;
         }
         STRV_FOREACH (k, args) {
-                r = trust_one(c, a, *k, insecure, e);
+                r = trust_file(c, a, *k, insecure, args == found, e);
                 if (r < 0)
                         return r;
         }
