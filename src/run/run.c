@@ -16,6 +16,7 @@
 #include "basic/alloc.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
+#include "basic/mount-fd.h"
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
@@ -153,10 +154,6 @@ static int open_stage1(Run *x, Error *e) {
         return x->stage1_fd < 0 ? error_setf(e, -errno, "cannot open %s: %s", x->root, strerror(errno)) : 0;
 }
 
-static int set_option(int fs, const char *key, const char *value) {
-        return syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, value, 0) < 0 ? -errno : 0;
-}
-
 /* In lowerdir= a colon separates layers. */
 static char *escape_layer(const char *path) {
         StrBuf b = STRBUF_INIT;
@@ -170,52 +167,47 @@ static char *escape_layer(const char *path) {
         return strbuf_steal(&b, &text) < 0 ? NULL : text;
 }
 
-static int mount_overlay(const char *lower, const char *upper, const char *work, int target_fd) {
-        _cleanup_close_ int fs = (int) syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC), mnt = -EBADF;
-        _cleanup_free_ char *escaped = escape_layer(lower);
+/* The image's tree is mounted where the app's root will be, as overlayfs finds layers by path and takes a copy of the
+ * mount; then it is taken away from there. */
+static int mount_overlay(int tree_fd, const char *place, const char *upper, const char *work, int target_fd,
+                         Error *e) {
+        _cleanup_free_ char *lower = escape_layer(place);
+        const MountOption options[] = { { "lowerdir", lower }, { "upperdir", upper }, { "workdir", work } };
+        _cleanup_close_ int mnt = -EBADF;
         int r;
 
-        if (fs < 0)
-                return -errno;
-        if (!escaped)
-                return -ENOMEM;
-        r = set_option(fs, "lowerdir", escaped);
-        if (r >= 0)
-                r = set_option(fs, "upperdir", upper);
-        if (r >= 0)
-                r = set_option(fs, "workdir", work);
+        if (!lower)
+                return error_oom(e);
+        r = mount_move(tree_fd, target_fd);
+        if (r < 0)
+                return error_setf(e, r, "cannot mount its image: %s", strerror(-r));
+        r = mount_fs("overlay", options, ELEMENTSOF(options), MOUNT_ATTR_NODEV, &mnt, e);
         if (r < 0)
                 return r;
-        if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-                return -errno;
-        mnt = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
-        if (mnt < 0)
-                return -errno;
-        if (syscall(SYS_move_mount, mnt, "", target_fd, "",
-                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-                return -errno;
-        return 0;
+        if (umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+                return error_setf(e, -errno, "cannot unmount its image: %s", strerror(errno));
+        r = mount_move(mnt, target_fd);
+        return r < 0 ? error_setf(e, r, "cannot mount its root: %s", strerror(-r)) : 0;
 }
 
 /* The tree of the app's image below, the pod's own directory above; returns the root. */
 static int mount_root(Run *x, const PodApp *a, Error *e) {
         _cleanup_free_ char *place = strf("opt/stage2/%s/rootfs", a->name), *upper_name = NULL,
-                            *work_name = NULL;
-        _cleanup_free_ char *upper = NULL, *work = NULL;
-        _cleanup_(store_tree_done) StoreTree tree = STORE_TREE_INIT;
-        _cleanup_close_ int target = -EBADF;
+                            *work_name = NULL, *upper = NULL, *work = NULL, *path = NULL;
+        _cleanup_close_ int tree = -EBADF, target = -EBADF;
         char key[STORE_KEY_MAX];
         int r, fd;
 
         r = a->image.id ? store_key_from_id(a->image.id, key) : -EINVAL;
         if (r < 0)
                 return error_setf(e, r, "the pod manifest has no valid image ID");
-        r = store_tree_open(x->store, key, &tree, e);
+        r = store_tree_mount(x->store, key, &tree, e);
         if (r < 0)
                 return r;
         upper_name = strf("overlay/%s/upper/%s", key, a->name);
         work_name = strf("overlay/%s/work/%s", key, a->name);
-        if (!place || !upper_name || !work_name || pod_path(x->pod, upper_name, &upper) < 0 ||
+        path = place ? path_join(x->root, place) : NULL;
+        if (!path || !upper_name || !work_name || pod_path(x->pod, upper_name, &upper) < 0 ||
             pod_path(x->pod, work_name, &work) < 0)
                 return error_oom(e);
         r = mkdir_parents_at(x->pod_fd, upper_name, 0755);
@@ -228,9 +220,9 @@ static int mount_root(Run *x, const PodApp *a, Error *e) {
         target = openat(x->stage1_fd, place, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (target < 0)
                 return error_setf(e, -errno, "cannot open %s: %s", place, strerror(errno));
-        r = mount_overlay(tree.path, upper, work, target);
+        r = mount_overlay(tree, path, upper, work, target, e);
         if (r < 0)
-                return error_setf(e, r, "cannot mount its root by overlayfs: %s", strerror(-r));
+                return r;
         fd = openat(x->stage1_fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return fd < 0 ? error_setf(e, -errno, "cannot open its root: %s", strerror(errno)) : fd;
 }

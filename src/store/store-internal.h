@@ -17,7 +17,7 @@ struct Store {
 };
 
 #define STORE_BLOB_PATH_MAX (sizeof("blob/sha512/xx/.manifest") + STORE_KEY_MAX)
-#define STORE_TREE_PATH_MAX (sizeof("tree/") + STORE_KEY_MAX)
+#define STORE_TREE_PATH_MAX (sizeof("tree/deps-") + STORE_KEY_MAX)
 #define STORE_TMP_INTENT    "intent"
 
 void store_blob_path(const char *key, const char *suffix, char ret[STORE_BLOB_PATH_MAX]);

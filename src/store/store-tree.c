@@ -1,91 +1,305 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which backend makes a blob mountable. So far there is one: a directory tree (tree-dir.c). */
+/* Which backend makes a blob mountable, and the life of a tree on disk. */
 #include "store/store-tree.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/fs-at.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "store/store-internal.h"
 #include "store/tree-backend.h"
 
+#define DEVICES_MAX (1024U * 1024) /* bytes of "devices" */
+
+static const char *const backend_names[_STORE_TREE_BACKEND_MAX] = {
+        [STORE_TREE_INDEX] = "index",
+        [STORE_TREE_INDEX_LOOP] = "index-loop",
+        [STORE_TREE_IMAGE] = "image",
+        [STORE_TREE_DIR] = "dir",
+};
+
 static const TreeBackend *const backends[] = { &tree_dir };
+
+/**
+ * store_tree_backend_to_string() - its name
+ * @b: backend
+ *
+ * Return: a constant; NULL if there is no such backend.
+ */
+const char *store_tree_backend_to_string(StoreTreeBackend b) {
+        return b >= 0 && b < _STORE_TREE_BACKEND_MAX ? backend_names[b] : NULL;
+}
+
+/**
+ * store_tree_backend_from_string() - by its name
+ * @s: name
+ *
+ * Return: the backend, -EINVAL.
+ */
+StoreTreeBackend store_tree_backend_from_string(const char *s) {
+        for (int i = 0; i < _STORE_TREE_BACKEND_MAX; i++)
+                if (streq(s, backend_names[i]))
+                        return (StoreTreeBackend) i;
+        return _STORE_TREE_BACKEND_INVALID;
+}
+
+/**
+ * store_tree_choose() - which backend a new tree gets
+ * @s:   store
+ * @ret: the best that this kernel can mount; what RKT_TREE_BACKEND says, if it is set (for tests)
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL (RKT_TREE_BACKEND names none).
+ */
+int store_tree_choose(Store *s _unused_, StoreTreeBackend *ret, Error *e) {
+        const char *forced = secure_getenv("RKT_TREE_BACKEND");
+        StoreTreeBackend b = forced ? store_tree_backend_from_string(forced) : STORE_TREE_DIR;
+
+        if (b < 0)
+                return error_setf(e, b, "RKT_TREE_BACKEND=%.50s: there are index, index-loop, image and dir",
+                                  forced);
+        *ret = STORE_TREE_DIR;
+        return 0;
+}
+
+/**
+ * store_tree_key_is_valid() - may a tree be called so?
+ * @key: any string
+ *
+ * Return: true for the key of an image, and for "deps-" and such a key.
+ */
+bool store_tree_key_is_valid(const char *key) {
+        const char *rest = startswith(key, "deps-");
+
+        return store_key_is_valid(rest ? rest : key);
+}
 
 /* The one that has a tree of this key; NULL: none. */
 static const TreeBackend *find_backend(Store *s, const char *key) {
-        FOREACH_ARRAY (b, backends, ELEMENTSOF(backends))
-                if ((*b)->exists(s, key))
+        char dir[STORE_TREE_PATH_MAX], path[STORE_TREE_PATH_MAX + 32];
+
+        store_tree_path(key, dir);
+        FOREACH_ARRAY (b, backends, ELEMENTSOF(backends)) {
+                (void) snprintf(path, sizeof(path), "%s/%s", dir, (*b)->name);
+                if (faccessat(s->cas_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
                         return *b;
+        }
         return NULL;
 }
 
-/**
- * store_tree_done() - close it
- * @t: is STORE_TREE_INIT afterwards
- */
-void store_tree_done(StoreTree *t) {
-        free(t->path);
-        t->root_fd = fd_close(t->root_fd);
-        t->path = NULL;
+static int check_key(const char *key, Error *e) {
+        return store_tree_key_is_valid(key)
+                       ? 0
+                       : error_setf(e, -EINVAL, "'%.150s' is not the key of a tree", key);
 }
 
 /**
- * store_tree_exists() - is it there, so that opening costs nothing?
+ * store_tree_exists() - is it there, so that mounting costs nothing?
  * @s:   store
- * @key: image
+ * @key: of a tree
  *
  * Return: true if so.
  */
 bool store_tree_exists(Store *s, const char *key) {
-        return store_key_is_valid(key) && find_backend(s, key);
+        return store_tree_key_is_valid(key) && find_backend(s, key);
 }
 
 /**
- * store_tree_open() - the root of an image
- * @s:   store
- * @key: image
- * @ret: store_tree_done()
- * @e:   sentence on failure; may be NULL
+ * store_tree_mount() - the root of a tree
+ * @s:      store
+ * @key:    of a tree
+ * @ret_fd: its root directory, read-only, as a mount that is nowhere yet: for mount_move() in the mount namespace of this
+ *          process, and for openat(). Closing it ends a mount that was not moved. Without the right to mount, and where
+ *          the tree is plain files, that directory itself.
+ * @e:      sentence on failure; may be NULL
  *
- * Made from the blob, whose digest is then checked, if it is not there. Hold store_lock() shared until the pod's directory
- * names the image.
+ * The tree of an image is made from the blob, whose digest is then checked, if it is not there; the tree of several blobs
+ * must have been made by store_tree_build(). Hold store_lock() shared until the pod's directory names the image.
  *
- * Return: 0, -EINVAL (no key), -ENOENT (no such image), -EBADMSG (damaged), -ENOSPC, -EIO, -EROFS.
+ * Return: 0, -EINVAL (no key), -ENOENT (no such image, or tree), -EBADMSG (damaged), -ENOSPC, -EIO, -EROFS, -EPERM.
  */
-int store_tree_open(Store *s, const char *key, StoreTree *ret, Error *e) {
+int store_tree_mount(Store *s, const char *key, int *ret_fd, Error *e) {
         const TreeBackend *b;
-        int r;
+        int r = check_key(key, e);
 
-        if (!store_key_is_valid(key))
-                return error_setf(e, -EINVAL, "'%.150s' is not the key of an image", key);
+        if (r < 0)
+                return r;
         b = find_backend(s, key);
-        if (!b) {
-                r = store_tree_render(s, key, e);
+        if (!b && store_key_is_valid(key)) {
+                r = store_tree_build(s, key, &(StoreTreePart){ .key = key }, 1, e);
                 if (r < 0)
                         return r;
                 b = find_backend(s, key);
         }
         if (!b)
-                return error_setf(e, -ENOENT, "the tree of image '%s' has disappeared", key);
-        return b->open(s, key, ret, e);
+                return error_setf(e, -ENOENT, "the tree '%s' is not in the store", key);
+        return b->mount(s, key, ret_fd, e);
+}
+
+/**
+ * tree_commit() - give a tree its name
+ * @s:      store, locked by store_commit_lock()
+ * @key:    of the tree
+ * @tmp_fd: directory with what tree_maker_write() made
+ * @e:      sentence on failure; may be NULL
+ *
+ * One that is there is replaced, and left in @tmp_fd; whoever has it mounted keeps it, unless it is plain files.
+ *
+ * Return: 0, errno of renameat2() and fsync().
+ */
+int tree_commit(Store *s, const char *key, int tmp_fd, Error *e) {
+        char path[STORE_TREE_PATH_MAX];
+        int r;
+
+        store_tree_path(key, path);
+        r = RET_NERRNO(renameat(tmp_fd, TREE_TMP_NAME, s->cas_fd, path)); /* also over an empty one */
+        if (r == -EEXIST || r == -ENOTEMPTY)
+                r = RET_NERRNO(renameat2(tmp_fd, TREE_TMP_NAME, s->cas_fd, path, RENAME_EXCHANGE));
+        if (r >= 0)
+                r = fsync_dir_at(s->cas_fd, "tree");
+        return r < 0 ? error_setf(e, r, "cannot create '%s/cas/%s': %s", s->dir, path, strerror(-r)) : 0;
+}
+
+static int make_tree(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, TreeBlob *blobs,
+                     int tmp_fd, Error *e) {
+        _cleanup_(tree_maker_freep) TreeMaker *m = NULL;
+        _cleanup_close_ int commit = -EBADF;
+        StoreTreeBackend backend;
+        uint64_t size;
+        int r = store_tree_choose(s, &backend, e);
+
+        if (r >= 0)
+                r = tree_maker_new(s, backend, &m, e);
+        for (size_t i = 0; r >= 0 && i < n_parts; i++) {
+                blobs[i].key = parts[i].key;
+                if (i > 0)
+                        r = tree_maker_next(m, e);
+                if (r >= 0)
+                        r = store_blob_parse(s, parts[i].key, m, &blobs[i].fd, e);
+        }
+        if (r >= 0)
+                r = tree_maker_write(m, tmp_fd, blobs, n_parts, &size, e);
+        if (r >= 0)
+                r = store_commit_lock(s, &commit, e);
+        if (r < 0)
+                return r;
+        /* Two made it at the same time: the first one may be in use. */
+        return store_tree_exists(s, key) ? 0 : tree_commit(s, key, tmp_fd, e);
+}
+
+/**
+ * store_tree_build() - make a tree of blobs that are in the store
+ * @s:       store
+ * @key:     of the tree
+ * @parts:   the lowest first; a later one lies over those before it
+ * @n_parts: count, at least 1
+ * @e:       sentence on failure; may be NULL
+ *
+ * The blobs are read whole, and their digests checked. The tree is on disk when this returns. Hold store_lock() shared.
+ *
+ * Return: 0 (also if it is there meanwhile), -EINVAL, -ENOENT (no such blob), -EBADMSG (damaged), -EROFS, -ENOSPC, -EIO.
+ */
+int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, Error *e) {
+        _cleanup_close_ int tmp_fd = -EBADF;
+        _cleanup_free_ char *tmp = NULL;
+        _cleanup_free_ TreeBlob *blobs = new0(TreeBlob, n_parts);
+        int r = check_key(key, e), k;
+
+        if (!blobs)
+                return error_oom(e);
+        FOREACH_ARRAY (b, blobs, n_parts)
+                b->fd = -EBADF;
+        if (r >= 0 && s->read_only)
+                r = error_setf(e, -EROFS, "the store '%s' is open for reading only", s->dir);
+        if (r >= 0)
+                r = store_tmp_new(s, &tmp, &tmp_fd, e);
+        if (r < 0)
+                return r;
+        r = make_tree(s, key, parts, n_parts, blobs, tmp_fd, e);
+        k = remove_tree_at(s->cas_fd, tmp);
+        FOREACH_ARRAY (b, blobs, n_parts)
+                (void) fd_close(b->fd);
+        if (r < 0)
+                return error_prefixf(e, r, "image '%s'", key);
+        return k < 0 && k != -ENOENT
+                       ? error_setf(e, k, "cannot remove '%s/cas/%s': %s", s->dir, tmp, strerror(-k))
+                       : 0;
+}
+
+/**
+ * store_tree_blobs() - what a tree needs
+ * @s:   store
+ * @key: of a tree
+ * @ret: the keys of the images whose blobs it is made from, the lowest first; strv_free()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL (no key), -ENOENT (no such tree), -EBADMSG (damaged), -ENOMEM.
+ */
+int store_tree_blobs(Store *s, const char *key, char ***ret, Error *e) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_strv_free_ char **keys = NULL;
+        char dir[STORE_TREE_PATH_MAX];
+        size_t size;
+        int r = check_key(key, e);
+
+        if (r < 0)
+                return r;
+        store_tree_path(key, dir);
+        path = strf("%s/devices", dir);
+        if (!path)
+                return error_oom(e);
+        r = file_read_at(s->cas_fd, path, DEVICES_MAX, &text, &size);
+        if (r == -ENOENT && store_key_is_valid(key) && store_tree_exists(s, key)) /* made by an older rkt */
+                r = str_replace(&text, key);
+        if (r >= 0)
+                r = strv_split(text, "\n", &keys);
+        if (r < 0)
+                return error_setf(e, r, "cannot read '%s/cas/%s': %s", s->dir, path, strerror(-r));
+        STRV_FOREACH (k, keys)
+                if (!store_key_is_valid(*k))
+                        return error_setf(e, -EBADMSG, "'%s/cas/%s' is damaged", s->dir, path);
+        *ret = TAKE_PTR(keys);
+        return 0;
 }
 
 /**
  * store_tree_remove() - for garbage collection, and only when no pod uses it
  * @s:   store, locked exclusively by the caller
- * @key: image
+ * @key: of a tree
  * @e:   sentence on failure; may be NULL
+ *
+ * First out of sight, then gone: half a tree is never found under its name.
  *
  * Return: 0 (also when there is none), -EINVAL, -EBUSY (something is mounted in it), errno of unlink().
  */
 int store_tree_remove(Store *s, const char *key, Error *e) {
-        if (!store_key_is_valid(key))
-                return error_setf(e, -EINVAL, "'%.150s' is not the key of an image", key);
-        FOREACH_ARRAY (b, backends, ELEMENTSOF(backends)) {
-                int r = (*b)->remove(s, key, e);
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *tmp = NULL;
+        char path[STORE_TREE_PATH_MAX];
+        int r = check_key(key, e);
 
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        if (r < 0)
+                return r;
+        store_tree_path(key, path);
+        if (faccessat(s->cas_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+                return 0;
+        r = store_tmp_new(s, &tmp, &fd, e);
+        if (r < 0)
+                return r;
+        if (renameat(s->cas_fd, path, fd, TREE_TMP_NAME) < 0)
+                r = -errno;
+        if (r >= 0)
+                r = fsync_dir_at(s->cas_fd, "tree");
+        if (r >= 0)
+                r = remove_tree_at(s->cas_fd, tmp);
+        else
+                (void) remove_tree_at(s->cas_fd, tmp);
+        return r < 0 ? error_setf(e, r, "cannot remove '%s/cas/%s': %s", s->dir, path, strerror(-r)) : 0;
 }

@@ -96,7 +96,7 @@ static const StoreImage image_a = { .name = (char[]){ "example.com/a" },
 static void test_import(void **state) {
         const Fixture *f = *state;
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
-        _cleanup_(store_tree_done) StoreTree tree = STORE_TREE_INIT;
+        _cleanup_close_ int tree = -EBADF;
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         _cleanup_free_ char *manifest = NULL, *pid = NULL;
         _cleanup_close_ int blob = -EBADF;
@@ -127,16 +127,16 @@ static void test_import(void **state) {
         assert_int_equal(store_manifest_read(f->store, key, &manifest, NULL, NULL), 0);
         assert_string_equal(manifest, "{\"acKind\":\"ImageManifest\"}");
 
-        assert_int_equal(store_tree_open(f->store, key, &tree, NULL), 0);
-        assert_int_equal(fstatat(tree.root_fd, "etc/motd", &st, AT_SYMLINK_NOFOLLOW), 0);
+        assert_int_equal(store_tree_mount(f->store, key, &tree, NULL), 0);
+        assert_int_equal(fstatat(tree, "etc/motd", &st, AT_SYMLINK_NOFOLLOW), 0);
         assert_int_equal(st.st_mode, S_IFREG | 0640);
         assert_int_equal(st.st_mtim.tv_sec, 1234567890);
-        assert_int_equal(fstatat(tree.root_fd, "etc/issue", &st2, AT_SYMLINK_NOFOLLOW), 0);
+        assert_int_equal(fstatat(tree, "etc/issue", &st2, AT_SYMLINK_NOFOLLOW), 0);
         assert_int_equal(st.st_ino, st2.st_ino);
-        assert_int_equal(fstatat(tree.root_fd, "etc", &st, AT_SYMLINK_NOFOLLOW), 0);
+        assert_int_equal(fstatat(tree, "etc", &st, AT_SYMLINK_NOFOLLOW), 0);
         assert_int_equal(st.st_mode, S_IFDIR | 0750);
         assert_int_equal(st.st_mtim.tv_sec, 1000000000);
-        assert_int_equal(file_read_at(tree.root_fd, "run/pid", 10, &pid, NULL), 0);
+        assert_int_equal(file_read_at(tree, "run/pid", 10, &pid, NULL), 0);
         assert_int_equal(count(f, "tmp"), 0);
 }
 
@@ -288,21 +288,21 @@ static void test_trees(void **state) {
                 if (c->names)
                         assert_non_null(strstr(error_text(&e, r), c->names));
                 if (r == 0) {
-                        _cleanup_(store_tree_done) StoreTree tree = STORE_TREE_INIT;
+                        _cleanup_close_ int tree = -EBADF;
 
-                        assert_int_equal(store_tree_open(f->store, key, &tree, NULL), 0);
+                        assert_int_equal(store_tree_mount(f->store, key, &tree, NULL), 0);
                         if (streq(c->id, "19")) {
-                                assert_int_equal(fstatat(tree.root_fd, "a/b", &st, 0), 0);
+                                assert_int_equal(fstatat(tree, "a/b", &st, 0), 0);
                                 assert_int_equal(st.st_mode, S_IFDIR | 0755);
                         } else if (streq(c->id, "17")) {
-                                assert_int_equal(fstatat(tree.root_fd, "d/x", &st, 0), 0);
-                                assert_int_equal(fstatat(tree.root_fd, "d", &st, 0), 0);
+                                assert_int_equal(fstatat(tree, "d/x", &st, 0), 0);
+                                assert_int_equal(fstatat(tree, "d", &st, 0), 0);
                                 assert_int_equal(st.st_mode, S_IFDIR | 0700);
                         } else if (streq(c->id, "55")) {
-                                assert_int_equal(fstatat(tree.root_fd, "b", &st, 0), 0);
+                                assert_int_equal(fstatat(tree, "b", &st, 0), 0);
                                 assert_int_equal(st.st_mode, S_IFREG | 0600);
                         } else if (streq(c->id, "49")) {
-                                assert_int_equal(fstatat(tree.root_fd, "intent", &st, 0), 0);
+                                assert_int_equal(fstatat(tree, "intent", &st, 0), 0);
                         }
                         assert_int_equal(store_image_remove(f->store, key, NULL), 0);
                         assert_int_equal(store_tree_remove(f->store, key, NULL), 0);
@@ -465,7 +465,7 @@ static void test_again(void **state) {
 /* S4, and the tree of an image whose tree was collected: made anew from the blob; not from a damaged one (S1). */
 static void test_render(void **state) {
         const Fixture *f = *state;
-        _cleanup_(store_tree_done) StoreTree tree = STORE_TREE_INIT;
+        _cleanup_close_ int tree = -EBADF;
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         char key[STORE_KEY_MAX], path[STORE_BLOB_PATH_MAX];
         struct stat st;
@@ -474,14 +474,14 @@ static void test_render(void **state) {
         assert_int_equal(import(f, &b, &image_a, key, NULL), 0);
         assert_int_equal(store_tree_remove(f->store, key, NULL), 0);
         assert_false(store_tree_exists(f->store, key));
-        assert_int_equal(store_tree_open(f->store, key, &tree, NULL), 0);
-        assert_int_equal(fstatat(tree.root_fd, "etc/motd", &st, 0), 0);
-        store_tree_done(&tree);
+        assert_int_equal(store_tree_mount(f->store, key, &tree, NULL), 0);
+        assert_int_equal(fstatat(tree, "etc/motd", &st, 0), 0);
+        tree = fd_close(tree);
         assert_int_equal(store_tree_remove(f->store, key, NULL), 0);
         b.data[512] = 'X'; /* in the manifest's content: still a fine archive */
         store_blob_path(key, "", path);
         assert_int_equal(file_write_at(f->store->cas_fd, path, b.data, b.size, 0600, 0), 0);
-        assert_int_equal(store_tree_open(f->store, key, &tree, NULL), -EBADMSG);
+        assert_int_equal(store_tree_mount(f->store, key, &tree, NULL), -EBADMSG);
         assert_false(store_tree_exists(f->store, key));
         assert_int_equal(count(f, "tmp"), 0);
 }
@@ -518,7 +518,7 @@ static void test_two_at_once(void **state) {
 /* 91: a hole at the end, which GNU tar marks by an empty piece. */
 static void test_sparse_file(void **state) {
         const Fixture *f = *state;
-        _cleanup_(store_tree_done) StoreTree tree = STORE_TREE_INIT;
+        _cleanup_close_ int tree = -EBADF;
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT, body = STRBUF_INIT;
         _cleanup_free_ char *text = NULL;
         char key[STORE_KEY_MAX];
@@ -531,8 +531,8 @@ static void test_sparse_file(void **state) {
         tar_add(&b, &(TarSpec){ .name = "rootfs/s", .content = "abc" });
         tar_end(&b);
         assert_int_equal(import(f, &b, &image_a, key, NULL), 0);
-        assert_int_equal(store_tree_open(f->store, key, &tree, NULL), 0);
-        assert_int_equal(file_read_at(tree.root_fd, "s", 10000, &text, &size), 0);
+        assert_int_equal(store_tree_mount(f->store, key, &tree, NULL), 0);
+        assert_int_equal(file_read_at(tree, "s", 10000, &text, &size), 0);
         assert_int_equal(size, 5000);
         assert_memory_equal(text + 511, "\0abc\0", 5);
 }

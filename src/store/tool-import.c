@@ -15,7 +15,7 @@
 static int run(const char *dir, const char *archive, Error *e) {
         _cleanup_(store_freep) Store *s = NULL;
         _cleanup_(store_import_freep) StoreImport *i = NULL;
-        _cleanup_(store_tree_done) StoreTree tree = STORE_TREE_INIT;
+        _cleanup_close_ int tree = -EBADF;
         StoreImage image = { .name = (char[]){ "example.com/test" } };
         static char buffer[65536];
         _cleanup_close_ int fd = -EBADF;
@@ -44,9 +44,9 @@ static int run(const char *dir, const char *archive, Error *e) {
                 (void) fprintf(stderr, "warning: %s\n", *w);
         r = store_import_commit(i, &image, e);
         if (r >= 0)
-                r = store_tree_open(s, store_import_key(i), &tree, e);
+                r = store_tree_mount(s, store_import_key(i), &tree, e);
         if (r >= 0)
-                (void) printf("%s\n", tree.path);
+                (void) printf("%s/cas/tree/%s\n", store_dir(s), store_import_key(i));
         return r;
 }
 

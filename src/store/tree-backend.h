@@ -1,18 +1,52 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a backend of store-tree.c can do. */
+/* How trees are made and mounted: between store-tree.c, the import, and the backends.
+ *
+ *      r = tree_maker_new(s, backend, &m, e);                  (when bytes begin to come)
+ *      for each checked entry, from any one thread:
+ *              tree_maker_entry(m, &t, e);
+ *      r = tree_maker_write(m, tmp_fd, blobs, n, &size, e);    (tmp_fd/tree, synced)
+ *      r = tree_commit(s, key, tmp_fd, e);                     (cas/tree/KEY; under store_commit_lock())
+ *
+ * For a tree of several blobs, tree_maker_next() begins the next one.
+ */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "store/store-tree.h"
+#include "store/tar-entry.h"
 
+#define TREE_TMP_NAME "tree" /* what a maker writes into the directory from store_tmp_new() */
+
+/* A blob that has a tree's bytes, in the order of its parts. */
+typedef struct TreeBlob {
+        const char *key;
+        int fd;
+} TreeBlob;
+
+/* The two that mount differently. */
 typedef struct TreeBackend {
-        const char *name;
-        bool (*exists)(Store *s, const char *key);
-        int (*open)(Store *s, const char *key, StoreTree *ret, Error *e);
-        int (*remove)(Store *s, const char *key, Error *e);
+        StoreTreeBackend id;
+        const char *name; /* the file or directory in cas/tree/KEY by which one knows it */
+        int (*mount)(Store *s, const char *key, int *ret_fd, Error *e);
 } TreeBackend;
 
 extern const TreeBackend tree_dir;
 
-int store_tree_render(Store *s, const char *key, Error *e);
+typedef struct TreeMaker TreeMaker;
+
+int tree_maker_new(Store *s, StoreTreeBackend backend, TreeMaker **ret, Error *e);
+TreeMaker *tree_maker_free(TreeMaker *m);
+DEFINE_CLEANUP(TreeMaker *, tree_maker_free);
+int tree_maker_next(TreeMaker *m, Error *e);
+int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e);
+int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_blobs, uint64_t *ret_size,
+                     Error *e);
+int tree_commit(Store *s, const char *key, int tmp_fd, Error *e);
+
+int tree_dir_write(Store *s, int entries_fd, uint64_t n_entries, int blob_fd, int tree_fd, uint64_t *ret_size,
+                   Error *e);
+
+/* store-import.c: parses the blob of an image into a maker; its digest must be its key. */
+int store_blob_parse(Store *s, const char *key, TreeMaker *m, int *ret_fd, Error *e);

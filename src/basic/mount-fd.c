@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The system calls of the mount API, which glibc of Debian 12 has, but not beside <linux/mount.h>. */
+#include "basic/mount-fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/str.h"
+
+/* What the file system itself says, without its "e " for error; its last word counts. */
+static int creation_error(int fs_fd, const char *type, int r, Error *e) {
+        char text[256], last[256] = "";
+        ssize_t n;
+
+        while ((n = read(fs_fd, text, sizeof(text) - 1)) > 2) {
+                text[n] = '\0';
+                if (text[0] == 'e')
+                        (void) snprintf(last, sizeof(last), "%s", str_strip(text + 2));
+        }
+        if (*last)
+                return error_setf(e, r, "cannot mount %s: %s (%s)", type, strerror(-r), last);
+        return error_setf(e, r, "cannot mount %s: %s", type, strerror(-r));
+}
+
+/**
+ * mount_fs() - a file system, mounted nowhere
+ * @type:       "erofs", "overlay"
+ * @options:    in this order
+ * @n_options:  count
+ * @attributes: MOUNT_ATTR_*
+ * @ret_fd:     O_PATH descriptor of its root, for mount_move() and openat(); closing it unmounts what was never moved
+ * @e:          sentence on failure; may be NULL
+ *
+ * Return: 0; -ENODEV (the kernel has no such file system), -EPERM, -EINVAL (bad option, or nothing that can be mounted),
+ * other errno of fsopen(), fsconfig() and fsmount().
+ */
+int mount_fs(const char *type, const MountOption *options, size_t n_options, unsigned attributes, int *ret_fd,
+             Error *e) {
+        _cleanup_close_ int fs = (int) syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+        int fd;
+
+        if (fs < 0)
+                return error_setf(e, -errno, "cannot mount %s: %s", type,
+                                  errno == ENODEV ? "this kernel has no such file system" : strerror(errno));
+        FOREACH_ARRAY (o, options, n_options)
+                if (syscall(SYS_fsconfig, fs, o->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, o->key,
+                            o->value, 0) < 0)
+                        return creation_error(fs, type, -errno, e);
+        if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return creation_error(fs, type, -errno, e);
+        fd = (int) syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attributes);
+        if (fd < 0)
+                return creation_error(fs, type, -errno, e);
+        *ret_fd = fd;
+        return 0;
+}
+
+/**
+ * mount_clone() - a bind mount without a place
+ * @dir_fd:     directory, opened in this mount namespace
+ * @attributes: MOUNT_ATTR_* to set
+ * @ret_fd:     as of mount_fs()
+ *
+ * What is mounted beneath the directory does not come along.
+ *
+ * Return: 0; -EPERM (not privileged), -EINVAL (a descriptor of another namespace), other errno.
+ */
+int mount_clone(int dir_fd, unsigned attributes, int *ret_fd) {
+        struct mount_attr a = { .attr_set = attributes };
+        _cleanup_close_ int fd =
+                (int) syscall(SYS_open_tree, dir_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+
+        if (fd < 0 || (attributes && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0))
+                return -errno;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/**
+ * mount_move() - give a mount its place
+ * @mount_fd:  from mount_fs() or mount_clone()
+ * @target_fd: directory, or what else the mount is one of; opened in this mount namespace
+ *
+ * Return: 0, errno of move_mount().
+ */
+int mount_move(int mount_fd, int target_fd) {
+        return RET_NERRNO((int) syscall(SYS_move_mount, mount_fd, "", target_fd, "",
+                                        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+}

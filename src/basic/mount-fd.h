@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Mounts as descriptors: made without a place, given one later, and gone with the last descriptor if they get none. */
+#pragma once
+
+#include <stddef.h>
+
+#include "basic/error.h"
+
+typedef struct MountOption {
+        const char *key;
+        const char *value; /* NULL: a flag */
+} MountOption;
+
+int mount_fs(const char *type, const MountOption *options, size_t n_options, unsigned attributes, int *ret_fd,
+             Error *e);
+int mount_clone(int dir_fd, unsigned attributes, int *ret_fd);
+int mount_move(int mount_fd, int target_fd);
