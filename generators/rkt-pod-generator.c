@@ -171,6 +171,15 @@ static int generate_pod(Reporter *report_to, int dir_fd, const PodEntry *entry) 
         return write_files(report_to, dir_fd, &files);
 }
 
+static int generate_watch(Reporter *report_to, int dir_fd, const PodIndex *index) {
+        _cleanup_unit_files_ UnitFiles files = UNIT_FILES_INIT;
+        int r;
+
+        r = pod_watch_files(index, &files);
+        return r < 0 ? report_failure(report_to, r, "rkt-pods.path.d")
+                     : write_files(report_to, dir_fd, &files);
+}
+
 static int generate(Reporter *report_to, const char *dir) {
         _cleanup_pod_index_ PodIndex *index = NULL;
         _cleanup_close_ int dir_fd = -EBADF;
@@ -180,13 +189,14 @@ static int generate(Reporter *report_to, const char *dir) {
         if (r < 0)
                 return report_failure(report_to, r, dir);
         report_errors(report_to, &index->errors);
-        if (index->n == 0)
+        if (index->n == 0 && !index->folders)
                 return 0;
         dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir_fd < 0)
                 return report_failure(report_to, -errno, dir);
         FOREACH_ARRAY (entry, index->entries, index->n)
                 (void) RET_GATHER(result, generate_pod(report_to, dir_fd, entry));
+        (void) RET_GATHER(result, generate_watch(report_to, dir_fd, index));
         return result;
 }
 

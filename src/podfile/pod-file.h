@@ -25,6 +25,7 @@ typedef struct PodEntry {
 typedef struct PodIndex {
         PodEntry *entries;
         size_t n;
+        char **folders;   /* drop-in directories that exist, for pods that do and that do not; sorted */
         PodErrors errors; /* of files that make no pod at all: bad names, unreadable directories */
 } PodIndex;
 

@@ -227,6 +227,7 @@ PodIndex *pod_index_free(PodIndex *x) {
         FOREACH_ARRAY (e, x->entries, x->n)
                 pod_entry_done(e);
         free(x->entries);
+        strv_free(x->folders);
         pod_errors_done(&x->errors);
         free(x);
         return NULL;
@@ -412,6 +413,11 @@ static int make_index(Scan *scan) {
                 qsort(scan->files.items, scan->files.n, sizeof(Found), compare_found);
         if (scan->folders.n > 1)
                 qsort(scan->folders.items, scan->folders.n, sizeof(Found), compare_found);
+        FOREACH_ARRAY (f, scan->folders.items, scan->folders.n) {
+                r = strv_extendf(&scan->index->folders, "%s/%s", f->dir, f->name);
+                if (r < 0)
+                        return r;
+        }
         FOREACH_ARRAY (f, scan->files.items, scan->files.n) {
                 if (last && streq(last, f->name))
                         continue;

@@ -80,14 +80,19 @@ static void add_settings(StrBuf *b, const UnitSettings *settings) {
                 add_setting(b, s);
 }
 
+static void add_path_setting(StrBuf *b, const char *key, const char *path) {
+        strbuf_addf(b, "%s=", key);
+        for (const char *p = path; *p; p++)
+                strbuf_add_n(b, *p == '%' ? "%%" : p, *p == '%' ? 2 : 1);
+        strbuf_add(b, "\n");
+}
+
 static void add_head(StrBuf *b, const PodEntry *entry) {
         strbuf_addf(b, "# Made by rkt-pod-generator(8) from %s\n", entry->path);
         STRV_FOREACH (d, entry->dropins)
                 strbuf_addf(b, "#   and %s\n", *d);
-        strbuf_add(b, "[Unit]\nSourcePath=");
-        for (const char *p = entry->path; *p; p++)
-                strbuf_add_n(b, *p == '%' ? "%%" : p, *p == '%' ? 2 : 1);
-        strbuf_add(b, "\n");
+        strbuf_add(b, "[Unit]\n");
+        add_path_setting(b, "SourcePath", entry->path);
 }
 
 static usec_t stop_time(const AppSpec *a) {
@@ -249,6 +254,32 @@ int pod_unit_files(const PodEntry *entry, const PodSpec *spec, bool is_broken, U
                 r = socket_dropin(entry, spec, &files);
         if (r >= 0)
                 r = install_links(spec, &files);
+        if (r < 0)
+                return r;
+        *ret = files;
+        files = UNIT_FILES_INIT;
+        return 0;
+}
+
+/**
+ * pod_watch_files() - what makes rkt-pods.path look at the drop-in directories too
+ * @x:   all pods
+ * @ret: for unit_files_done(); untouched on failure. Empty when there are no such directories
+ *
+ * A name with a line break is left out: no setting can say it.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pod_watch_files(const PodIndex *x, UnitFiles *ret) {
+        _cleanup_unit_files_ UnitFiles files = UNIT_FILES_INIT;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        int r;
+
+        strbuf_add(&b, "# Made by rkt-pod-generator(8)\n[Path]\n");
+        STRV_FOREACH (f, x->folders)
+                if (!strchr(*f, '\n'))
+                        add_path_setting(&b, "PathChanged", *f);
+        r = x->folders ? add_text(&files, strf("rkt-pods.path.d/50-pods.conf"), &b) : 0;
         if (r < 0)
                 return r;
         *ret = files;

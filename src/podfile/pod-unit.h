@@ -23,3 +23,4 @@ typedef struct UnitFiles {
 
 void unit_files_done(UnitFiles *files);
 int pod_unit_files(const PodEntry *entry, const PodSpec *spec, bool is_broken, UnitFiles *ret);
+int pod_watch_files(const PodIndex *x, UnitFiles *ret);

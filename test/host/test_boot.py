@@ -4,6 +4,7 @@ in systemd's own environment. The demo reboots for real."""
 import json
 import os
 import pathlib
+import shutil
 
 import pytest
 
@@ -77,6 +78,21 @@ def test_dropped_file_is_enough(host, pods, images):
     host.wait_for("added", lambda: host.show(f"pod@{other}", "SourcePath") != "")
     os.unlink(f"{POD_DIR}/{other}.pod")
     host.wait_for("removed", lambda: host.show(f"pod@{other}", "SourcePath") == "")
+
+
+def test_dropped_drop_in_is_enough(host, pods, images):
+    """rkt-pods.path sees NAME.pod.d and what is in it: made, changed, removed."""
+    name = pods.shell("dropin", images.busybox, "exec sleep infinity")
+    folder = pathlib.Path(POD_DIR, f"{name}.pod.d")
+    folder.mkdir()
+    try:
+        for seconds in (61, 62):
+            (folder / "x.conf").write_text(f"[Service]\nTimeoutStopSec={seconds}\n")
+            host.wait_for("seen", lambda: host.show(f"pod@{name}", "TimeoutStopUSec") == f"1min {seconds - 60}s")
+        (folder / "x.conf").unlink()
+        host.wait_for("removed", lambda: not host.show(f"pod@{name}", "TimeoutStopUSec").startswith("1min "))
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_edited_file_asks_for_reload(host, pods, images):
