@@ -60,7 +60,6 @@ static int ask(const char *url, const ImageName *name, const DiscoveryOptions *o
                         .insecure_tls = o->insecure_tls,
                         .size_max = DISCOVERY_PAGE_MAX,
                         .time_max_sec = DISCOVERY_TIME_MAX_SEC,
-                        .redirects_max = DOWNLOAD_REDIRECTS_MAX,
                 },
                 &html, &size, e);
         if (r < 0)

@@ -244,7 +244,6 @@ void image_fetch_request(const ImageFetch *f, char *url, uint64_t size_max, unsi
                 .insecure_tls = f->options->insecure & INSECURE_TLS,
                 .size_max = size_max,
                 .time_max_sec = time_max_sec,
-                .redirects_max = DOWNLOAD_REDIRECTS_MAX,
         };
 }
 

@@ -31,7 +31,6 @@ static int load_url(const char *url, InsecureFlags insecure, char **ret, size_t 
                         .insecure_tls = insecure & INSECURE_TLS,
                         .size_max = PGP_KEY_FILE_MAX,
                         .time_max_sec = KEY_TIME_MAX_SEC,
-                        .redirects_max = DOWNLOAD_REDIRECTS_MAX,
                 },
                 ret, ret_size, e);
 }

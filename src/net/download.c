@@ -9,6 +9,7 @@
 #include "basic/str.h"
 #include "basic/worker.h"
 #include "net/download.h"
+#include "net/proxy.h"
 
 #define PULL_USER "rkt-pull"
 
@@ -83,28 +84,39 @@ static int spawn(Download *d, int request_fd, Error *e) {
 
 /**
  * download_start() - start a worker on a URL
- * @q:   copied; what and within which limits
+ * @q:   copied; what and within which limits. Without proxies of its own, those of the environment are used
  * @ret: for download_free()
  * @e:   sentence on failure; may be NULL
  *
  * Return: 0, -EINVAL, -ESRCH (the worker's user does not exist), -ENOMEM, errno of pipe() and fork().
  */
 int download_start(const PullRequest *q, Download **ret, Error *e) {
+        _cleanup_(proxy_settings_done) ProxySettings proxies = {};
         _cleanup_(download_freep) Download *d = NULL;
+        PullRequest with_proxies = *q;
         _cleanup_close_ int request_r = -EBADF, request_w = -EBADF;
         _cleanup_free_ char *text = NULL;
         int p[2], r;
 
-        r = pull_request_write(q, &text);
+        r = proxy_settings_from_environment(&proxies, e);
         if (r < 0)
-                return error_setf(e, r, "the URL contains characters that no URL has");
+                return r;
+        with_proxies.proxy_http = q->proxy_http ? q->proxy_http : proxies.http;
+        with_proxies.proxy_https = q->proxy_https ? q->proxy_https : proxies.https;
+        with_proxies.no_proxy = q->no_proxy ? q->no_proxy : proxies.no_proxy;
+        r = pull_request_write(&with_proxies, &text);
+        if (r == -ENOMEM)
+                return error_oom(e);
+        if (r < 0)
+                return error_setf(
+                        e, r, "the URL or a header for it is too long, or contains characters that none has");
         d = new0(Download, 1);
         if (!d)
                 return error_oom(e);
         d->worker = PROCESS_INIT;
         d->body_fd = -EBADF;
         d->head = PULL_HEAD_INIT;
-        d->size_max = q->size_max;
+        d->size_max = q->size_max > 0 ? q->size_max : PULL_SIZE_MAX;
         if (pipe2(p, O_CLOEXEC) < 0)
                 return error_setf(e, -errno, "cannot make a pipe: %m");
         request_r = p[0];
@@ -201,7 +213,7 @@ int download_read(Download *d, void *buffer, size_t size, size_t *ret_size, Erro
         if (n < 0)
                 return error_setf(e, -errno, "cannot read from the download worker: %m");
         d->n_body += (uint64_t) n;
-        if (d->n_body > d->size_max)
+        if (d->n_body > d->size_max - MIN(d->head.offset, d->size_max))
                 return error_setf(e, -EFBIG, "the download has more than %llu bytes",
                                   (unsigned long long) d->size_max);
         if (n == 0) {

@@ -6,8 +6,6 @@
 #include "basic/process.h"
 #include "net/pull-protocol.h"
 
-#define DOWNLOAD_REDIRECTS_MAX 10U
-
 typedef struct Download Download;
 
 int download_start(const PullRequest *q, Download **ret, Error *e);

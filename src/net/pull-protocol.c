@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reading and writing the lines between rkt and rkt-pull. */
+#include <inttypes.h>
+#include <stddef.h>
 #include <strings.h>
 
 #include "basic/str.h"
@@ -13,6 +15,11 @@
 void pull_request_done(PullRequest *r) {
         free(r->url);
         free(r->etag);
+        free(r->resume_tag);
+        free(r->proxy_http);
+        free(r->proxy_https);
+        free(r->no_proxy);
+        strv_free(r->headers);
         *r = (PullRequest){};
 }
 
@@ -23,6 +30,7 @@ void pull_request_done(PullRequest *r) {
 void pull_head_done(PullHead *h) {
         free(h->url);
         free(h->etag);
+        free(h->resume_tag);
         *h = PULL_HEAD_INIT;
 }
 
@@ -41,24 +49,79 @@ bool pull_text_is_plain(const char *s) {
         return true;
 }
 
+/* The members of a request that are text, and those that are small numbers. */
+static const struct {
+        const char *name;
+        size_t offset;
+} texts[] = {
+        { "url", offsetof(PullRequest, url) },
+        { "etag", offsetof(PullRequest, etag) },
+        { "resume-tag", offsetof(PullRequest, resume_tag) },
+        { "proxy-http", offsetof(PullRequest, proxy_http) },
+        { "proxy-https", offsetof(PullRequest, proxy_https) },
+        { "no-proxy", offsetof(PullRequest, no_proxy) },
+};
+static const struct {
+        const char *name;
+        size_t offset;
+        unsigned fallback, max;
+        bool may_be_0;
+} numbers[] = {
+        { "time-max", offsetof(PullRequest, time_max_sec), PULL_TIME_MAX_SEC, 30 * 24 * 3600 },
+        { "connect-max", offsetof(PullRequest, connect_max_sec), PULL_CONNECT_MAX_SEC, 24 * 3600 },
+        { "stall-max", offsetof(PullRequest, stall_max_sec), PULL_STALL_MAX_SEC, 24 * 3600 },
+        { "header-max", offsetof(PullRequest, header_max), PULL_HEADER_MAX, 16 * 1024 * 1024 },
+        { "redirects-max", offsetof(PullRequest, redirects_max), PULL_REDIRECTS_MAX, 1000, .may_be_0 = true },
+        { "retries-max", offsetof(PullRequest, retries_max), PULL_RETRIES_MAX, 1000, .may_be_0 = true },
+};
+
+/* "Name: value", and no second line in it. */
+static bool header_is_valid(const char *h) {
+        size_t n = strcspn(h, ":");
+
+        if (n == 0 || h[n] != ':' || !pull_text_is_plain(h))
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (h[i] == ' ' || strchr("()<>@,;\\\"/[]?={}", h[i]))
+                        return false;
+        return true;
+}
+
 /**
  * pull_request_write() - the request as text
- * @r:   url and etag are plain text
+ * @r:   every text in it is plain and not empty; limits that are 0 become the defaults
  * @ret: for free()
  *
- * Return: 0, -EINVAL (a text is not plain), -ENOMEM.
+ * Return: 0, -EINVAL (a text is not plain), -E2BIG, -ENOMEM.
  */
 int pull_request_write(const PullRequest *r, char **ret) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
 
-        if (!pull_text_is_plain(r->url) || (r->etag && !pull_text_is_plain(r->etag)))
-                return -EINVAL;
-        strbuf_addf(&b, "url %s\n", r->url);
-        if (r->etag)
-                strbuf_addf(&b, "etag %s\n", r->etag);
+        FOREACH_ARRAY (f, texts, ELEMENTSOF(texts)) {
+                const char *value = *(char *const *) ((const char *) r + f->offset);
+
+                if (value && (!*value || !pull_text_is_plain(value)))
+                        return -EINVAL;
+                if (value)
+                        strbuf_addf(&b, "%s %s\n", f->name, value);
+        }
+        STRV_FOREACH (h, r->headers) {
+                if (!header_is_valid(*h))
+                        return -EINVAL;
+                strbuf_addf(&b, "header %s\n", *h);
+        }
         strbuf_addf(&b, "allow-http %d\ninsecure-tls %d\n", r->allow_http, r->insecure_tls);
-        strbuf_addf(&b, "size-max %llu\n", (unsigned long long) r->size_max);
-        strbuf_addf(&b, "time-max %u\nredirects-max %u\n\n", r->time_max_sec, r->redirects_max);
+        strbuf_addf(&b, "size-max %" PRIu64 "\n", r->size_max > 0 ? r->size_max : PULL_SIZE_MAX);
+        if (r->resume_tag)
+                strbuf_addf(&b, "resume-from %" PRIu64 "\n", r->resume_from);
+        FOREACH_ARRAY (f, numbers, ELEMENTSOF(numbers)) {
+                unsigned value = *(const unsigned *) ((const char *) r + f->offset);
+
+                strbuf_addf(&b, "%s %u\n", f->name, value == PULL_NONE ? 0 : value > 0 ? value : f->fallback);
+        }
+        strbuf_add(&b, "\n");
+        if (b.size > PULL_REQUEST_MAX)
+                return -E2BIG;
         return strbuf_steal(&b, ret);
 }
 
@@ -70,20 +133,25 @@ static int parse_flag(const char *s, bool *ret) {
 }
 
 static int request_line(PullRequest *r, const char *key, const char *value) {
-        if (streq(key, "url"))
-                return str_replace(&r->url, value);
-        if (streq(key, "etag"))
-                return str_replace(&r->etag, value);
+        FOREACH_ARRAY (f, texts, ELEMENTSOF(texts))
+                if (streq(key, f->name))
+                        return *value ? str_replace((char **) ((char *) r + f->offset), value) : -EINVAL;
+        FOREACH_ARRAY (f, numbers, ELEMENTSOF(numbers)) {
+                unsigned *n = (unsigned *) ((char *) r + f->offset);
+
+                if (streq(key, f->name))
+                        return parse_uint(value, f->max, n) < 0 || (*n == 0 && !f->may_be_0) ? -EINVAL : 0;
+        }
+        if (streq(key, "header"))
+                return header_is_valid(value) ? strv_extend(&r->headers, value) : -EINVAL;
         if (streq(key, "allow-http"))
                 return parse_flag(value, &r->allow_http);
         if (streq(key, "insecure-tls"))
                 return parse_flag(value, &r->insecure_tls);
         if (streq(key, "size-max"))
                 return parse_uint64(value, &r->size_max);
-        if (streq(key, "time-max"))
-                return parse_uint(value, 7 * 24 * 3600, &r->time_max_sec);
-        if (streq(key, "redirects-max"))
-                return parse_uint(value, 100, &r->redirects_max);
+        if (streq(key, "resume-from"))
+                return parse_uint64(value, &r->resume_from);
         return -EINVAL;
 }
 
@@ -120,7 +188,7 @@ int pull_request_parse(const char *data, size_t size, PullRequest *ret, Error *e
                         return error_setf(e, r == -ENOMEM ? r : -EINVAL, "the request has a wrong line '%s'",
                                           *l);
         }
-        if (!q.url || q.size_max == 0 || q.time_max_sec == 0)
+        if (!q.url || q.size_max == 0 || q.time_max_sec == 0 || (q.resume_from > 0) != !!q.resume_tag)
                 return error_setf(e, -EINVAL, "the request is not complete");
         *ret = q;
         q = (PullRequest){};
@@ -142,6 +210,10 @@ int pull_head_write(const PullHead *h, char **ret) {
                 strbuf_addf(&b, "etag %s\n", h->etag);
         if (h->length != UINT64_MAX)
                 strbuf_addf(&b, "length %llu\n", (unsigned long long) h->length);
+        if (h->resume_tag && *h->resume_tag && pull_text_is_plain(h->resume_tag))
+                strbuf_addf(&b, "resume-tag %s\n", h->resume_tag);
+        if (h->offset > 0)
+                strbuf_addf(&b, "offset %llu\n", (unsigned long long) h->offset);
         strbuf_addf(&b, "max-age %llu\n\n", (unsigned long long) h->max_age);
         return strbuf_steal(&b, ret);
 }
@@ -176,7 +248,7 @@ int pull_meta_parse_line(const char *line, PullHead *h, uint64_t *ret_size, Erro
         if (!pull_text_is_plain(line))
                 return error_setf(e, -EPROTO, "the download worker sent a line that is not text");
         if (!*line) {
-                if (!h->url || h->status == 0)
+                if (!h->url || h->status == 0 || (h->length != UINT64_MAX && h->offset > h->length))
                         return error_setf(e, -EPROTO, "the download worker sent an incomplete head");
                 return PULL_LINE_HEAD_END;
         }
@@ -192,6 +264,10 @@ int pull_meta_parse_line(const char *line, PullHead *h, uint64_t *ret_size, Erro
                 r = str_replace(&h->url, v);
         else if ((v = startswith(line, "etag ")))
                 r = str_replace(&h->etag, v);
+        else if ((v = startswith(line, "resume-tag ")))
+                r = str_replace(&h->resume_tag, v);
+        else if ((v = startswith(line, "offset ")))
+                r = parse_uint64(v, &h->offset);
         else if ((v = startswith(line, "length ")))
                 r = parse_uint64(v, &h->length);
         else if ((v = startswith(line, "max-age ")))

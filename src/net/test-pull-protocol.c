@@ -15,7 +15,12 @@ static void test_request(void **state) {
                           .allow_http = true,
                           .size_max = 12,
                           .time_max_sec = 34,
-                          .redirects_max = 10 };
+                          .redirects_max = PULL_NONE,
+                          .stall_max_sec = 3,
+                          .resume_from = 1000,
+                          .resume_tag = (char[]){ "\"v1\"" },
+                          .proxy_https = (char[]){ "http://u:p@proxy:3128" },
+                          .headers = (char *[]){ (char[]){ "Authorization: Basic YTpi" }, NULL } };
         _cleanup_(pull_request_done) PullRequest back = {};
         _cleanup_free_ char *s = NULL;
 
@@ -27,9 +32,23 @@ static void test_request(void **state) {
         assert_false(back.insecure_tls);
         assert_int_equal(back.size_max, 12);
         assert_int_equal(back.time_max_sec, 34);
-        assert_int_equal(back.redirects_max, 10);
+        assert_int_equal(back.redirects_max, 0);
+        assert_int_equal(back.retries_max, PULL_RETRIES_MAX);
+        assert_int_equal(back.connect_max_sec, PULL_CONNECT_MAX_SEC);
+        assert_int_equal(back.stall_max_sec, 3);
+        assert_int_equal(back.header_max, PULL_HEADER_MAX);
+        assert_int_equal(back.resume_from, 1000);
+        assert_string_equal(back.resume_tag, "\"v1\"");
+        assert_string_equal(back.proxy_https, q.proxy_https);
+        assert_string_equal(back.headers[0], q.headers[0]);
+        assert_null(back.headers[1]);
         q.etag = (char[]){ "a\nallow-http 1" };
         free(TAKE_PTR(s));
+        assert_int_equal(pull_request_write(&q, &s), -EINVAL);
+        q.etag = NULL;
+        q.headers = (char *[]){ (char[]){ "X: y\nurl https://other/" }, NULL };
+        assert_int_equal(pull_request_write(&q, &s), -EINVAL);
+        q.headers = (char *[]){ (char[]){ "no header" }, NULL };
         assert_int_equal(pull_request_write(&q, &s), -EINVAL);
 }
 
@@ -40,6 +59,11 @@ static void test_request_bad(void **state) {
                                            "size-max 1\ntime-max 1\n",
                                            "url https://a/\nsize-max -1\ntime-max 1\n",
                                            "url https://a/\nsize-max 1\ntime-max 1\nx y\n",
+                                           "url https://a/\nsize-max 1\ntime-max 1\nresume-from 3\n",
+                                           "url https://a/\nsize-max 1\ntime-max 1\nresume-tag \"a\"\n",
+                                           "url https://a/\nsize-max 1\ntime-max 1\nheader X\n",
+                                           "url https://a/\nsize-max 1\ntime-max 1\nheader : x\n",
+                                           "url https://a/\nsize-max 1\ntime-max 1\nstall-max 0\n",
                                            "url https://a/\nsize-max 1\ntime-max 1\nallow-http 2\n" };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
@@ -58,6 +82,8 @@ static void test_head(void **state) {
         h.status = 200;
         assert_int_equal(str_replace(&h.url, "https://example.com/a.aci"), 0);
         assert_int_equal(str_replace(&h.etag, "W/\"a b\""), 0);
+        assert_int_equal(str_replace(&h.resume_tag, "\"x\""), 0);
+        h.offset = 3;
         h.length = 7;
         h.max_age = 60;
         assert_int_equal(pull_head_write(&h, &s), 0);
@@ -68,6 +94,8 @@ static void test_head(void **state) {
         assert_string_equal(back.url, h.url);
         assert_string_equal(back.etag, h.etag);
         assert_int_equal(back.length, 7);
+        assert_int_equal(back.offset, 3);
+        assert_string_equal(back.resume_tag, "\"x\"");
         assert_int_equal(back.max_age, 60);
         assert_int_equal(pull_meta_parse_line("end 7", &back, &size, NULL), PULL_LINE_END);
         assert_int_equal(size, 7);

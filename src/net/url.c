@@ -237,3 +237,24 @@ int url_check_redirect(const Url *from, const Url *to, Error *e) {
                                   to->host);
         return 0;
 }
+
+/**
+ * address_is_local() - is an address this machine, or on its own link
+ * @ip: IPv4 or IPv6, as text; what is neither is an address with a zone index, which is on a link
+ *
+ * Return: true for loopback, link-local (the metadata services of clouds are there) and unspecified addresses.
+ */
+bool address_is_local(const char *ip) {
+        struct in6_addr a6;
+        struct in_addr a4;
+
+        if (inet_pton(AF_INET6, ip, &a6) == 1) {
+                if (IN6_IS_ADDR_LOOPBACK(&a6) || IN6_IS_ADDR_LINKLOCAL(&a6) || IN6_IS_ADDR_UNSPECIFIED(&a6))
+                        return true;
+                if (!IN6_IS_ADDR_V4MAPPED(&a6))
+                        return false;
+                memcpy(&a4, a6.s6_addr + 12, sizeof(a4));
+        } else if (inet_pton(AF_INET, ip, &a4) != 1)
+                return true; /* a zone index: link-local */
+        return a4.s_addr == 0 || (ntohl(a4.s_addr) >> 24) == 127 || (ntohl(a4.s_addr) >> 16) == 0xA9FE;
+}

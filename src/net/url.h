@@ -23,3 +23,4 @@ int url_to_string(const Url *u, char **ret);
 unsigned url_port(const Url *u);
 int url_check_redirect(const Url *from, const Url *to, Error *e);
 bool url_same_origin(const Url *a, const Url *b);
+bool address_is_local(const char *ip);
