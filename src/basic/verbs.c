@@ -15,11 +15,13 @@ static int set_insecure(const Option *o, const char *value, void *data, Error *e
         return insecure_flags_parse(value, &((VerbContext *) data)->insecure, e);
 }
 
+#define DIR_ROW 1
+
 static const Option global_options[] = {
         { "debug", 0, OPTION_BOOL, offsetof(VerbContext, debug),
           .help = "print out more debug information to stderr" },
-        { "dir", 0, OPTION_STRING, offsetof(VerbContext, dir), .fallback = RKT_DATA_DIR, .value = "DIR",
-          .help = "rkt data directory" },
+        [DIR_ROW] = { "dir", 0, OPTION_STRING, offsetof(VerbContext, dir), .fallback = RKT_DATA_DIR,
+                      .value = "DIR", .help = "rkt data directory" },
         { "help", 'h', OPTION_BOOL, offsetof(VerbContext, help),
           .help = "show what a command does and takes" },
         { "insecure-options", 0, OPTION_SET, .set = set_insecure, .value = "LIST",
@@ -205,6 +207,41 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
         return print_buffer(&b, f);
 }
 
+/* A verb sees its context as const; verbs_main() has it, and it is no const there. */
+static VerbContext *context_of(const VerbContext *c) {
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+        return (VerbContext *) (uintptr_t) c;
+}
+
+/**
+ * verb_ready() - what has to happen between the flags and the work; for verbs with VERB_RAW, the others get it for free
+ * @c: global flags, all taken
+ * @e: sentence on failure; may be NULL
+ *
+ * Return: 0, what the program's function returns.
+ */
+int verb_ready(const VerbContext *c, Error *e) {
+        return c->ready ? c->ready(c, e) : 0;
+}
+
+/**
+ * verb_set_dir() - another data directory, unless --dir was given
+ * @c:   global flags, all taken
+ * @dir: copied
+ *
+ * Return: 0, -ENOMEM.
+ */
+int verb_set_dir(const VerbContext *c, const char *dir) {
+        VerbContext *x = context_of(c);
+
+        if (c->dir != global_options[DIR_ROW].fallback)
+                return 0;
+        if (str_replace(&x->configured_dir, dir) < 0)
+                return -ENOMEM;
+        x->dir = x->configured_dir;
+        return 0;
+}
+
 /**
  * verb_options_parser() - a parser over a verb's words, for verbs with VERB_RAW
  * @c:       global flags; more of them may stand among the verb's words
@@ -214,11 +251,8 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
  * @ret:     parser; add tables of your own from index 2 on
  */
 void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret) {
-        /* NOLINTNEXTLINE(performance-no-int-to-ptr) verbs_main() has it, and it is no const there */
-        void *flags = (void *) (uintptr_t) c;
-
         *ret = (OptionParser){
-                .tables = { { v->options, options }, { global_options, flags } },
+                .tables = { { v->options, options }, { global_options, context_of(c) } },
                 .argv = args,
         };
 }
@@ -289,31 +323,52 @@ static int call_verb(VerbContext *c, const Verb *v, char **args, Error *e) {
         }
         if (r >= 0)
                 r = check_count(v, n, e);
+        if (r >= 0 && !(v->flags & VERB_NO_DATA))
+                r = verb_ready(c, e);
         if (r >= 0)
                 r = v->run(c, (int) n, words, options, e);
         options_done(&t);
         return r;
 }
 
-/* Takes global flags up to the next word. Returns an OptionEvent. */
-static int next_word(OptionParser *p, const char **ret, Error *e) {
+/* Is this --x=value with an x that is not global? Then it is the verb's, which comes later: as rkt took it. */
+static bool is_early(const char *word) {
+        size_t n = word && startswith(word, "--") ? strcspn(word, "=") : 0;
+
+        if (n == 0 || word[n] != '=')
+                return false;
+        for (const Option *o = global_options; o->name; o++)
+                if (strlen(o->name) == n - 2 && strncmp(o->name, word + 2, n - 2) == 0)
+                        return false;
+        return true;
+}
+
+/* Takes global flags up to the next word; keeps the verb's own in early, which is as long as the command line. Returns an
+ * OptionEvent. */
+static int next_word(OptionParser *p, char **early, size_t *n_early, const char **ret, Error *e) {
         int r;
 
-        do
+        do {
+                while (is_early(p->argv[p->index]))
+                        early[(*n_early)++] = p->argv[p->index++];
                 r = options_next(p, ret, e);
-        while (r == OPTIONS_OPTION || r == OPTIONS_DASHES);
+        } while (r == OPTIONS_OPTION || r == OPTIONS_DASHES);
         return r;
 }
 
 /* Walks from the first word to the verb. */
 static int dispatch(VerbContext *c, char **argv, Error *e) {
         OptionParser p = { .tables = { { global_options, c } }, .argv = argv, .index = 1 };
+        _cleanup_free_ char **words = new0(char *, strv_length(argv) + 1);
         const char *word, *group = NULL;
         const Verb *v = NULL;
+        size_t n = 0;
         int r;
 
+        if (!words)
+                return error_oom(e);
         do {
-                r = next_word(&p, &word, e);
+                r = next_word(&p, words, &n, &word, e);
                 if (r < 0)
                         return r;
                 if (r == OPTIONS_END) {
@@ -332,20 +387,23 @@ static int dispatch(VerbContext *c, char **argv, Error *e) {
         log_set_debug(c->debug);
         if (c->help)
                 return verb_print_help(c, v, stdout);
-        return call_verb(c, v, argv + p.index, e);
+        memcpy(words + n, argv + p.index, (strv_length(argv + p.index) + 1) * sizeof(*words));
+        return call_verb(c, v, words, e);
 }
 
 /**
  * verbs_main() - run the command that argv names
  * @verbs: the table, NULL-terminated; rows of one group stand together
+ * @ready: called when all flags are known, before the verb works; may be NULL
  * @argc:  of main()
  * @argv:  of main()
  *
  * Return: the exit code of the program.
  */
-int verbs_main(const Verb *const *verbs, int argc, char **argv) {
+int verbs_main(const Verb *const *verbs, int (*ready)(const VerbContext *c, Error *e), int argc,
+               char **argv) {
         _cleanup_error_ Error e = ERROR_INIT;
-        VerbContext c = { .verbs = verbs };
+        VerbContext c = { .verbs = verbs, .ready = ready };
         OptionTable t = { global_options, &c };
         int r;
 
@@ -357,6 +415,7 @@ int verbs_main(const Verb *const *verbs, int argc, char **argv) {
                 log_error("%s", error_text(&e, r));
                 r = EXIT_RKT_FAILED;
         }
+        free(c.configured_dir);
         if (fflush(stdout) != 0 || ferror(stdout)) {
                 log_error_errno(-errno, "cannot write to standard output: %m");
                 return EXIT_RKT_FAILED;

@@ -22,6 +22,7 @@ typedef enum VerbFlags {
         VERB_RAW =
                 1
                 << 2, /* the verb walks its flags itself with options_next(): args is everything after its name */
+        VERB_NO_DATA = 1 << 4, /* looks at no data directory: works even where its configuration is broken */
         VERB_STOP_AT_WORD =
                 1 << 3, /* the first word that is no flag ends the flags (enter UUID CMD --flag-of-cmd) */
 } VerbFlags;
@@ -32,12 +33,14 @@ struct VerbContext {
         bool debug;
         bool help;
         bool trust_keys_from_https;
-        const char *dir;                 /* never NULL: RKT_DATA_DIR unless --dir */
-        const char *local_config;        /* /etc/rkt */
-        const char *system_config;       /* /usr/lib/rkt */
-        const char *user_config;         /* "" if not given */
-        InsecureFlags insecure;          /* what --insecure-options switches off */
-        const struct Verb *const *verbs; /* the whole table, for help and completion */
+        const char *dir;                              /* never NULL: RKT_DATA_DIR unless --dir */
+        const char *local_config;                     /* /etc/rkt */
+        const char *system_config;                    /* /usr/lib/rkt */
+        const char *user_config;                      /* "" if not given */
+        InsecureFlags insecure;                       /* what --insecure-options switches off */
+        const struct Verb *const *verbs;              /* the whole table, for help and completion */
+        char *configured_dir;                         /* what verb_set_dir() said */
+        int (*ready)(const VerbContext *c, Error *e); /* called once all flags are known; may be NULL */
 };
 
 /* A command. Its options fill a struct of size options_size, zeroed and defaulted before, freed (OPTION_STRV) after.
@@ -59,7 +62,9 @@ typedef struct Verb {
         int (*run)(const VerbContext *c, int argc, char **args, void *options, Error *e);
 } Verb;
 
-int verbs_main(const Verb *const *verbs, int argc, char **argv);
+int verbs_main(const Verb *const *verbs, int (*ready)(const VerbContext *c, Error *e), int argc, char **argv);
+int verb_ready(const VerbContext *c, Error *e);
+int verb_set_dir(const VerbContext *c, const char *dir);
 int verb_print_help(const VerbContext *c, const Verb *v, FILE *f);
 int verbs_print_help(const VerbContext *c, const char *group, FILE *f);
 int verb_find(const Verb *const *verbs, const char *group, const char *name, const Verb **ret, Error *e);

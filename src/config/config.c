@@ -338,6 +338,24 @@ int config_load(const ConfigDirs *dirs, unsigned parts, Config **ret, Error *e) 
 }
 
 /**
+ * config_data_dir() - where images and pods are
+ * @dirs:     where the configuration is
+ * @fallback: used if it says nothing
+ * @ret:      for free()
+ * @e:        names file and field
+ *
+ * Return: 0, what config_load() returns.
+ */
+int config_data_dir(const ConfigDirs *dirs, const char *fallback, char **ret, Error *e) {
+        _cleanup_(config_freep) Config *c = NULL;
+        int r = config_load(dirs, CONFIG_PATHS, &c, e);
+
+        if (r < 0)
+                return r;
+        return str_replace(ret, c->data_dir ? c->data_dir : fallback) < 0 ? error_oom(e) : 0;
+}
+
+/**
  * config_auth() - the credentials for a host
  * @c:    configuration
  * @host: lower case, an IPv6 address without brackets

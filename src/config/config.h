@@ -74,6 +74,7 @@ typedef struct ConfigDirs {
 
 int config_load(const ConfigDirs *dirs, unsigned parts, Config **ret, Error *e);
 int config_parse(Config *c, ConfigPart folder, const char *data, size_t size, Error *e);
+int config_data_dir(const ConfigDirs *dirs, const char *fallback, char **ret, Error *e);
 Config *config_free(Config *c);
 DEFINE_CLEANUP(Config *, config_free);
 const ConfigAuth *config_auth(const Config *c, const char *host, unsigned port);

@@ -25,6 +25,7 @@
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
 #include "config.h"
+#include "config/config.h"
 #include "pod/pod-prepare.h"
 #include "podfile/pod-file.h"
 #include "run/run.h"
@@ -59,8 +60,10 @@ static char *stamp_of(const char *reference) {
                     (int64_t) st.st_size);
 }
 
+static const char *arg_data_dir = RKT_DATA_DIR; /* paths.d may say another */
+
 static int note_load(const char *name, char ***ret_lines) {
-        _cleanup_free_ char *path = strf("%s/resolved/%s", RKT_DATA_DIR, name), *text = NULL;
+        _cleanup_free_ char *path = strf("%s/resolved/%s", arg_data_dir, name), *text = NULL;
         size_t size;
         int r = path ? file_read_at(AT_FDCWD, path, NOTE_MAX, &text, &size) : -ENOMEM;
 
@@ -95,11 +98,17 @@ static int note_find(char *const *lines, Store *store, const char *reference, ch
         return 0;
 }
 
+static int make_notes_dir(void) {
+        _cleanup_free_ char *path = strf("%s/resolved", arg_data_dir);
+
+        return path ? mkdir_parents_at(AT_FDCWD, path, 0755) : -ENOMEM;
+}
+
 /* ids: one of each app, in their order. */
 static int note_write(const char *name, const PodSpec *spec, char *const *ids, Error *e) {
-        _cleanup_free_ char *path = strf("%s/resolved/%s", RKT_DATA_DIR, name);
+        _cleanup_free_ char *path = strf("%s/resolved/%s", arg_data_dir, name);
         _cleanup_(strbuf_done) StrBuf b = STRBUF_INIT;
-        int r = path ? mkdir_parents_at(AT_FDCWD, RKT_DATA_DIR "/resolved", 0755) : -ENOMEM;
+        int r = path ? make_notes_dir() : -ENOMEM;
 
         for (size_t i = 0; r >= 0 && ids && ids[i]; i++) {
                 _cleanup_free_ char *stamp = stamp_of(spec->apps[i].image);
@@ -112,7 +121,7 @@ static int note_write(const char *name, const PodSpec *spec, char *const *ids, E
                 return error_oom(e);
         if (r >= 0)
                 r = file_write_at(AT_FDCWD, path, b.data, b.size, 0644, FILE_WRITE_NO_SYNC);
-        return r < 0 ? error_setf(e, r, "cannot note the pod's images in %s/resolved: %s", RKT_DATA_DIR,
+        return r < 0 ? error_setf(e, r, "cannot note the pod's images in %s/resolved: %s", arg_data_dir,
                                   strerror(-r))
                      : 0;
 }
@@ -160,7 +169,7 @@ static int fetch(const char *name, const PodSpec *spec, Error *e) {
         const ImageGetOptions o = { .progress = on_progress, .message = on_message };
         _cleanup_strv_free_ char **ids = NULL, **lines = NULL;
         _cleanup_(store_freep) Store *store = NULL;
-        int r = store_open(RKT_DATA_DIR, 0, &store, e);
+        int r = store_open(arg_data_dir, 0, &store, e);
 
         (void) note_load(name, &lines);
         if (r >= 0)
@@ -175,10 +184,10 @@ static int start(const char *name, const PodSpec *spec, Error *e) {
         _cleanup_(store_freep) Store *store = NULL;
         _cleanup_(pods_closep) Pods *pods = NULL;
         _cleanup_(pod_closep) Pod *pod = NULL;
-        int r = store_open(RKT_DATA_DIR, 0, &store, e);
+        int r = store_open(arg_data_dir, 0, &store, e);
 
         if (r >= 0)
-                r = pods_open(RKT_DATA_DIR, &pods, e);
+                r = pods_open(arg_data_dir, &pods, e);
         (void) note_load(name, &lines);
         if (r >= 0) /* a path was not noted when pod-image@ is masked: then it is imported now */
                 r = get_images(store, spec, spec->pull == PULL_NEVER ? &get : NULL, lines, &ids, e);
@@ -217,7 +226,7 @@ static int with_spec(const char *name, int (*verb)(const char *name, const PodSp
 static int stop_post(const char *name) {
         _cleanup_(pods_closep) Pods *pods = NULL;
         Error e = {};
-        int r = pods_open(RKT_DATA_DIR, &pods, &e);
+        int r = pods_open(arg_data_dir, &pods, &e);
 
         if (r >= 0)
                 r = run_stop_post(pods, name, &e);
@@ -227,11 +236,31 @@ static int stop_post(const char *name) {
         return r < 0 ? EXIT_FAILURE : 0;
 }
 
+/* Where the data is, as the configuration says. */
+static int find_data(char **ret) {
+        const ConfigDirs dirs = { CONFIG_SYSTEM_DIR, CONFIG_LOCAL_DIR, NULL };
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = config_data_dir(&dirs, RKT_DATA_DIR, ret, &e);
+
+        if (r < 0) {
+                log_error("%s", error_text(&e, r));
+                return EXIT_CONFIG;
+        }
+        arg_data_dir = *ret;
+        return 0;
+}
+
 int main(int argc, char **argv) {
+        _cleanup_free_ char *dir = NULL;
+        int r;
+
         if (argc == 3 && !pod_name_is_valid(argv[2])) {
                 log_error("'%s' is no name of a pod: lower-case letters, digits and dashes", argv[2]);
                 return EXIT_CONFIG;
         }
+        r = find_data(&dir);
+        if (r != 0)
+                return r;
         if (argc == 3 && streq(argv[1], "image"))
                 return with_spec(argv[2], fetch);
         if (argc == 3 && streq(argv[1], "start"))

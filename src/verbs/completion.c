@@ -231,6 +231,7 @@ static int completion_run(const VerbContext *c, int argc, char **args, void *opt
 
 const Verb verb_completion = {
         .name = "completion",
+        .flags = VERB_NO_DATA,
         .min_args = 1,
         .max_args = 1,
         .usage = "SHELL",

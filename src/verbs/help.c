@@ -21,6 +21,7 @@ static int help_run(const VerbContext *c, int argc, char **args, void *options, 
 
 const Verb verb_help = {
         .name = "help",
+        .flags = VERB_NO_DATA,
         .max_args = 2,
         .usage = "[COMMAND [COMMAND]]",
         .help = "Help about any command",

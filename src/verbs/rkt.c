@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The rkt program: the table of its commands. Groups (image, pod) stand together. */
+#include "config/config.h"
 #include "verbs/verbs.h"
 
 /* clang-format off */
 static const Verb *const verbs[] = {
         &verb_cat_manifest,
         &verb_completion,
+        &verb_config,
         &verb_fetch,
         &verb_gc,
         &verb_help,
@@ -27,6 +29,15 @@ static const Verb *const verbs[] = {
 };
 /* clang-format on */
 
+/* paths.d says where the data is, unless --dir does. */
+static int on_ready(const VerbContext *c, Error *e) {
+        const ConfigDirs dirs = { c->system_config, c->local_config, c->user_config };
+        _cleanup_free_ char *dir = NULL;
+        int r = config_data_dir(&dirs, c->dir, &dir, e);
+
+        return r < 0 ? r : verb_set_dir(c, dir) < 0 ? error_oom(e) : 0;
+}
+
 int main(int argc, char **argv) {
-        return verbs_main(verbs, argc, argv);
+        return verbs_main(verbs, on_ready, argc, argv);
 }

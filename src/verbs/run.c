@@ -89,8 +89,11 @@ static int run_run(const VerbContext *c, int argc, char **words, void *options, 
         log_set_debug(c->debug);
         if (r == 1)
                 r = verb_print_help(c, &verb_run, stdout);
-        else if (r == 0)
-                r = run_foreground(c, a, e);
+        else if (r == 0) {
+                r = verb_ready(c, e);
+                if (r >= 0)
+                        r = run_foreground(c, a, e);
+        }
         run_args_done(a);
         return r;
 }

@@ -164,6 +164,7 @@ static const Option trust_options[] = {
 
 const Verb verb_trust = {
         .name = "trust",
+        .flags = VERB_NO_DATA,
         .max_args = VERB_ARGS_ANY,
         .usage = "[--prefix=NAME | --root] [KEY...]",
         .help = "Trust a key for image verification",

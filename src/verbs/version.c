@@ -16,6 +16,7 @@ static int version_run(const VerbContext *c, int argc, char **args, void *option
 
 const Verb verb_version = {
         .name = "version",
+        .flags = VERB_NO_DATA,
         .help = "Print the version and exit",
         .run = version_run,
 };
