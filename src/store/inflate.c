@@ -135,14 +135,16 @@ static const InflateKind kinds[] = {
         { "xz", "\xfd\x37\x7a\x58\x5a\x00", 6, xz_begin, xz_step, xz_end },
 };
 
-/* Reads until "size" bytes are there, or the end. */
+/* Reads until "size" bytes are there, or the end. Some that were taken stay in front: they may be given back. */
 static int fill(Inflate *i, size_t size) {
-        if (i->start > 0) {
-                memmove(i->in, i->in + i->start, i->end - i->start);
-                i->end -= i->start;
-                i->start = 0;
+        size_t back = MIN(i->start, GUNZIP_BACK), behind = i->start - back;
+
+        if (behind > 0) {
+                memmove(i->in, i->in + behind, i->end - behind);
+                i->end -= behind;
+                i->start -= behind;
         }
-        while (i->end < size && !i->eof) {
+        while (i->end - i->start < size && !i->eof) {
                 ssize_t n = read(i->fd, i->in + i->end, INFLATE_BUFFER - i->end);
 
                 if (n < 0 && errno == EINTR)
