@@ -182,8 +182,12 @@ static int parse_path(ImageName *n, const char *s, const char *path, Error *e) {
 }
 
 /* A ':' or ',' makes it a name, unless it begins as a path does. */
+static bool is_clearly_path(const char *s) {
+        return *s == '/' || startswith(s, "./") || startswith(s, "../");
+}
+
 static bool is_path(const char *s) {
-        if (*s == '/' || startswith(s, "./") || startswith(s, "../"))
+        if (is_clearly_path(s))
                 return true;
         return !strpbrk(s, ":,") && (strstr(s, "/./") || strstr(s, "/../") || endswith(s, ".aci"));
 }
@@ -215,7 +219,7 @@ static int parse_any(ImageName *n, const char *s, Error *e) {
                 n->type = IMAGE_NAME_OCI;
                 return str_replace(&n->text, s) < 0 ? error_oom(e) : 0;
         }
-        if (strstr(s, "://"))
+        if (strstr(s, "://") && !is_clearly_path(s))
                 return error_setf(e, -EINVAL,
                                   "invalid image string \"%s\": images come by https://, http://, file:// or "
                                   "docker://",

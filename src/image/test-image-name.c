@@ -58,6 +58,8 @@ static const struct {
         /* paths */
         { "/a/b.aci", IMAGE_NAME_PATH, "/a/b.aci", NULL },
         { "./b.aci", IMAGE_NAME_PATH, "./b.aci", NULL },
+        { "/a/x://b.aci", IMAGE_NAME_PATH, "/a/x://b.aci", NULL },
+        { "file:///a/x://b.aci", IMAGE_NAME_PATH, "/a/x://b.aci", NULL },
         { "../b.aci", IMAGE_NAME_PATH, "../b.aci", NULL },
         { "b.aci", IMAGE_NAME_PATH, "b.aci", NULL },
         { "dir/b.aci", IMAGE_NAME_PATH, "dir/b.aci", NULL },
