@@ -13,6 +13,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/image-fetch.h"
+#include "image/image-render.h"
 #include "image/image-verify.h"
 #include "image/import-aci.h"
 #include "manifest/image-manifest.h"
@@ -29,6 +30,7 @@ typedef struct Source {
         int fd;           /* a file; -EBADF: a download */
         Download *download;
         uint64_t total; /* bytes, 0: not known */
+        uint64_t done;  /* bytes read */
 } Source;
 
 /**
@@ -65,7 +67,7 @@ static int source_read(Source *s, void *buffer, size_t size, size_t *ret, Error 
 }
 
 /* Nobody wants to hear of every piece. */
-static void show_progress(const ImageFetch *f, const Source *s, uint64_t done, usec_t *shown) {
+static void show_progress(const ImageFetch *f, const Source *s, usec_t *shown) {
         struct timespec t;
         usec_t now;
 
@@ -73,17 +75,16 @@ static void show_progress(const ImageFetch *f, const Source *s, uint64_t done, u
                 return;
         (void) clock_gettime(CLOCK_MONOTONIC, &t);
         now = (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
-        if (now - *shown < PROGRESS_USEC && done != s->total)
+        if (now - *shown < PROGRESS_USEC && s->done != s->total)
                 return;
         *shown = now;
-        f->options->progress(f->options->userdata, s->what, done, s->total);
+        f->options->progress(f->options->userdata, s->what, s->done, s->total);
 }
 
 /* The one loop through which the bytes of an image go. Both takers run in processes of their own and read at their own
  * pace, so writing to them one after the other cannot block for ever. */
 static int flow(const ImageFetch *f, Source *s, ImageVerify *verify, StoreImport *import, Error *e) {
         _cleanup_free_ char *piece = malloc(PIECE_SIZE);
-        uint64_t done = 0;
         usec_t shown = 0;
         size_t n = 0;
         int r;
@@ -104,8 +105,8 @@ static int flow(const ImageFetch *f, Source *s, ImageVerify *verify, StoreImport
                         return r;
                 if (r < 0)
                         return error_prefixf(e, r, "'%s'", s->what);
-                done += n;
-                show_progress(f, s, done, &shown);
+                s->done += n;
+                show_progress(f, s, &shown);
         }
 }
 
@@ -113,6 +114,8 @@ static int check_image(const ImageFetch *f, const StoreImage *i, Error *e) {
         _cleanup_error_ Error platform = ERROR_INIT;
         int r;
 
+        if (f->dependency)
+                return image_dependency_check(f->dependency, i, e);
         r = import_check_asked(i, f->asked, e);
         if (r < 0)
                 return r;
@@ -144,6 +147,8 @@ static int describe(const ImageFetch *f, const Source *s, const StoreImport *imp
                         return -ENOMEM;
                 }
         }
+        ret->size = store_import_size(import);
+        ret->archive_size = s->done;
         ret->latest = f->asked && !image_name_label(f->asked, "version");
         return 0;
 }
@@ -281,7 +286,8 @@ static int load_known(const ImageFetch *f, const char *url, StoreRemote *remote,
         /* What came in unverified is not good enough for somebody who wants a signature. */
         if (f->keyring && !is_vouched_for(f, image))
                 return -EKEYREJECTED;
-        return import_check_asked(image, f->asked, NULL);
+        return f->dependency ? image_dependency_check(f->dependency, image, NULL)
+                             : import_check_asked(image, f->asked, NULL);
 }
 
 static bool is_fresh(const StoreRemote *r) {
@@ -389,7 +395,9 @@ int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_
 
         if (!copy)
                 return error_oom(e);
-        image_fetch_request(f, copy, IMAGE_SIZE_MAX, IMAGE_TIME_MAX_SEC, &q);
+        image_fetch_request(f, copy,
+                            f->dependency ? MIN(IMAGE_SIZE_MAX, f->dependency->size) : IMAGE_SIZE_MAX,
+                            IMAGE_TIME_MAX_SEC, &q);
         r = lock_url(f, url, &lock, e);
         if (r < 0)
                 return r;

@@ -6,6 +6,7 @@
 #include "image/image-get.h"
 #include "image/image-name.h"
 #include "image/keyring.h"
+#include "manifest/image-manifest.h"
 #include "net/pull-protocol.h"
 #include "store/store-ref.h"
 
@@ -17,8 +18,10 @@
 typedef struct ImageFetch {
         Store *store;
         const ImageGetOptions *options;
-        const ImageName *asked; /* what the manifest must match; NULL: anything */
-        const Keyring *keyring; /* NULL: signatures are not checked */
+        const ImageName *asked;         /* what the manifest must match; NULL: anything */
+        const Keyring *keyring;         /* NULL: signatures are not checked */
+        const AcDependency *dependency; /* this is one, and must be what it says; then any platform will do */
+        const char *os, *arch;          /* to look for, where the name does not say; NULL: this machine's */
 } ImageFetch;
 
 void image_message(const ImageGetOptions *o, const char *format, ...) _printf_(2, 3);

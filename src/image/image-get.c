@@ -4,7 +4,9 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/discovery.h"
+#include "image/image-dependencies.h"
 #include "image/image-fetch.h"
+#include "image/image-render.h"
 #include "image/import-aci.h"
 #include "image/trust.h"
 #include "manifest/ac-types.h"
@@ -111,7 +113,7 @@ static int try_store(const ImageFetch *f, const ImageName *name, const char *ref
 }
 
 /* What the templates of a discovery page may need beyond what the user wrote. */
-static int with_platform(const ImageName *name, ImageName **ret, Error *e) {
+static int with_platform(const ImageFetch *f, const ImageName *name, ImageName **ret, Error *e) {
         _cleanup_(image_name_freep) ImageName *n = NULL;
         _cleanup_free_ char *text = NULL;
         int r, q;
@@ -121,8 +123,8 @@ static int with_platform(const ImageName *name, ImageName **ret, Error *e) {
         r = image_name_parse(text, &n, e);
         if (r < 0)
                 return r;
-        r = image_name_set_label(n, "os", ac_host_os());
-        q = image_name_set_label(n, "arch", ac_host_arch());
+        r = image_name_set_label(n, "os", str_or(f->os, ac_host_os()));
+        q = image_name_set_label(n, "arch", str_or(f->arch, ac_host_arch()));
         if (r == -ENOMEM || q == -ENOMEM)
                 return error_oom(e);
         *ret = TAKE_PTR(n);
@@ -161,7 +163,7 @@ static int fetch_name(ImageFetch *f, const ImageName *name, const char *referenc
         int r;
 
         image_message(o, "searching for app image %s", reference);
-        r = with_platform(name, &full, e);
+        r = with_platform(f, name, &full, e);
         if (r >= 0 && f->keyring && o->trust_keys_from_https)
                 r = trust_first(f, name->text, keyring, e);
         if (r >= 0)
@@ -211,33 +213,26 @@ static int get(ImageFetch *f, const ImageName *name, const char *reference, Keyr
         return fetch_name(f, name, reference, keyring, ret_id, e);
 }
 
-/**
- * image_get() - have an image in the store
- * @store:     opened for writing
- * @reference: as a user writes it: name with labels, path, URL, ID
- * @options:   how; NULL members have defaults
- * @ret_id:    "sha512-" and 128 digits, for free()
- * @e:         sentence on failure; may be NULL
- *
- * A path always means "import this file", whatever the pull policy. On failure nothing is left in the store.
- *
- * Return: 0; -EINVAL (not a reference), -ENOENT (no such image, no signature), -EHOSTUNREACH, -EPERM (plain http),
- * -EKEYREJECTED, -EKEYEXPIRED, -EKEYREVOKED (signature, certificate), -EBADMSG (damaged, or not what was asked for),
- * -ENOEXEC (another os or arch), -EOPNOTSUPP, -ENOSPC, and what the layers below return.
- */
-int image_get(Store *store, const char *reference, const ImageGetOptions *options, char **ret_id, Error *e) {
+/* dependency: NULL, or what the image is for. */
+static int get_image(Store *store, const char *reference, const ImageGetOptions *options,
+                     const AcDependency *dependency, const ImageManifest *root, char **ret_id, Error *e) {
         _cleanup_(image_name_freep) ImageName *name = NULL;
         _cleanup_(keyring_freep) Keyring *keyring = NULL;
         ImageGetOptions o = *options;
-        ImageFetch f = { .store = store, .options = &o };
+        ImageFetch f = { .store = store, .options = &o, .dependency = dependency };
         int r;
 
         r = image_name_parse(reference, &name, e);
         if (r < 0)
                 return r;
+        /* A dependency is a name, even if it looks like a path or a URL. */
+        if (dependency && (name->type != IMAGE_NAME_APPC || !streq(name->text, dependency->image_name)))
+                return error_setf(e, -EINVAL, "its name or a label cannot be part of an image reference");
         o.system_config = str_or(o.system_config, SYSTEM_CONFIG);
         o.local_config = str_or(o.local_config, LOCAL_CONFIG);
         f.asked = name->type == IMAGE_NAME_APPC ? name : NULL;
+        f.os = root ? image_manifest_label(root, "os") : NULL;
+        f.arch = root ? image_manifest_label(root, "arch") : NULL;
         if (!(o.insecure & INSECURE_IMAGE)) {
                 r = keyring_load(o.system_config, o.local_config, &keyring, e);
                 if (r < 0)
@@ -247,4 +242,56 @@ int image_get(Store *store, const char *reference, const ImageGetOptions *option
                 f.keyring = keyring;
         }
         return get(&f, name, reference, &keyring, ret_id, e);
+}
+
+/**
+ * image_get_dependency() - have a dependency in the store, from where discovery says
+ * @store:   opened for writing
+ * @d:       what it must be
+ * @root:    the image that is wanted in the end: os and arch are looked for as it has them
+ * @options: how
+ * @ret_id:  for free()
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: as image_get(); -EBADMSG also for another ID or size.
+ */
+int image_get_dependency(Store *store, const AcDependency *d, const ImageManifest *root,
+                         const ImageGetOptions *options, char **ret_id, Error *e) {
+        ImageGetOptions o = *options;
+        _cleanup_free_ char *text = NULL;
+
+        if (image_dependency_to_string(d, &text) < 0)
+                return error_oom(e);
+        /* What of it is in the store was looked at before. */
+        if (o.pull == PULL_MISSING)
+                o.pull = PULL_NEWER;
+        return get_image(store, text, &o, d, root, ret_id, e);
+}
+
+/**
+ * image_get() - have an image in the store
+ * @store:     opened for writing
+ * @reference: as a user writes it: name with labels, path, URL, ID
+ * @options:   how; NULL members have defaults
+ * @ret_id:    "sha512-" and 128 digits, for free()
+ * @e:         sentence on failure; may be NULL
+ *
+ * With all that it depends on, each got by the same policy; what came in before one of them failed stays.
+ * A path always means "import this file", whatever the pull policy. An image that fails is not in the store.
+ *
+ * Return: 0; -EINVAL (not a reference), -ENOENT (no such image, no signature), -EHOSTUNREACH, -EPERM (plain http),
+ * -EKEYREJECTED, -EKEYEXPIRED, -EKEYREVOKED (signature, certificate), -EBADMSG (damaged, or not what was asked for),
+ * -ENOEXEC (another os or arch), -EOPNOTSUPP, -ENOSPC, and what the layers below return.
+ */
+int image_get(Store *store, const char *reference, const ImageGetOptions *options, char **ret_id, Error *e) {
+        _cleanup_free_ char *id = NULL;
+        int r;
+
+        r = get_image(store, reference, options, NULL, NULL, &id, e);
+        if (r >= 0)
+                r = image_get_dependencies(store, id, options, e);
+        if (r < 0)
+                return r;
+        *ret_id = TAKE_PTR(id);
+        return 0;
 }

@@ -426,6 +426,16 @@ const char *store_import_key(const StoreImport *i) {
 }
 
 /**
+ * store_import_size() - how large the tar is
+ * @i: import, after store_import_finish()
+ *
+ * Return: bytes.
+ */
+uint64_t store_import_size(const StoreImport *i) {
+        return i->size;
+}
+
+/**
  * store_import_warnings() - what of the archive will not be in the tree
  * @i: import, after store_import_finish()
  *

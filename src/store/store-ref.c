@@ -75,6 +75,7 @@ static const JsonField image_fields[] = {
         JSON_ROW("insecure", json_kind_strv, StoreImage, insecure, 0),
         JSON_ROW("latest", json_kind_boolean, StoreImage, latest, 0),
         JSON_ROW("size", json_kind_uint64, StoreImage, size, JSON_MANDATORY),
+        JSON_ROW("archiveSize", json_kind_uint64, StoreImage, archive_size, 0),
         JSON_ROW("treeSize", json_kind_uint64, StoreImage, tree_size, 0),
         JSON_ROW("importTimeUSec", json_kind_uint64, StoreImage, import_usec, JSON_MANDATORY),
         {},

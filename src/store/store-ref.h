@@ -42,6 +42,7 @@ typedef struct StoreImage {
         char **insecure;       /* --insecure-options= with which it was fetched; NULL: none */
         bool latest;           /* was asked for without a version */
         uint64_t size;         /* bytes of the blob */
+        uint64_t archive_size; /* bytes of the file that came, compressed or not; 0: not known */
         uint64_t tree_size;    /* bytes that its tree takes beside the blob; 0: no tree */
         usec_t import_usec;    /* since 1970; 0: now, when written */
         usec_t last_used_usec; /* since 1970; not in the file, see above */
