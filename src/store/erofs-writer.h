@@ -55,7 +55,7 @@ int erofs_tree_add(ErofsTree *t, const TarEntry *entry, unsigned device, Error *
 int erofs_tree_add_whiteout(ErofsTree *t, const char *path, Error *e);
 int erofs_tree_set_opaque(ErofsTree *t, const char *path, Error *e);
 int erofs_tree_keep(ErofsTree *t, const char *const *paths, ErofsKeepFlags flags, Error *e);
-int erofs_tree_merge(ErofsTree *t, const ErofsTree *over, Error *e);
+int erofs_tree_merge(ErofsTree *t, ErofsTree *over, Error *e);
 int erofs_tree_walk(ErofsTree *t, ErofsTreeVisit visit, void *userdata, Error *e);
 
 int erofs_write_index(ErofsTree *t, const ErofsDevice *devices, size_t n_devices,
