@@ -14,24 +14,15 @@
 #include "basic/strv.h"
 #include "image/image-fetch.h"
 #include "image/image-render.h"
+#include "image/image-source.h"
 #include "image/image-verify.h"
 #include "image/import-aci.h"
 #include "manifest/image-manifest.h"
-#include "net/download.h"
 #include "store/store-import.h"
 
 #define PIECE_SIZE    (256U * 1024)
 #define LOCK_FILE     "fetch-lock"
 #define PROGRESS_USEC (USEC_PER_SEC / 10) /* between two reports of progress */
-
-/* Where compressed bytes come from. */
-typedef struct Source {
-        const char *what; /* URL or path, for messages */
-        int fd;           /* a file; -EBADF: a download */
-        Download *download;
-        uint64_t total; /* bytes, 0: not known */
-        uint64_t done;  /* bytes read */
-} Source;
 
 /**
  * image_message() - tell the user one sentence, if anybody listens
@@ -52,22 +43,8 @@ void image_message(const ImageGetOptions *o, const char *format, ...) {
                 o->message(o->userdata, s);
 }
 
-static int source_read(Source *s, void *buffer, size_t size, size_t *ret, Error *e) {
-        ssize_t n;
-
-        if (s->download)
-                return download_read(s->download, buffer, size, ret, e);
-        do
-                n = read(s->fd, buffer, size);
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return error_setf(e, -errno, "cannot read '%s': %m", s->what);
-        *ret = (size_t) n;
-        return 0;
-}
-
 /* Nobody wants to hear of every piece. */
-static void show_progress(const ImageFetch *f, const Source *s, usec_t *shown) {
+static void show_progress(const ImageFetch *f, const ImageSource *s, usec_t *shown) {
         struct timespec t;
         usec_t now;
 
@@ -75,15 +52,15 @@ static void show_progress(const ImageFetch *f, const Source *s, usec_t *shown) {
                 return;
         (void) clock_gettime(CLOCK_MONOTONIC, &t);
         now = (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
-        if (now - *shown < PROGRESS_USEC && s->done != s->total)
+        if (now - *shown < PROGRESS_USEC && s->position != s->total)
                 return;
         *shown = now;
-        f->options->progress(f->options->userdata, s->what, s->done, s->total);
+        f->options->progress(f->options->userdata, s->what, s->position, s->total);
 }
 
 /* The one loop through which the bytes of an image go. Both takers run in processes of their own and read at their own
  * pace, so writing to them one after the other cannot block for ever. */
-static int flow(const ImageFetch *f, Source *s, ImageVerify *verify, StoreImport *import, Error *e) {
+static int flow(const ImageFetch *f, ImageSource *s, ImageVerify *verify, StoreImport *import, Error *e) {
         _cleanup_free_ char *piece = malloc(PIECE_SIZE);
         usec_t shown = 0;
         size_t n = 0;
@@ -92,7 +69,7 @@ static int flow(const ImageFetch *f, Source *s, ImageVerify *verify, StoreImport
         if (!piece)
                 return error_oom(e);
         for (;;) {
-                r = source_read(s, piece, PIECE_SIZE, &n, e);
+                r = image_source_read(s, piece, PIECE_SIZE, &n, e);
                 if (r < 0)
                         return r;
                 if (n == 0)
@@ -105,7 +82,6 @@ static int flow(const ImageFetch *f, Source *s, ImageVerify *verify, StoreImport
                         return r;
                 if (r < 0)
                         return error_prefixf(e, r, "'%s'", s->what);
-                s->done += n;
                 show_progress(f, s, &shown);
         }
 }
@@ -128,8 +104,8 @@ static int check_image(const ImageFetch *f, const StoreImage *i, Error *e) {
         return 0;
 }
 
-static int describe(const ImageFetch *f, const Source *s, const StoreImport *import, const ImageManifest *m,
-                    StoreImage *ret) {
+static int describe(const ImageFetch *f, const ImageSource *s, const StoreImport *import,
+                    const ImageManifest *m, StoreImage *ret) {
         ret->id = strdup(store_import_id(import));
         ret->key = strdup(store_import_key(import));
         ret->name = strdup(m->name);
@@ -148,12 +124,12 @@ static int describe(const ImageFetch *f, const Source *s, const StoreImport *imp
                 }
         }
         ret->size = store_import_size(import);
-        ret->archive_size = s->done;
+        ret->archive_size = s->position;
         ret->latest = f->asked && !image_name_label(f->asked, "version");
         return 0;
 }
 
-static int read_manifest(const Source *s, StoreImport *i, ImageManifest **ret, Error *e) {
+static int read_manifest(const ImageSource *s, StoreImport *i, ImageManifest **ret, Error *e) {
         const char *json;
         size_t size;
         int r;
@@ -166,7 +142,7 @@ static int read_manifest(const Source *s, StoreImport *i, ImageManifest **ret, E
 }
 
 /* Everything after the source and its signature are there. The manifest is looked at only after the verdict. */
-static int import(const ImageFetch *f, Source *s, ImageVerify *verify, char **ret_id, Error *e) {
+static int import(const ImageFetch *f, ImageSource *s, ImageVerify *verify, char **ret_id, Error *e) {
         _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         _cleanup_(store_import_freep) StoreImport *i = NULL;
@@ -197,8 +173,10 @@ static int import(const ImageFetch *f, Source *s, ImageVerify *verify, char **re
         if (r < 0)
                 return error_prefixf(e, r, "'%s'", s->what);
         r = image_verify_name(verify, &image, e);
-        if (r >= 0)
-                r = store_import_commit(i, &image, e);
+        if (r < 0)
+                return r;
+        image_source_end(s); /* or the commit would sync the copy, too */
+        r = store_import_commit(i, &image, e);
         if (r < 0)
                 return r;
         *ret_id = TAKE_PTR(image.id);
@@ -229,8 +207,8 @@ int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error
         if (r < 0)
                 return r;
         image_message(f->options, "using image from file %s", path);
-        return import(f, &(Source){ .what = path, .fd = fd, .total = (uint64_t) st.st_size }, verify, ret_id,
-                      e);
+        return import(f, &(ImageSource){ .what = path, .fd = fd, .total = (uint64_t) st.st_size }, verify,
+                      ret_id, e);
 }
 
 /**
@@ -352,23 +330,68 @@ static int lock_url(const ImageFetch *f, const char *url, int *ret_fd, Error *e)
 }
 
 /* The answer is 200: signature, then the bytes. */
-static int take_answer(const ImageFetch *f, const char *url, const char *signature_url, Download *d,
+static int take_answer(const ImageFetch *f, ImageSource *s, const char *signature_url, Download *d,
                        const PullHead *head, char **ret_id, Error *e) {
         _cleanup_(image_verify_freep) ImageVerify *verify = NULL;
-        Source s = { .what = url, .fd = -EBADF, .download = d };
         int r;
 
-        r = image_verify_new_url(f, signature_url, url, &verify, e);
+        r = image_source_download(s, d, head, e);
         if (r < 0)
                 return r;
-        s.total = head->length != UINT64_MAX ? head->length : 0;
-        r = import(f, &s, verify, ret_id, e);
+        if (s->offset > 0)
+                image_message(f->options, "resuming the download at %llu of %llu bytes",
+                              (unsigned long long) s->offset, (unsigned long long) s->total);
+        r = image_verify_new_url(f, signature_url, s->what, &verify, e);
+        if (r < 0) {
+                s->broken = true; /* nothing is wrong with what is here */
+                image_source_end(s);
+                return r;
+        }
+        r = import(f, s, verify, ret_id, e);
+        image_source_end(s);
         if (r < 0)
                 return r;
-        r = save_remote(f, url, signature_url, *ret_id, head, e);
+        r = save_remote(f, s->what, signature_url, *ret_id, head, e);
         if (r < 0)
                 free(TAKE_PTR(*ret_id));
         return r;
+}
+
+/* Ask, and take what comes. 0: the image is there. -ESTALE: it was changed meanwhile. */
+static int ask(const ImageFetch *f, PullRequest *q, const char *signature_url, const StoreImage *known,
+               char **ret_id, Error *e) {
+        _cleanup_(store_spool_freep) StoreSpool *spool = NULL;
+        _cleanup_(download_freep) Download *d = NULL;
+        ImageSource s = { .what = q->url, .fd = -EBADF };
+        _cleanup_free_ char *tag = NULL;
+        const PullHead *head;
+        int r;
+
+        (void) store_spool_open(f->store, q->url, &spool, NULL);
+        s.spool = spool;
+        if (spool && store_spool_size(spool) > 0) {
+                tag = strdup(store_spool_tag(spool));
+                if (!tag)
+                        return error_oom(e);
+                q->resume_from = store_spool_size(spool);
+                q->resume_tag = tag;
+        }
+        r = download_start(q, &d, e);
+        q->resume_from = 0;
+        q->resume_tag = NULL;
+        if (r >= 0)
+                r = download_head(d, &head, e);
+        if (r == -ESTALE && spool)
+                store_spool_remove(spool);
+        if (r < 0)
+                return r;
+        if (head->status != 304)
+                return take_answer(f, &s, signature_url, d, head, ret_id, e);
+        if (spool)
+                store_spool_remove(spool);
+        image_message(f->options, "image for %s has not changed, not fetching.", q->url);
+        r = use_known(f, known, ret_id, e);
+        return r < 0 ? r : save_remote(f, q->url, signature_url, *ret_id, head, e);
 }
 
 /**
@@ -379,17 +402,18 @@ static int take_answer(const ImageFetch *f, const char *url, const char *signatu
  * @ret_id:        the image's ID, for free()
  * @e:             sentence on failure; may be NULL
  *
+ * A download that breaks is continued by the next one of the same URL, if the server can tell that it still has the same
+ * bytes. One that was changed in the middle is begun anew, once.
+ *
  * Return: 0, and what http_get(), signature_verdict_judge(), store_import_*() and image_manifest_parse() return.
  */
 int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_url, char **ret_id,
                     Error *e) {
         _cleanup_(store_remote_done) StoreRemote remote = STORE_REMOTE_INIT;
         _cleanup_(store_image_done) StoreImage known = STORE_IMAGE_INIT;
-        _cleanup_(download_freep) Download *d = NULL;
         _cleanup_close_ int lock = -EBADF;
         _cleanup_free_ char *copy = strdup(url);
         const usec_t since = now_usec();
-        const PullHead *head;
         PullRequest q;
         int r;
 
@@ -411,14 +435,9 @@ int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_
         }
         image_message(f->options, "remote fetching from URL \"%s\"", url);
         log_debug("fetching image from %s", url);
-        r = download_start(&q, &d, e);
-        if (r >= 0)
-                r = download_head(d, &head, e);
-        if (r < 0)
+        r = ask(f, &q, signature_url, &known, ret_id, e);
+        if (r != -ESTALE)
                 return r;
-        if (head->status != 304)
-                return take_answer(f, url, signature_url, d, head, ret_id, e);
-        image_message(f->options, "image for %s has not changed, not fetching.", url);
-        r = use_known(f, &known, ret_id, e);
-        return r < 0 ? r : save_remote(f, url, signature_url, *ret_id, head, e);
+        image_message(f->options, "%s; starting over", error_text(e, r));
+        return ask(f, &q, signature_url, &known, ret_id, e);
 }
