@@ -72,8 +72,9 @@ static int ask(const char *url, const ImageName *name, const DiscoveryOptions *o
                 return error_oom(e);
         if (o->want_pubkeys ? !ret->pubkeys : ret->n_endpoints == 0) {
                 discovery_result_done(ret);
-                return error_setf(e, -ENOENT, "no %s tag for '%s' at '%s'",
-                                  o->want_pubkeys ? "ac-discovery-pubkeys" : "ac-discovery", name->text, url);
+                return error_setf(e, -ENOENT, "the page has no %s tag for '%s'%s",
+                                  o->want_pubkeys ? "ac-discovery-pubkeys" : "ac-discovery", name->text,
+                                  !o->want_pubkeys && page.n_endpoints > 0 ? " that can be filled in" : "");
         }
         return 0;
 }
@@ -81,32 +82,45 @@ static int ask(const char *url, const ImageName *name, const DiscoveryOptions *o
 /* A page that is missing or says nothing sends us one level up. A host that cannot be reached or believed does not: the
  * same host would fail in the same way, and a wrong certificate must not hide behind "not found". */
 static bool is_worth_going_up(int r) {
-        return r == -ENOENT || r == -EACCES || r == -EBADMSG || r == -EAGAIN || r == -ELOOP;
+        static const int reasons[] = { ENOENT, EACCES, EBADMSG, EAGAIN, ELOOP, EPERM, EFBIG };
+
+        FOREACH_ARRAY (i, reasons, ELEMENTSOF(reasons))
+                if (r == -*i)
+                        return true;
+        return false;
+}
+
+/* What was asked, and what came of it. */
+static void note(StrBuf *tried, const char *url, const Error *e, int r) {
+        const char *why = error_text(e, r);
+
+        strbuf_addf(tried, "%s%s%s%s", tried->size > 0 ? "; " : "", strstr(why, url) ? "" : url,
+                    strstr(why, url) ? "" : ": ", why);
+}
+
+static int ask_noted(const char *scheme, const char *level, const ImageName *name, const DiscoveryOptions *o,
+                     DiscoveryResult *ret, StrBuf *tried) {
+        _cleanup_free_ char *url = strf("%s://%s?ac-discovery=1", scheme, level);
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r;
+
+        if (!url)
+                return -ENOMEM;
+        r = ask(url, name, o, ret, &e);
+        if (r < 0)
+                note(tried, url, &e, r);
+        return r;
 }
 
 static int ask_level(const char *level, const ImageName *name, const DiscoveryOptions *o,
-                     DiscoveryResult *ret, Error *e) {
-        _cleanup_error_ Error second = ERROR_INIT;
-        _cleanup_free_ char *url = strf("https://%s?ac-discovery=1", level);
+                     DiscoveryResult *ret, StrBuf *tried) {
         int r, q;
 
-        if (!url)
-                return error_oom(e);
-        r = ask(url, name, o, ret, e);
+        r = ask_noted("https", level, name, o, ret, tried);
         if (r >= 0 || !o->allow_http)
                 return r;
-        free(TAKE_PTR(url));
-        url = strf("http://%s?ac-discovery=1", level);
-        if (!url)
-                return error_oom(e);
-        q = ask(url, name, o, ret, &second);
-        if (q >= 0) {
-                error_done(e);
-                return 0;
-        }
-        if (is_worth_going_up(q))
-                r = q;
-        return error_setf(e, r, "%s; %s", error_text(e, r), error_text(&second, q));
+        q = ask_noted("http", level, name, o, ret, tried);
+        return q >= 0 || is_worth_going_up(q) ? q : r;
 }
 
 /**
@@ -116,31 +130,33 @@ static int ask_level(const char *level, const ImageName *name, const DiscoveryOp
  * @ret:  for discovery_result_done()
  * @e:    sentence on failure, listing what was tried; may be NULL
  *
- * Return: 0, -ENOENT (nobody knows the name), -ENOMEM, and what download_small() returns.
+ * Return: 0, -ENOENT (nobody knows the name), -E2BIG (too many levels), -ENOMEM, and what download_small() returns.
  */
 int discovery_find(const ImageName *name, const DiscoveryOptions *o, DiscoveryResult *ret, Error *e) {
         _cleanup_strbuf_ StrBuf tried = STRBUF_INIT;
         _cleanup_free_ char *level = strdup(name->text);
+        unsigned n = 0;
         int r;
 
         assert(name->type == IMAGE_NAME_APPC);
         if (!level)
                 return error_oom(e);
+        for (const char *p = name->text; *p; p++)
+                n += *p == '/';
+        if (n >= DISCOVERY_LEVELS_MAX)
+                return error_setf(e, -E2BIG, "discovery of '%s' failed: the name has more than %u components",
+                                  name->text, DISCOVERY_LEVELS_MAX);
         for (;;) {
-                _cleanup_error_ Error sub = ERROR_INIT;
                 char *slash = strrchr(level, '/');
 
-                r = ask_level(level, name, o, ret, &sub);
-                if (r >= 0) {
-                        ret->host = strndup(name->text, strcspn(name->text, "/"));
-                        return ret->host ? 0 : error_oom(e);
-                }
-                strbuf_addf(&tried, "%s%s", tried.size > 0 ? "; " : "", error_text(&sub, r));
+                r = ask_level(level, name, o, ret, &tried);
+                if (r >= 0)
+                        return 0;
                 if (!is_worth_going_up(r) || !slash)
                         break;
                 *slash = 0;
         }
-        if (tried.failed)
+        if (tried.failed || r == -ENOMEM)
                 return error_oom(e);
         return error_setf(e, r, "discovery of '%s' failed: %s", name->text, tried.data);
 }

@@ -38,7 +38,6 @@ void discovery_result_done(DiscoveryResult *r) {
         }
         free(r->endpoints);
         (void) strv_free(r->pubkeys);
-        free(r->host);
         *r = (DiscoveryResult){};
 }
 
@@ -221,7 +220,7 @@ static int add_endpoint(DiscoveryResult *result, const ImageName *name, const ch
  * discovery_match() - what a page says of a name
  * @p:    a page
  * @name: an IMAGE_NAME_APPC, labels filled in by the caller
- * @ret:  for discovery_result_done(); URLs are not checked, host is NULL
+ * @ret:  for discovery_result_done(); URLs are not checked
  *
  * Entries whose template has no {ext}, or a variable that is neither a label nor known, are passed over.
  *

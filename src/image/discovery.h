@@ -9,6 +9,7 @@
 #define DISCOVERY_PAGE_MAX    (1024U * 1024) /* bytes of HTML */
 #define DISCOVERY_ENTRIES_MAX 32U            /* of each kind; more are not read */
 #define DISCOVERY_CONTENT_MAX 4096U
+#define DISCOVERY_LEVELS_MAX  32U /* components of a name: each may cost a request */
 
 /* One <meta> element: content="PREFIX VALUE". */
 typedef struct DiscoveryEntry {
@@ -32,7 +33,6 @@ typedef struct DiscoveryResult {
         DiscoveryEndpoint *endpoints; /* in the page's order */
         size_t n_endpoints;
         char **pubkeys;
-        char *host; /* whose page it was */
 } DiscoveryResult;
 
 typedef struct DiscoveryOptions {

@@ -29,3 +29,5 @@ void image_fetch_request(const ImageFetch *f, char *url, uint64_t size_max, unsi
                          PullRequest *ret);
 int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error *e);
 int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_url, char **ret_id, Error *e);
+int image_fetch_name(ImageFetch *f, const ImageName *name, const char *reference, Keyring **keyring,
+                     char **ret_id, Error *e);

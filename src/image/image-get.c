@@ -3,13 +3,10 @@
 #include "image/image-get.h"
 #include "basic/str.h"
 #include "basic/strv.h"
-#include "image/discovery.h"
 #include "image/image-dependencies.h"
 #include "image/image-fetch.h"
 #include "image/image-render.h"
 #include "image/import-aci.h"
-#include "image/trust.h"
-#include "manifest/ac-types.h"
 
 #define SYSTEM_CONFIG "/usr/lib/rkt"
 #define LOCAL_CONFIG  "/etc/rkt"
@@ -112,75 +109,6 @@ static int try_store(const ImageFetch *f, const ImageName *name, const char *ref
         return 1;
 }
 
-/* What the templates of a discovery page may need beyond what the user wrote. */
-static int with_platform(const ImageFetch *f, const ImageName *name, ImageName **ret, Error *e) {
-        _cleanup_(image_name_freep) ImageName *n = NULL;
-        _cleanup_free_ char *text = NULL;
-        int r, q;
-
-        if (image_name_to_string(name, &text) < 0)
-                return error_oom(e);
-        r = image_name_parse(text, &n, e);
-        if (r < 0)
-                return r;
-        r = image_name_set_label(n, "os", str_or(f->os, ac_host_os()));
-        q = image_name_set_label(n, "arch", str_or(f->arch, ac_host_arch()));
-        if (r == -ENOMEM || q == -ENOMEM)
-                return error_oom(e);
-        *ret = TAKE_PTR(n);
-        return 0;
-}
-
-static int trust_first(ImageFetch *f, const char *name, Keyring **keyring, Error *e) {
-        const ImageGetOptions *o = f->options;
-        _cleanup_strv_free_ char **paths = NULL;
-        int r;
-
-        FOREACH_ARRAY (k, f->keyring->keys, f->keyring->n_keys)
-                if (k->prefix && name_has_prefix(name, k->prefix))
-                        return 0;
-        r = trust_from_https(name, o->local_config, o->insecure, &paths, e);
-        if (r < 0)
-                return r;
-        STRV_FOREACH (p, paths)
-                image_message(o, "Added key for prefix \"%s\" at \"%s\"", name, *p);
-        *keyring = keyring_free(*keyring);
-        f->keyring = NULL;
-        r = keyring_load(o->system_config, o->local_config, keyring, e);
-        f->keyring = *keyring;
-        return r;
-}
-
-static int fetch_name(ImageFetch *f, const ImageName *name, const char *reference, Keyring **keyring,
-                      char **ret_id, Error *e) {
-        _cleanup_(discovery_result_done) DiscoveryResult result = {};
-        _cleanup_(image_name_freep) ImageName *full = NULL;
-        const ImageGetOptions *o = f->options;
-        DiscoveryOptions d = {
-                .allow_http = o->insecure & INSECURE_HTTP,
-                .insecure_tls = o->insecure & INSECURE_TLS,
-        };
-        int r;
-
-        image_message(o, "searching for app image %s", reference);
-        r = with_platform(f, name, &full, e);
-        if (r >= 0 && f->keyring && o->trust_keys_from_https)
-                r = trust_first(f, name->text, keyring, e);
-        if (r >= 0)
-                r = discovery_find(full, &d, &result, e);
-        if (r < 0)
-                return r;
-        /* rkt tries the first endpoint only; the next one is for a server that does not have the image. */
-        for (size_t i = 0; i < result.n_endpoints; i++) {
-                const DiscoveryEndpoint *p = result.endpoints + i;
-
-                r = image_fetch_url(f, p->image_url, p->signature_url, ret_id, e);
-                if (r != -ENOENT && r != -EHOSTUNREACH && r != -EPROTONOSUPPORT)
-                        return r < 0 ? error_prefixf(e, r, "image '%s'", reference) : r;
-        }
-        return error_prefixf(e, r, "image '%s'", reference);
-}
-
 static int fetch_one_url(const ImageFetch *f, const char *url, char **ret_id, Error *e) {
         _cleanup_free_ char *asc = strf("%s.asc", url);
 
@@ -210,7 +138,7 @@ static int get(ImageFetch *f, const ImageName *name, const char *reference, Keyr
                         name->type == IMAGE_NAME_URL ? "url" : "image name", reference);
         if (name->type == IMAGE_NAME_URL)
                 return fetch_one_url(f, name->text, ret_id, e);
-        return fetch_name(f, name, reference, keyring, ret_id, e);
+        return image_fetch_name(f, name, reference, keyring, ret_id, e);
 }
 
 /* dependency: NULL, or what the image is for. */
@@ -280,7 +208,7 @@ int image_get_dependency(Store *store, const AcDependency *d, const ImageManifes
  * A path always means "import this file", whatever the pull policy. An image that fails is not in the store.
  *
  * Return: 0; -EINVAL (not a reference), -ENOENT (no such image, no signature), -EHOSTUNREACH, -EPERM (plain http),
- * -EKEYREJECTED, -EKEYEXPIRED, -EKEYREVOKED (signature, certificate), -EBADMSG (damaged, or not what was asked for),
+ * -ENOKEY (signed by a stranger), -EKEYREJECTED, -EKEYEXPIRED, -EKEYREVOKED (signature, certificate), -EBADMSG (damaged, or not what was asked for),
  * -ENOEXEC (another os or arch), -EOPNOTSUPP, -ENOSPC, and what the layers below return.
  */
 int image_get(Store *store, const char *reference, const ImageGetOptions *options, char **ret_id, Error *e) {

@@ -122,12 +122,12 @@ int signature_verdict_parse(const char *status, SignatureVerdict *ret) {
 static int judge_unknown(const char *key, bool elsewhere, const char *name, Error *e) {
         if (!name)
                 return error_setf(
-                        e, -EKEYREJECTED,
+                        e, -ENOKEY,
                         "openpgp: signature made by unknown entity: key %s is not trusted; trust it with "
                         "rkt trust --prefix=NAME, or pass --insecure-options=image",
                         key);
         return error_setf(
-                e, -EKEYREJECTED,
+                e, -ENOKEY,
                 "openpgp: signature made by unknown entity: key %s is %s '%s'; trust it with rkt trust "
                 "--prefix=%s, or pass --insecure-options=image",
                 key, elsewhere ? "trusted for other names, not for" : "not trusted for", name, name);
@@ -168,7 +168,8 @@ static bool has_signer(const SignatureSigner *signers, size_t n, const TrustedKe
  * @ret_n:    how many; may be NULL
  * @e:        sentence on failure, naming the reason and the option that would allow it; may be NULL
  *
- * Return: 0, -EBADMSG (no signature, or one that does not fit), -EKEYREJECTED, -EKEYEXPIRED, -EKEYREVOKED, -ENOMEM.
+ * Return: 0, -EBADMSG (no signature, or one that does not fit), -ENOKEY (by a stranger), -EKEYREJECTED
+ * (weak), -EKEYEXPIRED, -EKEYREVOKED, -ENOMEM.
  */
 int signature_verdict_judge(const SignatureVerdict *v, const Keyring *k, const char *name,
                             SignatureSigner **ret, size_t *ret_n, Error *e) {

@@ -78,7 +78,7 @@ static int spawn(SignatureCheck *c, int key_fd, int signature_fd, Error *e) {
  * @ret:       for signature_check_free()
  * @e:         sentence on failure; may be NULL
  *
- * Return: 0, -E2BIG, -EKEYREJECTED (there is no key), -ESRCH (the worker's user does not exist), -ENOMEM, errno of memfd_create(), pipe(), fork().
+ * Return: 0, -E2BIG, -ENOKEY (there is no key), -ESRCH (the worker's user does not exist), -ENOMEM, errno of memfd_create(), pipe(), fork().
  */
 int signature_check_start(const Keyring *k, const char *signature, size_t size, SignatureCheck **ret,
                           Error *e) {
@@ -94,7 +94,7 @@ int signature_check_start(const Keyring *k, const char *signature, size_t size, 
                 return error_oom(e);
         if (n == 0)
                 return error_setf(
-                        e, -EKEYREJECTED,
+                        e, -ENOKEY,
                         "openpgp: signature made by unknown entity: no key is trusted at all; trust one "
                         "with rkt trust, or pass --insecure-options=image");
         c = new0(SignatureCheck, 1);

@@ -31,9 +31,10 @@ NOBODY = {"unreachable.test": "127.0.0.3"}  # nothing listens there
 
 @dataclasses.dataclass
 class Rule:
-    """What to do instead of answering. `status`, `location`: answer so. `cut`: send only that many bytes of the file
+    """What to do instead of answering. `scheme`: only where the client speaks that. `status`, `location`: answer so. `cut`: send only that many bytes of the file
     while promising all. `pace`: sleep so many seconds after each KiB. `endless`: never stop sending."""
     status: int = 0
+    scheme: str = ""
     location: str = ""
     cut: int = -1
     pace: float = 0
@@ -72,7 +73,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         host = self.headers.get("Host", "").split(":")[0]
         path, _, query = self.path.partition("?")
         owner.requests.append((self.server.scheme, host, self.path, dict(self.headers)))
-        rule = owner.rule_for(host, path, query)
+        rule = owner.rule_for(host, path, query, self.server.scheme)
         try:
             if rule is not None and self._follow(rule):
                 return
@@ -189,10 +190,12 @@ class ImageServer:
         if name in self._contexts:
             connection.context = self._contexts[name]
 
-    def rule_for(self, host, path, query):
+    def rule_for(self, host, path, query, scheme=""):
         """The rule for a request, or None; discovery pages are asked for as PATH?ac-discovery."""
         path = path + ("?ac-discovery" if "ac-discovery=1" in query else "")
         for (rule_host, pattern), rule in self.rules.items():
+            if rule.scheme not in ("", scheme):
+                continue
             if rule_host == host and (pattern == path or fnmatch.fnmatch(path, pattern)):
                 return rule
         return None
