@@ -154,7 +154,14 @@ int table_set(Table *t, size_t column, const char *text, const char *json, Error
         return 0;
 }
 
-/* All columns that have a JSON key: --fields is for tables, as in rkt. */
+static bool is_shown(const Table *t, size_t column) {
+        FOREACH_ARRAY (i, t->shown, t->n_shown)
+                if (*i == column)
+                        return true;
+        return false;
+}
+
+/* All columns that have a JSON key: --fields is for tables, as in rkt. Columns that rkt does not know must be asked for. */
 static int print_json(const Table *t, bool pretty, FILE *f) {
         _cleanup_json_write_ JsonWriter w = { .flags = pretty ? JSON_WRITE_PRETTY : 0 };
         _cleanup_free_ char *text = NULL;
@@ -167,7 +174,7 @@ static int print_json(const Table *t, bool pretty, FILE *f) {
                         const Cell *c = &t->cells[row * t->n_columns + i];
                         const char *value = c->json ? c->json : c->text;
 
-                        if (!t->columns[i].json_key)
+                        if (!t->columns[i].json_key || (t->columns[i].extra && !is_shown(t, i)))
                                 continue;
                         json_write_key(&w, t->columns[i].json_key);
                         if (t->columns[i].json_number)
@@ -204,10 +211,65 @@ static int fill_smartcols(const Table *t, struct libscols_table *tb) {
         return 0;
 }
 
+static bool is_plain(const char *s) {
+        for (; s && *s; s++)
+                if ((unsigned char) *s < ' ' || (unsigned char) *s > '~')
+                        return false;
+        return true;
+}
+
+/* Whether libsmartcols has nothing to do: no wide characters, nothing to escape. It takes a tenth of a second for 10,000
+ * rows. */
+static bool all_plain(const Table *t) {
+        for (size_t row = 0; row < t->n_rows; row++)
+                FOREACH_ARRAY (i, t->shown, t->n_shown)
+                        if (!is_plain(t->cells[row * t->n_columns + *i].text))
+                                return false;
+        return true;
+}
+
+static void print_plain_cell(const Table *t, size_t i, const char *text, size_t width, FILE *f) {
+        size_t n = strlen(text);
+
+        (void) fwrite(text, 1, n, f);
+        if (i + 1 == t->n_shown) {
+                (void) fputc('\n', f);
+                return;
+        }
+        for (; n < width; n++)
+                (void) fputc(' ', f);
+        (void) fputc('\t', f);
+}
+
+/* What libsmartcols would print. */
+static int print_plain(const Table *t, bool legend, FILE *f) {
+        _cleanup_free_ size_t *widths = new0(size_t, t->n_shown);
+
+        if (!widths)
+                return -ENOMEM;
+        for (size_t i = 0; i < t->n_shown; i++) {
+                if (legend)
+                        widths[i] = strlen(t->columns[t->shown[i]].title);
+                for (size_t row = 0; row < t->n_rows; row++)
+                        widths[i] = MAX(widths[i],
+                                        strlen(str_or(t->cells[row * t->n_columns + t->shown[i]].text, "")));
+        }
+        for (size_t i = 0; legend && i < t->n_shown; i++)
+                print_plain_cell(t, i, t->columns[t->shown[i]].title, widths[i], f);
+        for (size_t row = 0; row < t->n_rows; row++)
+                for (size_t i = 0; i < t->n_shown; i++)
+                        print_plain_cell(t, i, str_or(t->cells[row * t->n_columns + t->shown[i]].text, ""),
+                                         widths[i], f);
+        return ferror(f) ? -EIO : 0;
+}
+
 static int print_text(const Table *t, bool legend, FILE *f) {
-        struct libscols_table *tb = scols_new_table();
+        struct libscols_table *tb;
         int r;
 
+        if (t->n_rows > 0 && all_plain(t))
+                return print_plain(t, legend, f);
+        tb = scols_new_table();
         if (!tb)
                 return -ENOMEM;
         if (t->n_rows == 0 && legend) /* libsmartcols prints nothing at all then */

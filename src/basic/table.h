@@ -23,6 +23,7 @@ typedef struct TableColumn {
         const char *title;    /* "IMPORT TIME" */
         const char *json_key; /* "import_time"; NULL: not in JSON */
         bool json_number;     /* the JSON value is an integer */
+        bool extra;           /* in JSON only if it was selected */
 } TableColumn;
 
 typedef struct Table Table;

@@ -114,9 +114,11 @@ static int load_image(Prepare *x, size_t n, Error *e) {
                 return error_setf(e, -EOPNOTSUPP,
                                   "image '%s' has dependencies or a pathWhitelist: not supported yet",
                                   x->manifests[n]->name);
+        /* Made anew if rkt image gc has taken it. */
         if (!store_tree_exists(x->store, key))
-                return error_setf(e, -ENOENT, "image '%s' is not in the store any more",
-                                  x->manifests[n]->name);
+                r = store_tree_build(x->store, key, &(StoreTreePart){ .key = key }, 1, e);
+        if (r < 0)
+                return error_prefixf(e, r, "image '%s'", x->manifests[n]->name);
         (void) store_image_touch(x->store, key);
         x->images[n].id = x->ids[n];
         x->images[n].manifest = x->manifests[n];

@@ -20,8 +20,6 @@
 #include "store/store-ref.h"
 #include "store/store-tree.h"
 
-#define DEVICES_MAX (1024U * 1024)
-
 typedef struct Gc {
         Store *store;
         const StoreGcOptions *options;
@@ -48,23 +46,19 @@ static void report(const Gc *g, StoreChangeType type, const char *name) {
                 g->options->change(g->options->userdata, type, name);
 }
 
-/* Blobs that a tree is made from. One without a list is made from the blob of its own name. */
-static int tree_blobs(Store *s, const char *tree, char ***ret) {
-        _cleanup_free_ char *path = strf("tree/%s/devices", tree), *text = NULL;
-        _cleanup_strv_free_ char **keys = NULL;
-        int r;
+/**
+ * store_tree_needs() - is a tree made from the blob of an image?
+ * @s:    store
+ * @tree: key of a tree
+ * @key:  of an image
+ *
+ * Return: true if so, and also in doubt: this decides whether something may be thrown away.
+ */
+bool store_tree_needs(Store *s, const char *tree, const char *key) {
+        _cleanup_strv_free_ char **blobs = NULL;
+        int r = store_tree_blobs(s, tree, &blobs, NULL);
 
-        if (!path)
-                return -ENOMEM;
-        r = file_read_at(s->cas_fd, path, DEVICES_MAX, &text, NULL);
-        if (r == -ENOENT)
-                r = strv_extend(&keys, tree);
-        else if (r >= 0)
-                r = strv_split(text, "\n", &keys);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(keys);
-        return 0;
+        return streq(tree, key) || (r < 0 && r != -ENOENT) || strv_contains(blobs, key);
 }
 
 /* Out of sight, at once. What is in cas/tmp and is not locked, store_tmp_clean() removes. */
@@ -87,13 +81,10 @@ static int discard_trees_of(Store *s, const char *key, char *const *used) {
         int r = dir_list_at(s->cas_fd, "tree", &trees);
         bool in_use = false;
 
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
         STRV_FOREACH (t, trees) {
-                _cleanup_strv_free_ char **blobs = NULL;
-
-                r = tree_blobs(s, *t, &blobs);
-                if (r < 0)
-                        return r;
-                if (!strv_contains(blobs, key))
+                if (!store_tree_needs(s, *t, key))
                         continue;
                 if (strv_contains(used, *t))
                         in_use = true;
@@ -102,7 +93,7 @@ static int discard_trees_of(Store *s, const char *key, char *const *used) {
                 if (r < 0)
                         return r;
         }
-        return r == -ENOENT ? 0 : r < 0 ? r : in_use;
+        return in_use;
 }
 
 /* Under both locks. */
@@ -200,10 +191,11 @@ static int load_used(Gc *g, Error *e) {
 
                 if (!strv_contains(g->options->used_trees, *t))
                         continue;
-                r = tree_blobs(g->store, *t, &blobs);
-                if (r < 0)
-                        return error_setf(e, r, "cannot read '%s/cas/tree/%s': %s", g->store->dir, *t,
-                                          strerror(-r));
+                r = store_tree_blobs(g->store, *t, &blobs, e);
+                if (r == -ENOENT)
+                        error_done(e);
+                else if (r < 0)
+                        return r;
                 STRV_FOREACH (b, blobs)
                         if (strv_extend(&g->used_blobs, *b) < 0)
                                 return error_oom(e);
@@ -255,7 +247,7 @@ static usec_t tree_last_used(const Gc *g, const char *tree) {
         usec_t used = 0;
         struct stat st;
 
-        if (!path || tree_blobs(g->store, tree, &blobs) < 0 ||
+        if (!path || store_tree_blobs(g->store, tree, &blobs, NULL) < 0 ||
             fstatat(g->store->cas_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
         STRV_FOREACH (b, blobs)

@@ -36,6 +36,7 @@ typedef struct StoreGcOptions {
 #define STORE_SPOOL_AGE_USEC                                                                                 \
         (24 * 60 * 60 * USEC_PER_SEC) /* a download that was given up can be resumed so long */
 
+bool store_tree_needs(Store *s, const char *tree, const char *key);
 int store_image_remove(Store *s, const char *key, Error *e);
 int store_image_take(Store *s, const char *key, char *const *used_trees, Error *e);
 int store_gc(Store *s, const StoreGcOptions *options, Error *e);

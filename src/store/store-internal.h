@@ -24,7 +24,6 @@ void store_blob_path(const char *key, const char *suffix, char ret[STORE_BLOB_PA
 void store_tree_path(const char *key, char ret[STORE_TREE_PATH_MAX]);
 int store_tmp_new(Store *s, char **ret_name, int *ret_fd, Error *e);
 int store_intent_write(Store *s, int tmp_fd, const char *key, bool tree, Error *e);
-int store_tmp_clean(Store *s, Error *e);
 int store_commit_lock(Store *s, int *ret_fd, Error *e);
 bool store_image_exists(Store *s, const char *key);
 int store_image_unlink(Store *s, const char *key);

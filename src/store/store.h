@@ -41,6 +41,7 @@ const char *store_dir(const Store *s);
 int store_dir_fd(const Store *s);
 int store_cas_fd(const Store *s);
 int store_lock(Store *s, LockMode mode, int wait, int *ret_fd, Error *e);
+int store_tmp_clean(Store *s, Error *e);
 int store_lock_holder(Store *s, char **ret);
 
 bool store_id_is_valid(const char *id);

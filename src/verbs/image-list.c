@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "basic/log.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "basic/table.h"
 #include "image/image-get.h"
 #include "verbs/verbs.h"
 
-#define ID_DIGITS 12
+#define ID_DIGITS  12
+#define KEY_DIGITS 16
 
 typedef struct ListArgs {
         const char *fields;
@@ -19,7 +22,16 @@ typedef struct ListArgs {
         bool no_legend;
 } ListArgs;
 
-enum { COLUMN_ID, COLUMN_NAME, COLUMN_SIZE, COLUMN_IMPORT_TIME, COLUMN_LAST_USED, _COLUMN_MAX };
+enum {
+        COLUMN_ID,
+        COLUMN_NAME,
+        COLUMN_SIZE,
+        COLUMN_IMPORT_TIME,
+        COLUMN_LAST_USED,
+        COLUMN_SIGNED,
+        COLUMN_SOURCE,
+        _COLUMN_MAX
+};
 
 static const TableColumn columns[_COLUMN_MAX] = {
         [COLUMN_ID] = { "id", "ID", "id", false },
@@ -27,14 +39,20 @@ static const TableColumn columns[_COLUMN_MAX] = {
         [COLUMN_SIZE] = { "size", "SIZE", "size", true },
         [COLUMN_IMPORT_TIME] = { "importtime", "IMPORT TIME", "import_time", true },
         [COLUMN_LAST_USED] = { "lastused", "LAST USED", "last_used_time", true },
+        [COLUMN_SIGNED] = { "signed", "SIGNED", "signed", false, true },
+        [COLUMN_SOURCE] = { "source", "SOURCE", "source", false, true },
 };
 
 static int compare(uint64_t a, uint64_t b) {
         return a < b ? -1 : a > b;
 }
 
+static int by_import_time(const void *a, const void *b);
+
 static int by_name(const void *a, const void *b) {
-        return strcmp(((const StoreImage *) a)->name, ((const StoreImage *) b)->name);
+        int c = strcmp(((const StoreImage *) a)->name, ((const StoreImage *) b)->name);
+
+        return c != 0 ? c : by_import_time(a, b);
 }
 
 static int by_import_time(const void *a, const void *b) {
@@ -84,36 +102,69 @@ static int sort_images(StoreImageList *l, const ListArgs *a, Error *e) {
         return 0;
 }
 
-static int set_time(Table *t, size_t column, usec_t when, usec_t now, bool full, Error *e) {
-        _cleanup_free_ char *text = full ? format_timestamp_go((int64_t) when)
-                                         : format_age((int64_t) now, (int64_t) when),
-                            *json = strf("%llu", (unsigned long long) when * 1000ULL);
+/* How a row is written. Thousands of rows: nothing is made that will not be seen. */
+typedef struct RowStyle {
+        bool json;
+        bool full;
+        bool with_signed;
+        usec_t now;
+} RowStyle;
 
-        return text && json ? table_set(t, column, text, json, e) : error_oom(e);
+static int set_time(Table *t, size_t column, usec_t when, const RowStyle *s, Error *e) {
+        _cleanup_free_ char *text = s->json   ? strf("%llu", (unsigned long long) when * 1000ULL)
+                                    : s->full ? format_timestamp_go((int64_t) when)
+                                              : format_age((int64_t) s->now, (int64_t) when);
+
+        return text ? table_set(t, column, text, NULL, e) : error_oom(e);
 }
 
-static int add_image(Table *t, const StoreImage *i, usec_t now, bool full, Error *e) {
+static int set_size(Table *t, uint64_t size, const RowStyle *s, Error *e) {
+        _cleanup_free_ char *text =
+                s->json || s->full ? strf("%llu", (unsigned long long) size) : format_bytes_go(size);
+
+        return text ? table_set(t, COLUMN_SIZE, text, NULL, e) : error_oom(e);
+}
+
+/* Whose signature was found good: the last digits of each key's fingerprint, or all of them. */
+static int set_signed(Table *t, const StoreImage *i, const RowStyle *s, Error *e) {
+        _cleanup_strbuf_ StrBuf text = STRBUF_INIT;
+
+        STRV_FOREACH (f, i->signed_by) {
+                size_t n = strlen(*f);
+
+                strbuf_addf(&text, "%s%s", text.size > 0 ? "," : "",
+                            s->json || s->full || n < KEY_DIGITS ? *f : *f + n - KEY_DIGITS);
+        }
+        if (text.failed)
+                return error_oom(e);
+        return table_set(t, COLUMN_SIGNED, str_or(text.data, s->json ? "" : "no"), NULL, e);
+}
+
+static int add_image(Table *t, const StoreImage *i, const RowStyle *s, Error *e) {
         const char *version = store_image_label(i, "version");
-        _cleanup_free_ char *id = strndup(i->key, strlen("sha512-") + ID_DIGITS), *name = NULL, *size = NULL,
-                            *bytes = strf("%llu", (unsigned long long) image_size(i));
+        _cleanup_free_ char *name = version ? strf("%s:%s", i->name, version) : NULL;
+        char id[STORE_KEY_MAX];
         int r;
 
-        name = version ? strf("%s:%s", i->name, version) : strdup(i->name);
-        size = full ? strf("%llu", (unsigned long long) image_size(i)) : format_bytes_go(image_size(i));
-        if (!id || !name || !size || !bytes)
+        if (version && !name)
                 return error_oom(e);
+        (void) snprintf(id, sizeof(id), "%s", i->key);
+        if (!s->full)
+                id[strlen("sha512-") + ID_DIGITS] = '\0';
         r = table_add_row(t, e);
         if (r >= 0)
-                r = table_set(t, COLUMN_ID, full ? i->key : id, NULL, e);
+                r = table_set(t, COLUMN_ID, id, NULL, e);
         if (r >= 0)
-                r = table_set(t, COLUMN_NAME, name, NULL, e);
+                r = table_set(t, COLUMN_NAME, str_or(name, i->name), NULL, e);
         if (r >= 0)
-                r = table_set(t, COLUMN_SIZE, size, bytes, e);
+                r = set_size(t, image_size(i), s, e);
         if (r >= 0)
-                r = set_time(t, COLUMN_IMPORT_TIME, i->import_usec, now, full, e);
+                r = set_time(t, COLUMN_IMPORT_TIME, i->import_usec, s, e);
         if (r >= 0)
-                r = set_time(t, COLUMN_LAST_USED, i->last_used_usec, now, full, e);
-        return r;
+                r = set_time(t, COLUMN_LAST_USED, i->last_used_usec, s, e);
+        if (r >= 0 && s->with_signed)
+                r = set_signed(t, i, s, e);
+        return r < 0 ? r : table_set(t, COLUMN_SOURCE, i->source, NULL, e);
 }
 
 static int load(const char *dir, StoreImageList *ret, Error *e) {
@@ -125,13 +176,20 @@ static int load(const char *dir, StoreImageList *ret, Error *e) {
                 error_done(e);
                 return 0;
         }
-        return r < 0 ? r : store_image_list(store, ret, e);
+        if (r >= 0)
+                r = store_image_list(store, ret, e);
+        if (r < 0)
+                return r;
+        STRV_FOREACH (i, ret->errors)
+                log_warning("%s; fetch that image again, or remove the file by rkt image gc", *i);
+        return 0;
 }
 
 static int list_run(const VerbContext *c, int argc, char **args, void *options, Error *e) {
         _cleanup_(store_image_list_done) StoreImageList list = {};
         _cleanup_(table_freep) Table *t = NULL;
         ListArgs *a = options;
+        RowStyle style = { .full = a->full, .with_signed = strstr(a->fields, "signed") };
         TableFormat format;
         struct timespec now;
         int r;
@@ -149,8 +207,10 @@ static int list_run(const VerbContext *c, int argc, char **args, void *options, 
         if (r < 0)
                 return r;
         (void) clock_gettime(CLOCK_REALTIME, &now);
+        style.json = format != TABLE_TEXT;
+        style.now = (usec_t) now.tv_sec * USEC_PER_SEC;
         FOREACH_ARRAY (i, list.images, list.n_images) {
-                r = add_image(t, i, (usec_t) now.tv_sec * USEC_PER_SEC, a->full, e);
+                r = add_image(t, i, &style, e);
                 if (r < 0)
                         return r;
         }
@@ -160,7 +220,7 @@ static int list_run(const VerbContext *c, int argc, char **args, void *options, 
 static const Option list_options[] = {
         { "fields", 0, OPTION_STRING, offsetof(ListArgs, fields),
           .fallback = "id,name,size,importtime,lastused", .value = "FIELDS",
-          .help = "comma-separated list of fields to display" },
+          .help = "comma-separated list of fields to display; there are signed and source too" },
         { "format", 0, OPTION_STRING, offsetof(ListArgs, format), .value = "FORMAT",
           .help = "json or json-pretty instead of a table" },
         { "full", 0, OPTION_BOOL, offsetof(ListArgs, full), .help = "use long output format" },

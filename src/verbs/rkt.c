@@ -13,6 +13,7 @@ static const Verb *const verbs[] = {
         &verb_help,
         &verb_image_cat_manifest,
         &verb_image_fetch,
+        &verb_image_gc,
         &verb_image_list,
         &verb_image_rm,
         &verb_list,

@@ -13,6 +13,7 @@ extern const Verb verb_gc;
 extern const Verb verb_help;
 extern const Verb verb_image_cat_manifest;
 extern const Verb verb_image_fetch;
+extern const Verb verb_image_gc;
 extern const Verb verb_image_list;
 extern const Verb verb_image_rm;
 extern const Verb verb_list;

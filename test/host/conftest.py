@@ -305,6 +305,7 @@ def _empty_store(host):
     listed = host.rkt("image", "list", "--no-legend", "--fields=id", "--full", check=False).out.split()
     if listed:
         host.rkt("image", "rm", *listed, check=False)
+    host.rkt("image", "gc", "--grace-period=0s", check=False)
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which trees pods refer to. A pod that is garbage refers to none; one that has exited still does, so that it can be looked
+ * into until gc takes it. */
+#include <string.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "pod/pod-images.h"
+#include "pod/pod-internal.h"
+#include "pod/pod-list.h"
+
+#define TREE_ID_MAX 256
+
+/**
+ * pod_trees_done() - free what it holds
+ * @t: is POD_TREES_INIT afterwards
+ */
+void pod_trees_done(PodTrees *t) {
+        FOREACH_ARRAY (i, t->trees, t->n_trees)
+                free(i->tree);
+        free(t->trees);
+        strv_free(t->keys);
+        *t = POD_TREES_INIT;
+}
+
+static int add_tree(PodTrees *t, const Pod *p, const char *tree) {
+        PodTree *i;
+
+        if (!GREEDY_GROW(t->trees, t->n_trees))
+                return -ENOMEM;
+        i = t->trees + t->n_trees;
+        *i = (PodTree){ .tree = strdup(tree), .running = p->state == POD_RUNNING };
+        if (!i->tree)
+                return -ENOMEM;
+        memcpy(i->pod, p->uuid, UUID_STRING_MAX);
+        t->n_trees++;
+        return strv_contains(t->keys, tree) ? 0 : strv_extend(&t->keys, tree);
+}
+
+static int add_app(PodTrees *t, const Pod *p, int fd, const char *app) {
+        _cleanup_free_ char *path = strf("appsinfo/%s/treeStoreID", app), *tree = NULL;
+        int r = path ? file_read_at(fd, path, TREE_ID_MAX, &tree, NULL) : -ENOMEM;
+
+        return r < 0 ? r : add_tree(t, p, str_strip(tree));
+}
+
+static int add_pod(PodTrees *t, Pod *p) {
+        _cleanup_strv_free_ char **apps = NULL;
+        _cleanup_close_ int tmp = -EBADF;
+        int fd = pod_use_fd(p, &tmp), r;
+
+        if (fd < 0)
+                return fd;
+        r = dir_list_at(fd, "appsinfo", &apps);
+        STRV_FOREACH (a, apps) {
+                if (r >= 0)
+                        r = add_app(t, p, fd, *a);
+        }
+        pod_drop_fd(p);
+        return r;
+}
+
+/**
+ * pod_trees_load() - the trees that pods refer to
+ * @ps:  all pods
+ * @ret: pod_trees_done()
+ * @e:   sentence on failure; may be NULL
+ *
+ * They are all there if store_lock() is held exclusively: a pod that is being prepared shares it until its directory says
+ * what it needs. What a pod that does not run left out or damaged is nobody's tree.
+ *
+ * Return: 0; -EBADMSG: a running pod does not say what it uses; -ENOMEM; what pod_list_load() returns.
+ */
+int pod_trees_load(Pods *ps, PodTrees *ret, Error *e) {
+        _cleanup_pod_trees_ PodTrees t = POD_TREES_INIT;
+        _cleanup_pod_list_ PodList l = POD_LIST_INIT;
+        int r = pod_list_load(ps, &l, e);
+
+        if (r < 0)
+                return r;
+        FOREACH_ARRAY (p, l.pods, l.n_pods) {
+                if (pod_directory(*p) == POD_DIRECTORY_GARBAGE)
+                        continue;
+                r = add_pod(&t, *p);
+                if (r == -ENOMEM)
+                        return error_oom(e);
+                if (r < 0 && pod_state(*p) == POD_RUNNING)
+                        return error_setf(e, -EBADMSG,
+                                          "cannot tell which images the running pod \"%s\" uses: %s",
+                                          pod_uuid(*p), strerror(-r));
+        }
+        *ret = t;
+        t = POD_TREES_INIT;
+        return 0;
+}
