@@ -11,6 +11,7 @@
 
 #include "basic/alloc.h"
 #include "basic/str.h"
+#include "store/posix-acl.h"
 
 struct TarCheck {
         const TarCheckOps *ops;
@@ -156,9 +157,13 @@ static int xattr_verdict(const TarEntry *t, const TarXattr *x, Error *e) {
         if (user)
                 return !startswith(x->name, "user.overlay.") &&
                        (t->type == TAR_FILE || t->type == TAR_DIRECTORY);
-        /* Numbers only, and the kernel checks them. */
-        if (streq(x->name, "system.posix_acl_access") || streq(x->name, "system.posix_acl_default"))
-                return t->type == TAR_FILE || t->type == TAR_DIRECTORY;
+        if (streq(x->name, POSIX_ACL_ACCESS) || streq(x->name, POSIX_ACL_DEFAULT)) {
+                if (t->type != TAR_DIRECTORY && (t->type != TAR_FILE || streq(x->name, POSIX_ACL_DEFAULT)))
+                        return 0;
+                return posix_acl_check(x->value, x->size, NULL) < 0
+                               ? error_setf(e, -EBADMSG, "its access control list is malformed")
+                               : 1;
+        }
         if (!streq(x->name, "security.capability"))
                 return 0;
         if (!capability_is_valid(x))

@@ -12,7 +12,7 @@
 #define TAR_DEPTH_MAX       256   /* components of a name */
 #define TAR_SEGMENTS_MAX    16384 /* pieces of a sparse file */
 #define TAR_XATTRS_MAX      128   /* of one entry */
-#define TAR_XATTR_VALUE_MAX 65536 /* bytes */
+#define TAR_XATTR_VALUE_MAX 65535 /* bytes; EROFS has 16 bits for it */
 #define TAR_XATTR_TOTAL_MAX (256U * 1024)
 #define TAR_ID_MAX          (UINT32_MAX - 2) /* -1 and -2 are not owners */
 

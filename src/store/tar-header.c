@@ -10,6 +10,7 @@
 
 #include "basic/alloc.h"
 #include "basic/str.h"
+#include "store/posix-acl.h"
 
 #define PAX_KEY_MAX 512U
 
@@ -332,6 +333,33 @@ static int set_id(uint32_t *p, bool *has, const char *key, const char *value, Er
         return 0;
 }
 
+/* A list that says something becomes the attribute by which the kernel knows it. What cannot be had (names without
+ * numbers, other kinds of lists, SELinux) is left out with a warning, as GNU tar does it. */
+static int set_acl(TarExtra *x, const char *key, const char *value, size_t size, Error *e) {
+        const char *name = streq(key, "SCHILY.acl.access")    ? POSIX_ACL_ACCESS
+                           : streq(key, "SCHILY.acl.default") ? POSIX_ACL_DEFAULT
+                                                              : NULL;
+        _cleanup_free_ uint8_t *acl = NULL;
+        size_t n_acl = 0;
+        int r = -EOPNOTSUPP;
+
+        if (name && size == 0)
+                return 0;
+        if (name)
+                r = posix_acl_parse(value, size, &acl, &n_acl);
+        if (r >= 0)
+                r = tar_entry_add_xattr(&x->entry, name, (const char *) acl, n_acl);
+        if (r == -ENOMEM)
+                return error_oom(e);
+        if (r == -E2BIG)
+                return error_setf(e, r, "an access control list or the number of attributes is too large");
+        if (r < 0 && !x->dropped) {
+                x->dropped = strdup(key);
+                return x->dropped ? 0 : error_oom(e);
+        }
+        return 0;
+}
+
 /* One record. The value is NUL-terminated, but may contain NUL bytes. */
 static int pax_record(TarExtra *x, const char *key, const char *value, size_t size, Error *e) {
         const char *sub;
@@ -344,10 +372,8 @@ static int pax_record(TarExtra *x, const char *key, const char *value, size_t si
         sub = startswith(key, "SCHILY.xattr.");
         if (sub)
                 return set_xattr(x, sub, value, size, e);
-        if ((startswith(key, "SCHILY.acl.") || startswith(key, "RHT.")) && !x->dropped) {
-                x->dropped = strdup(key);
-                return x->dropped ? 0 : error_oom(e);
-        }
+        if (startswith(key, "SCHILY.acl.") || startswith(key, "RHT."))
+                return set_acl(x, key, value, size, e);
         if (size == 0) /* POSIX: as if the record were not there */
                 return 0;
         if (memchr(value, '\0', size))

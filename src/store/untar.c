@@ -6,8 +6,9 @@
  * an archive may say var/run -> /run and go on with var/run/pid, as ordinary images do, and whatever a link says, it ends
  * inside. The last component is never followed.
  *
- * Directories get their mode and time at the end, since creating in them changes the time. Owners come before modes,
- * because chown() clears the setid bits, and before attributes, because it clears security.capability.
+ * Directories get their mode, access control lists and time at the end, since creating in them changes the time, and what
+ * is created inherits the default list. Owners come before modes, because chown() clears the setid bits, and before
+ * attributes, because it clears security.capability; access control lists come after modes, which they determine.
  */
 #include "store/untar.h"
 
@@ -23,6 +24,7 @@
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/str.h"
+#include "store/posix-acl.h"
 
 #define COPY_BUFFER (256U * 1024)
 
@@ -30,6 +32,7 @@ typedef struct Directory {
         char *path;
         uint32_t mode;
         struct timespec mtime;
+        TarEntry *acls; /* just these, or NULL; set earlier, the default list would be inherited */
 } Directory;
 
 typedef struct Blob {
@@ -97,8 +100,12 @@ int untar_new(int root_fd, const int *blob_fds, size_t n_blobs, Untar **ret, Err
 Untar *untar_free(Untar *u) {
         if (!u)
                 return NULL;
-        FOREACH_ARRAY (d, u->directories, u->n_directories)
+        FOREACH_ARRAY (d, u->directories, u->n_directories) {
                 free(d->path);
+                if (d->acls)
+                        tar_entry_done(d->acls);
+                free(d->acls);
+        }
         free(u->directories);
         free(u->blobs);
         free(u->buffer);
@@ -108,10 +115,69 @@ Untar *untar_free(Untar *u) {
         return NULL;
 }
 
-/* Opens the directory that holds "path", and makes missing ones, 0755 and root's. The last one is kept open: nothing in
- * the tree is ever replaced, so the same spelling leads to the same directory. */
-static int open_parent(Untar *u, const char *path, const char **ret_name, Error *e) {
-        const char *slash = strrchr(path, '/');
+static struct timespec entry_mtime(const TarEntry *t) {
+        return (struct timespec){ .tv_sec = t->mtime_sec, .tv_nsec = t->mtime_nsec };
+}
+
+static bool is_acl(const TarXattr *x) {
+        return streq(x->name, POSIX_ACL_ACCESS) || streq(x->name, POSIX_ACL_DEFAULT);
+}
+
+/* For untar_finish(): a directory's mode and time, and the access control lists of the entry, if there is one. */
+static int remember_directory(Untar *u, const char *path, size_t size, uint32_t mode,
+                              const TarEntry *mtime_of, const TarEntry *acls_of) {
+        Directory *d;
+
+        if (!GREEDY_GROW(u->directories, u->n_directories))
+                return -ENOMEM;
+        d = &u->directories[u->n_directories];
+        *d = (Directory){ .path = strndup(path, size), .mode = mode, .mtime = entry_mtime(mtime_of) };
+        if (!d->path)
+                return -ENOMEM;
+        u->n_directories++;
+        for (size_t i = 0; acls_of && i < acls_of->n_xattrs; i++) {
+                const TarXattr *x = &acls_of->xattrs[i];
+                int r;
+
+                if (!is_acl(x))
+                        continue;
+                if (!d->acls)
+                        d->acls = new0(TarEntry, 1);
+                r = d->acls ? tar_entry_add_xattr(d->acls, x->name, x->value, x->size) : -ENOMEM;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* What is missing of "parent" becomes 0755 and root's, with the time of the entry that needs it. */
+static int imply_directories(Untar *u, const char *parent, const TarEntry *why) {
+        int r = 0;
+
+        for (const char *p = parent; r >= 0;) {
+                size_t n = (size_t) (p - parent) + strcspn(p, "/");
+                _cleanup_free_ char *path = strndup(parent, n);
+                _cleanup_close_ int fd = -EBADF;
+
+                if (!path)
+                        return -ENOMEM;
+                fd = root_open(u->root_fd, path, O_PATH | O_DIRECTORY);
+                if (fd == -ENOENT) {
+                        fd = root_mkdirs(u->root_fd, path, 0755);
+                        if (fd >= 0)
+                                r = remember_directory(u, path, n, 0755, why, NULL);
+                }
+                if (r < 0 || fd < 0 || parent[n] == '\0')
+                        return r < 0 ? r : fd < 0 ? fd : TAKE_FD(fd);
+                p = parent + n + 1;
+        }
+        return r;
+}
+
+/* Opens the directory that holds the entry, and makes missing ones. The last one is kept open: nothing in the tree is
+ * ever replaced, so the same spelling leads to the same directory. */
+static int open_parent(Untar *u, const TarEntry *t, const char **ret_name, Error *e) {
+        const char *path = t->path, *slash = strrchr(path, '/');
         _cleanup_free_ char *parent = NULL;
         int fd;
 
@@ -126,7 +192,7 @@ static int open_parent(Untar *u, const char *path, const char **ret_name, Error 
                 return error_oom(e);
         fd = root_open(u->root_fd, parent, O_PATH | O_DIRECTORY);
         if (fd == -ENOENT)
-                fd = root_mkdirs(u->root_fd, parent, 0755);
+                fd = imply_directories(u, parent, t);
         if (fd == -ENOTDIR)
                 return error_setf(e, -EBADMSG, "what should be its folder is no directory");
         if (fd == -ELOOP)
@@ -148,15 +214,12 @@ static int creation_error(int r, Error *e) {
         return error_setf(e, r, "cannot be created: %s", strerror(-r));
 }
 
-static struct timespec entry_mtime(const TarEntry *t) {
-        return (struct timespec){ .tv_sec = t->mtime_sec, .tv_nsec = t->mtime_nsec };
-}
-
-static int set_xattrs(int fd, const TarEntry *t, Error *e) {
+/* Access control lists, or all other attributes. */
+static int set_xattrs(int fd, const TarEntry *t, bool acls, Error *e) {
         FOREACH_ARRAY (x, t->xattrs, t->n_xattrs) {
                 char name[TAR_NAME_ESCAPED_MAX];
 
-                if (fsetxattr(fd, x->name, x->value, x->size, 0) == 0)
+                if (is_acl(x) != acls || fsetxattr(fd, x->name, x->value, x->size, 0) == 0)
                         continue;
                 /* robustness.md 75: a file system without them is no reason to refuse an image. */
                 if (errno == EOPNOTSUPP && startswith(x->name, "user."))
@@ -241,11 +304,14 @@ static int make_file(Untar *u, int dir_fd, const char *name, const TarEntry *t, 
         if (r >= 0)
                 r = set_owner(u, fd, t, e);
         if (r >= 0)
-                r = set_xattrs(fd, t, e);
+                r = set_xattrs(fd, t, false, e);
         if (r < 0)
                 return r;
         if (fchmod(fd, t->mode) < 0)
                 return error_setf(e, -errno, "cannot set its mode: %m");
+        r = set_xattrs(fd, t, true, e);
+        if (r < 0)
+                return r;
         if (futimens(fd, times) < 0)
                 return error_setf(e, -errno, "cannot set its time: %m");
         u->size += t->size;
@@ -255,7 +321,6 @@ static int make_file(Untar *u, int dir_fd, const char *name, const TarEntry *t, 
 /* An archive may name a directory again, and one may exist because something in it came first. */
 static int make_directory(Untar *u, int dir_fd, const char *name, const TarEntry *t, Error *e) {
         _cleanup_close_ int fd = -EBADF;
-        _cleanup_free_ char *path = NULL;
         int r;
 
         if (*name == '\0')
@@ -271,15 +336,10 @@ static int make_directory(Untar *u, int dir_fd, const char *name, const TarEntry
                                : error_setf(e, -errno, "cannot be opened: %m");
         r = set_owner(u, fd, t, e);
         if (r >= 0)
-                r = set_xattrs(fd, t, e);
+                r = set_xattrs(fd, t, false, e);
         if (r < 0)
                 return r;
-        path = strdup(t->path);
-        if (!path || !GREEDY_GROW(u->directories, u->n_directories))
-                return error_oom(e);
-        u->directories[u->n_directories++] =
-                (Directory){ .path = TAKE_PTR(path), .mode = t->mode, .mtime = entry_mtime(t) };
-        return 0;
+        return remember_directory(u, t->path, strlen(t->path), t->mode, t, t) < 0 ? error_oom(e) : 0;
 }
 
 static int make_hardlink(Untar *u, int dir_fd, const char *name, const TarEntry *t, Error *e) {
@@ -322,7 +382,7 @@ static int make_entry(Untar *u, const TarEntry *t, Error *e) {
         const char *name;
         int dir_fd;
 
-        dir_fd = open_parent(u, t->path, &name, e);
+        dir_fd = open_parent(u, t, &name, e);
         if (dir_fd < 0)
                 return dir_fd;
         switch (t->type) {
@@ -378,7 +438,14 @@ int untar_finish(Untar *u, uint64_t *ret_size, uint64_t *ret_n, Error *e) {
                 fd = root_open(u->root_fd, *d->path ? d->path : "/", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
                 if (fd < 0)
                         r = fd;
-                else if (fchmod(fd, d->mode) < 0 || futimens(fd, times) < 0)
+                else if (fchmod(fd, d->mode) < 0)
+                        r = -errno;
+                if (r >= 0 && d->acls) {
+                        r = set_xattrs(fd, d->acls, true, e);
+                        if (r < 0)
+                                return error_prefixf(e, r, "entry '%s'", tar_name_escape(d->path, buffer));
+                }
+                if (r >= 0 && futimens(fd, times) < 0)
                         r = -errno;
                 if (r < 0)
                         return error_setf(e, r, "entry '%s': cannot set mode and time: %s",
