@@ -2,7 +2,7 @@
 /* rkt-parse: compressed bytes come in on stdin, frames go out on stdout (store/frame.h). It has nothing else: no file, no
  * socket, no capability, a user of its own, and the system calls below. Whatever takes it over can write to one pipe.
  *
- *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX
+ *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX [strict]
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +27,7 @@ typedef struct Arguments {
         uint64_t ratio_max;
         uint64_t ratio_after;
         uint64_t manifest_max;
+        bool strict; /* as the standard says, where we would take more */
 } Arguments;
 
 static const char *const syscalls[] = {
@@ -72,6 +73,8 @@ static int run(const Arguments *a, Error *e) {
         buffer = malloc(PIECE);
         if (!buffer || tar_check_new(&ops, NULL, &a->limits, a->manifest_max, &check) < 0)
                 return error_oom(e);
+        if (a->strict)
+                tar_check_strict(check);
         r = inflate_new(STDIN_FILENO, &in, e);
         if (r < 0)
                 return r;
@@ -103,7 +106,8 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret) {
         uint64_t *const fields[] = { &ret->limits.size_max, &ret->limits.entries_max, &ret->ratio_max,
                                      &ret->ratio_after, &ret->manifest_max };
 
-        if (argc != 1 + (int) ELEMENTSOF(fields))
+        ret->strict = argc == 2 + (int) ELEMENTSOF(fields) && strcmp(argv[argc - 1], "strict") == 0;
+        if (argc - ret->strict != 1 + (int) ELEMENTSOF(fields))
                 return -EINVAL;
         for (size_t i = 0; i < ELEMENTSOF(fields); i++)
                 if (parse_uint64(argv[1 + i], fields[i]) < 0)

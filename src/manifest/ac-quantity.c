@@ -172,11 +172,27 @@ int ac_quantity_parse(const char *s, AcQuantity *ret) {
         return 0;
 }
 
-static int read_at(const AcQuantity *q, __int128 unit, int64_t *ret) {
-        __int128 v = q->nano / unit;
+/**
+ * ac_quantity_round_up() - away from zero to a multiple of a power of ten
+ * @q:        quantity
+ * @exponent: of ten, from -9 to 20
+ *
+ * Return: true if it was one already.
+ */
+bool ac_quantity_round_up(AcQuantity *q, int exponent) {
+        __int128 unit = power_of_ten(exponent + 9), rest = q->nano % unit;
 
-        if (q->nano % unit != 0)
-                v += q->nano < 0 ? -1 : 1;
+        q->nano -= rest;
+        if (rest != 0)
+                q->nano += rest < 0 ? -unit : unit;
+        return rest == 0;
+}
+
+static int read_at(AcQuantity q, int exponent, int64_t *ret) {
+        __int128 v;
+
+        (void) ac_quantity_round_up(&q, exponent);
+        v = q.nano / power_of_ten(exponent + 9);
         if (v > INT64_MAX || v < INT64_MIN)
                 return -ERANGE;
         *ret = (int64_t) v;
@@ -191,7 +207,7 @@ static int read_at(const AcQuantity *q, __int128 unit, int64_t *ret) {
  * Return: 0, -ERANGE.
  */
 int ac_quantity_integer(const AcQuantity *q, int64_t *ret) {
-        return read_at(q, NANO, ret);
+        return read_at(*q, 0, ret);
 }
 
 /**
@@ -202,7 +218,7 @@ int ac_quantity_integer(const AcQuantity *q, int64_t *ret) {
  * Return: 0, -ERANGE.
  */
 int ac_quantity_milli(const AcQuantity *q, int64_t *ret) {
-        return read_at(q, 1000000, ret);
+        return read_at(*q, -3, ret);
 }
 
 /**

@@ -2,6 +2,7 @@
 /* Amounts with a suffix, as "500m" or "1.5Gi", in multiples of 10^-9. Facts: appc, section 11. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "basic/macro.h"
@@ -20,6 +21,7 @@ typedef struct AcQuantity {
 } AcQuantity;
 
 int ac_quantity_parse(const char *s, AcQuantity *ret);
+bool ac_quantity_round_up(AcQuantity *q, int exponent);
 int ac_quantity_integer(const AcQuantity *q, int64_t *ret);
 int ac_quantity_milli(const AcQuantity *q, int64_t *ret);
 int ac_quantity_compare(const AcQuantity *a, const AcQuantity *b);

@@ -23,6 +23,7 @@ struct TarCheck {
         unsigned n_warnings;
         bool has_manifest;
         bool has_root;
+        bool strict;
 };
 
 static int warn(TarCheck *c, const char *name, const char *what, const char *detail) {
@@ -277,6 +278,8 @@ static int on_entry(void *userdata, TarStreamEntry *s, Error *e) {
         inside = beneath_root(s->entry.path);
         if (inside)
                 return check_tree_entry(c, s, inside, e);
+        if (c->strict)
+                return error_setf(e, -EBADMSG, "it is neither the manifest nor beneath rootfs/");
         return warn(c, s->entry.path, "ignored, it is neither the manifest nor beneath rootfs/", NULL);
 }
 
@@ -336,6 +339,14 @@ TarCheck *tar_check_free(TarCheck *c) {
         strbuf_done(&c->manifest);
         free(c);
         return NULL;
+}
+
+/**
+ * tar_check_strict() - refuse what is merely against the standard too: other names than manifest and rootfs at the top
+ * @c: object, before the first bytes
+ */
+void tar_check_strict(TarCheck *c) {
+        c->strict = true;
 }
 
 /**

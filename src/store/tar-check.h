@@ -22,6 +22,7 @@ int tar_check_new(const TarCheckOps *ops, void *userdata, const TarStreamLimits 
                   uint64_t manifest_max, TarCheck **ret);
 TarCheck *tar_check_free(TarCheck *c);
 DEFINE_CLEANUP(TarCheck *, tar_check_free);
+void tar_check_strict(TarCheck *c);
 int tar_check_push(TarCheck *c, const uint8_t *data, size_t size, Error *e);
 int tar_check_finish(TarCheck *c, Error *e);
 uint64_t tar_check_n_entries(const TarCheck *c);
