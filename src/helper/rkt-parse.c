@@ -35,21 +35,22 @@ static const char *const syscalls[] = {
         "madvise", "futex", "getrandom", "rt_sigreturn", "exit", "exit_group", NULL,
 };
 
+/* Entries and the manifest travel with the bytes that they were found in. */
 static int on_entry(void *userdata, const TarEntry *t) {
         _cleanup_free_ uint8_t *data = NULL;
         size_t size;
         int r;
 
         r = frame_encode_entry(t, &data, &size);
-        return r < 0 ? r : frame_write(STDOUT_FILENO, FRAME_ENTRY, data, size);
+        return r < 0 ? r : frame_writer_add(userdata, FRAME_ENTRY, data, size);
 }
 
 static int on_manifest(void *userdata, const char *data, size_t size) {
-        return frame_write(STDOUT_FILENO, FRAME_MANIFEST, data, size);
+        return frame_writer_add(userdata, FRAME_MANIFEST, data, size);
 }
 
 static int on_warning(void *userdata, const char *sentence) {
-        return frame_write(STDOUT_FILENO, FRAME_WARNING, sentence, strlen(sentence));
+        return frame_writer_add(userdata, FRAME_WARNING, sentence, strlen(sentence));
 }
 
 static const TarCheckOps ops = { .entry = on_entry, .manifest = on_manifest, .warning = on_warning };
@@ -63,7 +64,7 @@ static int check_ratio(const Arguments *a, uint64_t n_in, uint64_t n_out, Error 
                           a->ratio_max);
 }
 
-static int run(const Arguments *a, Error *e) {
+static int run(const Arguments *a, FrameWriter *out, Error *e) {
         _cleanup_(inflate_freep) Inflate *in = NULL;
         _cleanup_(tar_check_freep) TarCheck *check = NULL;
         _cleanup_free_ uint8_t *buffer = NULL;
@@ -71,7 +72,7 @@ static int run(const Arguments *a, Error *e) {
         int r;
 
         buffer = malloc(PIECE);
-        if (!buffer || tar_check_new(&ops, NULL, &a->limits, a->manifest_max, &check) < 0)
+        if (!buffer || tar_check_new(&ops, out, &a->limits, a->manifest_max, &check) < 0)
                 return error_oom(e);
         if (a->strict)
                 tar_check_strict(check);
@@ -91,7 +92,7 @@ static int run(const Arguments *a, Error *e) {
                         r = tar_check_push(check, buffer, (size_t) n, e);
                 if (r < 0)
                         return r;
-                r = frame_write(STDOUT_FILENO, FRAME_DATA, buffer, (size_t) n);
+                r = frame_writer_send(out, FRAME_DATA, buffer, (size_t) n);
                 if (r < 0)
                         return error_setf(e, r, "cannot write to the store");
         }
@@ -99,7 +100,7 @@ static int run(const Arguments *a, Error *e) {
         if (r < 0)
                 return r;
         end.n_entries = tar_check_n_entries(check);
-        return frame_write(STDOUT_FILENO, FRAME_END, &end, sizeof(end));
+        return frame_writer_send(out, FRAME_END, &end, sizeof(end));
 }
 
 static int parse_arguments(int argc, char *argv[], Arguments *ret) {
@@ -117,6 +118,7 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret) {
 
 int main(int argc, char *argv[]) {
         SandboxSpec sandbox = SANDBOX_INIT;
+        FrameWriter out = FRAME_WRITER_INIT;
         _cleanup_error_ Error e = ERROR_INIT;
         Arguments a = {};
         int r;
@@ -126,12 +128,14 @@ int main(int argc, char *argv[]) {
                 return EXIT_FAILURE;
         }
         (void) signal(SIGPIPE, SIG_IGN);
+        out.fd = STDOUT_FILENO;
         sandbox.syscalls = syscalls;
         sandbox.memory_max = MEMORY_MAX;
         sandbox.file_size_max = 0;
         r = sandbox_enter(&sandbox, &e);
         if (r >= 0)
-                r = run(&a, &e);
+                r = run(&a, &out, &e);
+        frame_writer_done(&out);
         if (r < 0)
                 (void) frame_write_error(STDOUT_FILENO, r, error_text(&e, r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

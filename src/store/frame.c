@@ -9,6 +9,7 @@
 #include "store/tar-entry.h"
 
 #define FRAME_READER_SIZE (2U * FRAME_SIZE_MAX)
+#define FRAME_WAITING_MAX (256U * 1024)
 
 /* The fixed part of an entry. Behind it: segments; path, NUL; link, NUL; per attribute: uint32_t size of the value, name,
  * NUL, value. */
@@ -46,12 +47,15 @@ static int reader_fill(FrameReader *f, size_t size) {
                 if (!f->buffer)
                         return -ENOMEM;
         }
-        if (f->start > 0) {
+        /* Only when there is no room behind it: most of what is read is not moved. */
+        if (f->start == f->end)
+                f->start = f->end = 0;
+        else if (f->start + size > FRAME_READER_SIZE) {
                 memmove(f->buffer, f->buffer + f->start, f->end - f->start);
                 f->end -= f->start;
                 f->start = 0;
         }
-        while (f->end < size) {
+        while (f->end - f->start < size) {
                 ssize_t n = read(f->fd, f->buffer + f->end, FRAME_READER_SIZE - f->end);
 
                 if (n < 0 && errno == EINTR)
@@ -59,7 +63,7 @@ static int reader_fill(FrameReader *f, size_t size) {
                 if (n < 0)
                         return -errno;
                 if (n == 0)
-                        return f->end == 0 ? 0 : -EBADMSG;
+                        return f->end == f->start ? 0 : -EBADMSG;
                 f->end += (size_t) n;
         }
         return 1;
@@ -95,6 +99,27 @@ int frame_read(FrameReader *f, FrameType *ret_type, const uint8_t **ret, size_t 
         return 1;
 }
 
+static int write_vector(int fd, struct iovec *v, int n_v) {
+        while (n_v > 0) {
+                ssize_t n = writev(fd, v, n_v);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                while (n_v > 0 && (size_t) n >= v->iov_len) {
+                        n -= (ssize_t) v->iov_len;
+                        v++;
+                        n_v--;
+                }
+                if (n_v > 0) {
+                        v->iov_base = (uint8_t *) v->iov_base + n;
+                        v->iov_len -= (size_t) n;
+                }
+        }
+        return 0;
+}
+
 /**
  * frame_write() - send one
  * @fd:   blocking
@@ -105,36 +130,69 @@ int frame_read(FrameReader *f, FrameType *ret_type, const uint8_t **ret, size_t 
  * Return: 0, errno of write(); -EPIPE when the reader is gone (and SIGPIPE is ignored).
  */
 int frame_write(int fd, FrameType type, const void *data, size_t size) {
+        FrameWriter w = FRAME_WRITER_INIT;
+
+        w.fd = fd;
+        return frame_writer_send(&w, type, data, size);
+}
+
+/**
+ * frame_writer_done() - free what has not been sent; the descriptor is the caller's
+ * @w: is FRAME_WRITER_INIT afterwards
+ */
+void frame_writer_done(FrameWriter *w) {
+        strbuf_done(&w->waiting);
+        *w = FRAME_WRITER_INIT;
+}
+
+static int writer_flush(FrameWriter *w, struct iovec *v, int n_v) {
+        int r;
+
+        v[0] = (struct iovec){ .iov_base = w->waiting.data, .iov_len = w->waiting.size };
+        r = w->waiting.size > 0 ? write_vector(w->fd, v, n_v) : write_vector(w->fd, v + 1, n_v - 1);
+        w->waiting.size = 0;
+        return r;
+}
+
+/**
+ * frame_writer_add() - a frame that may wait for frame_writer_send()
+ * @w:    its fd is set
+ * @type: which
+ * @data: @size bytes, copied
+ * @size: at most FRAME_SIZE_MAX
+ *
+ * Return: 0, -ENOMEM, errno of write().
+ */
+int frame_writer_add(FrameWriter *w, FrameType type, const void *data, size_t size) {
         FrameHeader h = { .type = (uint32_t) type, .size = (uint32_t) size };
-        struct iovec v[2] = { { .iov_base = &h, .iov_len = sizeof(h) } };
-        int n_v = 1;
-        struct iovec *p = v;
+        struct iovec v[1];
 
         assert(size <= FRAME_SIZE_MAX);
-        if (size > 0) {
-                /* struct iovec is not const-correct; writev() only reads. */
-                memcpy(&v[1].iov_base, &data, sizeof(data));
-                v[1].iov_len = size;
-                n_v = 2;
-        }
-        while (n_v > 0) {
-                ssize_t n = writev(fd, p, n_v);
+        strbuf_add_n(&w->waiting, (const char *) &h, sizeof(h));
+        strbuf_add_n(&w->waiting, data, size);
+        if (w->waiting.failed)
+                return -ENOMEM;
+        return w->waiting.size < FRAME_WAITING_MAX ? 0 : writer_flush(w, v, 1);
+}
 
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                while (n_v > 0 && (size_t) n >= p->iov_len) {
-                        n -= (ssize_t) p->iov_len;
-                        p++;
-                        n_v--;
-                }
-                if (n_v > 0) {
-                        p->iov_base = (uint8_t *) p->iov_base + n;
-                        p->iov_len -= (size_t) n;
-                }
-        }
-        return 0;
+/**
+ * frame_writer_send() - send what waits, and this
+ * @w:    its fd is set
+ * @type: which
+ * @data: @size bytes
+ * @size: at most FRAME_SIZE_MAX
+ *
+ * Return: 0, errno of write(); -EPIPE when the reader is gone (and SIGPIPE is ignored).
+ */
+int frame_writer_send(FrameWriter *w, FrameType type, const void *data, size_t size) {
+        FrameHeader h = { .type = (uint32_t) type, .size = (uint32_t) size };
+        struct iovec v[3] = { [1] = { .iov_base = &h, .iov_len = sizeof(h) } };
+
+        assert(size <= FRAME_SIZE_MAX);
+        /* struct iovec is not const-correct; writev() only reads. */
+        memcpy(&v[2].iov_base, &data, sizeof(data));
+        v[2].iov_len = size;
+        return writer_flush(w, v, size > 0 ? 3 : 2);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "basic/error.h"
+#include "basic/str.h"
 #include "store/tar-entry.h"
 
 #define FRAME_SIZE_MAX (1024U * 1024 + 64)
@@ -42,8 +43,19 @@ typedef struct FrameReader {
 
 #define FRAME_READER_INIT ((FrameReader){ .fd = -EBADF })
 
+/* Writes frames: small ones are collected, and leave with the next large one, in one call. */
+typedef struct FrameWriter {
+        int fd;
+        StrBuf waiting;
+} FrameWriter;
+
+#define FRAME_WRITER_INIT ((FrameWriter){ .fd = -EBADF, .waiting = STRBUF_INIT })
+
 void frame_reader_done(FrameReader *f);
 int frame_read(FrameReader *f, FrameType *ret_type, const uint8_t **ret, size_t *ret_size, Error *e);
+void frame_writer_done(FrameWriter *w);
+int frame_writer_add(FrameWriter *w, FrameType type, const void *data, size_t size);
+int frame_writer_send(FrameWriter *w, FrameType type, const void *data, size_t size);
 int frame_write(int fd, FrameType type, const void *data, size_t size);
 int frame_write_error(int fd, int error, const char *sentence);
 int frame_decode_error(const uint8_t *data, size_t size, Error *e);
