@@ -3,7 +3,8 @@
 """Measure the product beside its peers, in one lab, one after the other in turns; print a page of Markdown.
 
 A machine is never quiet, so that no two figures of different minutes are compared: every round runs each candidate
-once, and what counts is the median of the rounds' ratios. Sections: generator start size memory.
+once, and what counts is the median of the rounds' ratios. Sections: generator start size memory,
+fetch mount list (fetch.py).
 """
 import argparse
 import hashlib
@@ -17,58 +18,14 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import fetch  # noqa: E402  pylint: disable=wrong-import-position
+from common import (PODMAN, WORK, clock, large_root, podman_image, ratio,  # noqa: E402  pylint: disable=wrong-import-position
+                    rounds, run, spread, table, timed)
 from images import aci  # noqa: E402  pylint: disable=wrong-import-position
 
-WORK = "/var/tmp/rkt-bench"
 PODS = "/etc/rkt/pods"
-PODMAN = ["podman", "--root", "/var/lib/rkt/t-podman", "--runroot", "/run/rkt-bench-podman"]
 GENERATOR = "/usr/lib/systemd/system-generators/rkt-pod-generator"
 QUADLET = "/usr/libexec/podman/quadlet"
-
-
-def run(*command, check=True, **kwargs):
-    """A command, its output kept."""
-    return subprocess.run([str(c) for c in command], check=check, capture_output=True, text=True, **kwargs)
-
-
-def clock():
-    """Now, in milliseconds."""
-    return time.clock_gettime(time.CLOCK_MONOTONIC) * 1e3
-
-
-def table(header, rows):
-    """A Markdown table."""
-    print("| " + " | ".join(header) + " |")
-    print("|" + "|".join(["---"] + ["---:"] * (len(header) - 1)) + "|")
-    for row in rows:
-        print("| " + " | ".join(str(c) for c in row) + " |")
-    print()
-
-
-def rounds(candidates, count, warmups=1):
-    """Run each candidate once per round, the order turning; candidates: {name: function() -> number}.
-    Returns {name: [number per round]}."""
-    found = {name: [] for name in candidates}
-    names = list(candidates)
-    for number in range(warmups + count):
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
-            value = candidates[name]()
-            if number >= warmups:
-                found[name].append(value)
-    return found
-
-
-def ratio(ours, theirs):
-    """The median of the paired ratios, with its quartiles."""
-    ratios = sorted(o / t for o, t in zip(ours, theirs))
-    quarter = len(ratios) // 4
-    return f"{statistics.median(ratios):.2f} ({ratios[quarter]:.2f}-{ratios[-1 - quarter]:.2f})"
-
-
-def spread(values, digits=1):
-    """Median and range."""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
 # --- the generator ---------------------------------------------------------------------------------------------------
@@ -154,14 +111,6 @@ def unit_files(directory, count, text, suffix, section):
             os.mkdir(path + ".d")
             with open(path + ".d/10-extra.conf", "w") as f:
                 f.write(f"[{section}]\nEnvironment=EXTRA=1\n")
-
-
-def timed():
-    """The program of timed.c, compiled once."""
-    program = f"{WORK}/timed"
-    if not os.path.exists(program):
-        run("cc", "-O2", "-static", "-o", program, pathlib.Path(__file__).resolve().parent / "timed.c")
-    return program
 
 
 class Generator:
@@ -291,26 +240,6 @@ def timed_podman(image):
     return start
 
 
-def podman_image(name, root):
-    """Import a root into podman's storage; False: there is no podman that runs."""
-    if shutil.which("podman") is None:
-        return False
-    with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as tar:
-        subprocess.run([*PODMAN, "import", "-q", "-", name], stdin=tar.stdout, check=True, capture_output=True)
-    return True
-
-
-def large_root(root):
-    """A root of about 200 MB: Debian with what people put into images."""
-    aci.debian_root(root, ["nginx", "redis-server", "python3", "perl", "git", "gnupg", "openssl"])
-    missing = 200 * 10**6 - int(run("du", "-sb", root).stdout.split()[0])
-    os.makedirs(f"{root}/srv/data", exist_ok=True)
-    for i in range(max(0, missing // 20000)):
-        with open(f"{root}/srv/data/{i}", "wb") as f:
-            f.write(os.urandom(20000))
-    return root
-
-
 def pod(name, kind):
     """A pod of one app, its image in the store. Returns its unit, its root, and the image's size."""
     root = aci.cached_root(kind, WORK)
@@ -428,7 +357,8 @@ def machine():
 
 def main():
     """Run the sections that were asked for."""
-    sections = {"generator": bench_generator, "start": bench_start, "size": bench_size, "memory": bench_memory}
+    sections = {"generator": bench_generator, "start": bench_start, "size": bench_size, "memory": bench_memory,
+                "fetch": fetch.bench_fetch, "mount": fetch.bench_mount, "list": fetch.bench_list}
     parser = argparse.ArgumentParser()
     parser.add_argument("section", nargs="*", choices=[*sections, []])
     wanted = parser.parse_args().section or list(sections)
