@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "basic/parse.h"
 #include "basic/str.h"
@@ -363,6 +364,16 @@ static int curl_failed(Transfer *t, CURLcode code) {
         }
 }
 
+/* libcurl would read the bundle of authorities and then, file by file, the directory that it was made from. */
+static CURLcode set_authorities(CURL *curl) {
+        char *bundle = NULL;
+
+        if (curl_easy_getinfo(curl, CURLINFO_CAINFO, &bundle) != CURLE_OK || !bundle ||
+            access(bundle, R_OK) < 0)
+                return CURLE_OK;
+        return curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+}
+
 static CURLcode set_options(Transfer *t) {
         const PullRequest *q = t->request;
         CURLcode c = CURLE_OK;
@@ -395,7 +406,8 @@ static CURLcode set_options(Transfer *t) {
         SET(CURLOPT_NOPROXY, "");                           /* decided here, by proxy.c */
         SET(CURLOPT_HEADEROPT, (long) CURLHEADER_SEPARATE); /* a proxy is not told what is for the server */
         SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-        return c;
+#undef SET
+        return c == CURLE_OK ? set_authorities(t->curl) : c;
 }
 
 static int set_proxy(Transfer *t) {
