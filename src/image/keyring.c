@@ -226,6 +226,26 @@ int keyring_to_binary(const Keyring *k, char **ret, size_t *ret_size) {
         return 0;
 }
 
+static int key_path(const char *config, const char *prefix, const char *fingerprint, char **ret, Error *e) {
+        if (prefix && image_identifier_check(prefix) < 0)
+                return error_setf(e, -EINVAL, "'%s' cannot be the name of an image", prefix);
+        *ret = strf("%s/trustedkeys/%s%s/%s", config, prefix ? "prefix.d/" : "root.d", str_or(prefix, ""),
+                    fingerprint);
+        return *ret ? 0 : error_oom(e);
+}
+
+static int write_key(const char *path, const char *text, Error *e) {
+        _cleanup_free_ char *folder = strndup(path, (size_t) (strrchr(path, '/') - path));
+        int r;
+
+        if (!folder)
+                return error_oom(e);
+        r = mkdir_parents_at(AT_FDCWD, folder, 0755);
+        if (r >= 0)
+                r = file_write_at(AT_FDCWD, path, text, strlen(text), 0644, 0);
+        return r < 0 ? error_setf(e, r, "cannot write '%s': %s", path, strerror(-r)) : 0;
+}
+
 /**
  * keyring_add() - trust a key
  * @local_config: directory; made when missing
@@ -237,21 +257,58 @@ int keyring_to_binary(const Keyring *k, char **ret, size_t *ret_size) {
  * Return: 0, -EINVAL (@prefix is not a name), -ENOMEM, errno of mkdir(), open() and write().
  */
 int keyring_add(const char *local_config, const char *prefix, const PgpKey *key, char **ret_path, Error *e) {
-        _cleanup_free_ char *folder = NULL, *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL;
         int r;
 
-        if (prefix && image_identifier_check(prefix) < 0)
-                return error_setf(e, -EINVAL, "'%s' cannot be the name of an image", prefix);
-        folder = strf("%s/trustedkeys/%s%s", local_config, prefix ? "prefix.d/" : "root.d",
-                      str_or(prefix, ""));
-        path = folder ? path_join(folder, key->fingerprint) : NULL;
-        if (!path || pgp_key_armor(key, &text) < 0)
-                return error_oom(e);
-        r = mkdir_parents_at(AT_FDCWD, folder, 0755);
-        if (r >= 0)
-                r = file_write_at(AT_FDCWD, path, text, strlen(text), 0644, 0);
+        r = key_path(local_config, prefix, key->fingerprint, &path, e);
         if (r < 0)
-                return error_setf(e, r, "cannot write '%s': %s", path, strerror(-r));
+                return r;
+        if (pgp_key_armor(key, &text) < 0)
+                return error_oom(e);
+        r = write_key(path, text, e);
+        if (r < 0)
+                return r;
         *ret_path = TAKE_PTR(path);
         return 0;
+}
+
+/**
+ * keyring_remove() - trust a key no longer
+ * @system_config: directory; a key from there is hidden by an empty file in @local_config
+ * @local_config:  directory
+ * @prefix:        for which it is trusted; NULL for every image
+ * @fingerprint:   of the key, 40 digits, lower case
+ * @ret_path:      the file that was removed, or that hides the key, for free()
+ * @e:             sentence on failure; may be NULL
+ *
+ * Return: 0 (removed), 1 (hidden), -EINVAL (@prefix is not a name, no fingerprint), -ENOENT (it is not trusted for that),
+ * -ENOMEM, errno of unlink(), mkdir(), open() and write().
+ */
+int keyring_remove(const char *system_config, const char *local_config, const char *prefix,
+                   const char *fingerprint, char **ret_path, Error *e) {
+        _cleanup_free_ char *local = NULL, *system = NULL;
+        struct stat st;
+        bool hide;
+        int r;
+
+        if (!is_fingerprint(fingerprint))
+                return error_setf(e, -EINVAL, "'%s' is not the fingerprint of a key (%u hex digits)",
+                                  fingerprint, PGP_FINGERPRINT_HEX);
+        r = key_path(local_config, prefix, fingerprint, &local, e);
+        if (r >= 0)
+                r = key_path(system_config, prefix, fingerprint, &system, e);
+        if (r < 0)
+                return r;
+        hide = stat(system, &st) >= 0 && st.st_size > 0;
+        if (stat(local, &st) < 0 ? !hide : st.st_size == 0)
+                return error_setf(e, -ENOENT, "key %s is not trusted for %s%s", fingerprint,
+                                  prefix ? "prefix " : "every image", str_or(prefix, ""));
+        if (hide)
+                r = write_key(local, "", e);
+        else if (unlink(local) < 0)
+                r = error_setf(e, -errno, "cannot remove '%s': %m", local);
+        if (r < 0)
+                return r;
+        *ret_path = TAKE_PTR(local);
+        return hide;
 }

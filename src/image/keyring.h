@@ -31,3 +31,5 @@ DEFINE_CLEANUP(Keyring *, keyring_free);
 const TrustedKey *keyring_find(const Keyring *k, const char *fingerprint, const char *name);
 int keyring_to_binary(const Keyring *k, char **ret, size_t *ret_size);
 int keyring_add(const char *local_config, const char *prefix, const PgpKey *key, char **ret_path, Error *e);
+int keyring_remove(const char *system_config, const char *local_config, const char *prefix,
+                   const char *fingerprint, char **ret_path, Error *e);

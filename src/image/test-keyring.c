@@ -209,11 +209,38 @@ static void test_add(void **state) {
         assert_int_equal(remove_tree_at(AT_FDCWD, top), 0);
 }
 
+static void test_remove(void **state) {
+        char top[] = "/tmp/test-keyring-XXXXXX";
+        _cleanup_free_ char *alice = load("alice"), *bob = load("bob"), *system = NULL, *local = NULL,
+                            *removed = NULL, *hidden = NULL, *expect = NULL, *none = NULL;
+        _cleanup_(keyring_freep) Keyring *k = NULL;
+
+        assert_non_null(mkdtemp(top));
+        system = strf("%s/system", top);
+        local = strf("%s/local", top);
+        PUT(system, "trustedkeys/root.d/" BOB, bob);
+        PUT(local, "trustedkeys/prefix.d/example.com/" ALICE, alice);
+        assert_int_equal(keyring_remove(system, local, "example.org", ALICE, &none, NULL), -ENOENT);
+        assert_int_equal(keyring_remove(system, local, NULL, ALICE, &none, NULL), -ENOENT);
+        assert_int_equal(keyring_remove(system, local, "../x", ALICE, &none, NULL), -EINVAL);
+        assert_int_equal(keyring_remove(system, local, NULL, "../" ALICE, &none, NULL), -EINVAL);
+        assert_int_equal(keyring_remove(system, local, "example.com", ALICE, &removed, NULL), 0);
+        assert_int_equal(access(removed, F_OK), -1);
+        assert_int_equal(keyring_remove(system, local, NULL, BOB, &hidden, NULL), 1);
+        expect = strf("%s/trustedkeys/root.d/" BOB, local);
+        assert_string_equal(hidden, expect);
+        assert_int_equal(keyring_remove(system, local, NULL, BOB, &none, NULL), -ENOENT);
+        assert_int_equal(keyring_load(system, local, &k, NULL), 0);
+        assert_int_equal(k->n_keys, 0);
+        assert_int_equal(remove_tree_at(AT_FDCWD, top), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_parse),   cmocka_unit_test(test_parse_bad),
                 cmocka_unit_test(test_several), cmocka_unit_test(test_clean),
                 cmocka_unit_test(test_load),    cmocka_unit_test(test_add),
+                cmocka_unit_test(test_remove),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

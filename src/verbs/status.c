@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "basic/str.h"
 #include "basic/table.h"
+#include "store/store-ref.h"
 #include "verbs/pod-info.h"
 #include "verbs/pod-wait.h"
 #include "verbs/verbs.h"
@@ -57,7 +59,37 @@ static void print_apps(Pod *p) {
                         (void) printf("app-%s=%d\n", a->name, status);
 }
 
-static int print_lines(Pod *p, Error *e) {
+/* Who vouched for an app's image, as long as the image is in the store. */
+static int print_signers(Store *store, const PodApp *a) {
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        char key[STORE_KEY_MAX];
+
+        if (!a->image.id || store_key_find(store, a->image.id, key, NULL) < 0 ||
+            store_image_load(store, key, &image, NULL) < 0)
+                return 0;
+        FOREACH_ARRAY (s, image.signatures, image.n_signatures)
+                strbuf_addf(&b, "%s%s%s%s", b.size > 0 ? ", " : "", s->fingerprint, s->identity ? " " : "",
+                            str_or(s->identity, ""));
+        if (b.failed)
+                return -ENOMEM;
+        (void) printf("signed-%s=%s\n", a->name, str_or(b.data, "no"));
+        return 0;
+}
+
+static int print_all_signers(Pod *p, const char *dir, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_(store_freep) Store *store = NULL;
+
+        if (pod_read_manifest(p, &m, NULL) < 0 || store_open(dir, STORE_OPEN_READ_ONLY, &store, NULL) < 0)
+                return 0;
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (print_signers(store, a) < 0)
+                        return error_oom(e);
+        return 0;
+}
+
+static int print_lines(Pod *p, const char *dir, Error *e) {
         PodState s = pod_state(p);
         bool exited = s == POD_EXITED || s == POD_EXITED_GARBAGE || s == POD_EXITED_DELETING;
         pid_t pid = 0;
@@ -72,7 +104,7 @@ static int print_lines(Pod *p, Error *e) {
         (void) printf("exited=%s\n", exited ? "true" : "false");
         if (s != POD_RUNNING)
                 print_apps(p);
-        return 0;
+        return print_all_signers(p, dir, e);
 }
 
 static int print_json(Pod *p, TableFormat format, Error *e) {
@@ -102,7 +134,7 @@ static int status_run(const VerbContext *c, int argc, char **words, void *option
                 r = pod_wait_over(p, c->dir, args->wait, e);
         if (r < 0)
                 return r;
-        return format == TABLE_TEXT ? print_lines(p, e) : print_json(p, format, e);
+        return format == TABLE_TEXT ? print_lines(p, c->dir, e) : print_json(p, format, e);
 }
 
 static const Option status_options[] = {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rkt trust: a key becomes trusted for names, after somebody looked at its fingerprint. */
+/* rkt trust: a key becomes trusted for names, after somebody looked at its fingerprint; and no longer. */
 #include <stdio.h>
 #include <unistd.h>
 
 #include "basic/log.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "basic/table.h"
+#include "image/discovery.h"
 #include "image/trust.h"
 #include "verbs/verbs.h"
 
@@ -14,6 +16,8 @@ typedef struct TrustArgs {
         bool root;
         bool insecure_allow_http;
         bool skip_review;
+        bool list;
+        bool remove;
 } TrustArgs;
 
 /* As gpg writes it: ten groups of four. */
@@ -112,14 +116,85 @@ static int trust_file(const VerbContext *v, const TrustArgs *a, const char *loca
         return 0;
 }
 
+enum { COLUMN_FINGERPRINT, COLUMN_PREFIX, COLUMN_IDENTITY, COLUMN_FILE, _COLUMN_MAX };
+
+static const TableColumn columns[_COLUMN_MAX] = {
+        [COLUMN_FINGERPRINT] = { "fingerprint", "FINGERPRINT", NULL, false },
+        [COLUMN_PREFIX] = { "prefix", "PREFIX", NULL, false },
+        [COLUMN_IDENTITY] = { "identity", "IDENTITY", NULL, false },
+        [COLUMN_FILE] = { "file", "FILE", NULL, false },
+};
+
+static int add_row(Table *t, const TrustedKey *k, Error *e) {
+        const char *cells[_COLUMN_MAX] = {
+                [COLUMN_FINGERPRINT] = k->key.fingerprint,
+                [COLUMN_PREFIX] = str_or(k->prefix, "-"),
+                [COLUMN_IDENTITY] = k->key.identities ? k->key.identities[0] : "-",
+                [COLUMN_FILE] = k->path,
+        };
+        int r = table_add_row(t, e);
+
+        for (size_t i = 0; r >= 0 && i < _COLUMN_MAX; i++)
+                r = table_set(t, i, cells[i], NULL, e);
+        return r;
+}
+
+/* The keys that may sign: anything at all, or images at or beneath the prefix. */
+static int list_keys(const VerbContext *v, const TrustArgs *a, Error *e) {
+        _cleanup_(keyring_freep) Keyring *k = NULL;
+        _cleanup_(table_freep) Table *t = NULL;
+        int r;
+
+        r = keyring_load(v->system_config, v->local_config, &k, e);
+        if (r >= 0)
+                r = table_new(columns, ELEMENTSOF(columns), &t, e);
+        if (r < 0)
+                return r;
+        STRV_FOREACH (w, k->warnings)
+                log_warning("%s", *w);
+        FOREACH_ARRAY (i, k->keys, k->n_keys) {
+                if ((a->root && i->prefix) ||
+                    (a->prefix && i->prefix && !name_has_prefix(a->prefix, i->prefix)))
+                        continue;
+                r = add_row(t, i, e);
+                if (r < 0)
+                        return r;
+        }
+        return table_print(t, TABLE_TEXT, true, stdout, e);
+}
+
+static int remove_keys(const VerbContext *v, const TrustArgs *a, char **fingerprints, Error *e) {
+        STRV_FOREACH (f, fingerprints) {
+                _cleanup_free_ char *path = NULL;
+                int r;
+
+                for (char *p = *f; *p; p++)
+                        if (*p >= 'A' && *p <= 'F')
+                                *p = (char) (*p - 'A' + 'a');
+                r = keyring_remove(v->system_config, v->local_config, a->prefix, *f, &path, e);
+                if (r < 0)
+                        return r;
+                log_info(r > 0 ? "Hid the system's key by an empty file at \"%s\"" : "Removed key \"%s\"",
+                         path);
+        }
+        return 0;
+}
+
 static int check_args(const TrustArgs *a, int argc, Error *e) {
         if (a->prefix && a->root)
                 return error_setf(e, -EINVAL, "--root and --prefix usage mutually exclusive");
+        if (a->list && (a->remove || argc > 0))
+                return error_setf(e, -EINVAL,
+                                  "--list shows the trusted keys; it takes no KEY and no --remove");
+        if (a->list)
+                return 0;
         if (!a->prefix && !a->root)
                 return error_setf(
                         e, -EINVAL,
                         "aborting due to implicit unbounded trust (root domain): pass --prefix=NAME for the "
                         "images that the key may sign, or --root for all");
+        if (a->remove && argc == 0)
+                return error_setf(e, -EINVAL, "--remove needs the fingerprint of the key");
         if (a->root && argc == 0)
                 return error_setf(e, -EINVAL, "--root needs the key: there is no host to ask for it");
         return 0;
@@ -135,6 +210,10 @@ static int trust_run(const VerbContext *c, int argc, char **args, void *options,
         insecure = c->insecure;
         if (r < 0)
                 return r;
+        if (a->list)
+                return list_keys(c, a, e);
+        if (a->remove)
+                return remove_keys(c, a, args, e);
         if (a->insecure_allow_http)
                 insecure |= INSECURE_PUBKEY;
         if (argc == 0) {
@@ -154,8 +233,11 @@ static int trust_run(const VerbContext *c, int argc, char **args, void *options,
 static const Option trust_options[] = {
         { "insecure-allow-http", 0, OPTION_BOOL, offsetof(TrustArgs, insecure_allow_http),
           .help = "allow HTTP use for key discovery and retrieval" },
+        { "list", 0, OPTION_BOOL, offsetof(TrustArgs, list), .help = "show the keys that are trusted" },
         { "prefix", 0, OPTION_STRING, offsetof(TrustArgs, prefix), .value = "NAME",
           .help = "prefix to limit trust to" },
+        { "remove", 0, OPTION_BOOL, offsetof(TrustArgs, remove),
+          .help = "trust no longer; KEY is a fingerprint" },
         { "root", 0, OPTION_BOOL, offsetof(TrustArgs, root), .help = "add root key without a prefix" },
         { "skip-fingerprint-review", 0, OPTION_BOOL, offsetof(TrustArgs, skip_review),
           .help = "accept key without fingerprint confirmation" },
@@ -166,9 +248,9 @@ const Verb verb_trust = {
         .name = "trust",
         .flags = VERB_NO_DATA,
         .max_args = VERB_ARGS_ANY,
-        .usage = "[--prefix=NAME | --root] [KEY...]",
+        .usage = "[--prefix=NAME | --root | --list] [KEY...]",
         .help = "Trust a key for image verification",
-        .description = "A KEY is the path or the https URL of an armored OpenPGP public key. Without one, "
+        .description = "A KEY is the path or the https URL of armored OpenPGP public keys. Without one, "
                        "the keys are "
                        "looked for where the prefix's own host says that they are.",
         .prefix = "pubkey",

@@ -73,8 +73,9 @@ def test_status(host, pods, running):
     """rkt.md 1.7 status: lines in rkt's order; a prefix and a name stand for the UUID."""
     name, uuid = running
     lines = host.rkt("status", uuid).out.splitlines()
-    assert [li.split("=")[0] for li in lines] == ["state", "created", "started", "networks", "pid", "exited"]
-    assert lines[0] == "state=running" and lines[-1] == "exited=false"
+    assert [li.split("=")[0] for li in lines] == ["state", "created", "started", "networks", "pid", "exited",
+                                                      "signed-main"]
+    assert lines[0] == "state=running" and lines[-2:] == ["exited=false", "signed-main=no"]
     leader = host.run("machinectl", "show", name, "--property=Leader", "--value").out.strip()
     assert f"pid={leader}" in lines
     assert host.rkt("status", uuid[:10]).out == host.rkt("status", name).out
@@ -82,7 +83,7 @@ def test_status(host, pods, running):
     host.rkt("status", "--wait-ready", name, timeout=10)
     pods.stop(name)
     lines = host.rkt("status", uuid).out.splitlines()
-    assert lines[0] == "state=exited garbage" and lines[-2:] == ["exited=true", "app-main=0"]
+    assert lines[0] == "state=exited garbage" and lines[-3:] == ["exited=true", "app-main=0", "signed-main=no"]
     assert "the pod is exited garbage" in host.rkt("status", "--wait-ready", uuid, check=254, timeout=10).err
 
 
