@@ -61,6 +61,9 @@ static int verify_new(const ImageFetch *f, const char *what, ImageVerify **ret, 
 static int read_signature_file(ImageVerify *v, const char *path, Error *e) {
         int r = file_read_at(AT_FDCWD, path, SIGNATURE_SIZE_MAX, &v->signature, &v->signature_size);
 
+        if (r == -E2BIG)
+                return error_setf(e, r, "signature file '%s' is larger than %u bytes, as no signature is",
+                                  path, SIGNATURE_SIZE_MAX);
         if (r < 0)
                 return error_setf(
                         e, r,

@@ -53,6 +53,9 @@ int trust_load(const char *location, InsecureFlags insecure, PgpKeys *ret, Error
                 r = load_url(location, insecure, &text, &size, e);
         else {
                 r = file_read_at(AT_FDCWD, location, PGP_KEY_FILE_MAX, &text, &size);
+                if (r == -E2BIG)
+                        return error_setf(e, r, "key '%s': the file is larger than %u bytes", location,
+                                          PGP_KEY_FILE_MAX);
                 if (r < 0)
                         return error_setf(e, r, "cannot read key '%s': %s", location, strerror(-r));
         }

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rkt fetch, trust and image: by path, URL and name; pull policies, caches, keys, labels; servers that misbehave; and what
-the worker that talks to the network is allowed. What each refused image says is in test_bad_input.py."""
+"""rkt fetch and image: by path, URL and name; pull policies, caches, labels; servers that misbehave; and what the worker
+that talks to the network is allowed. What each refused image says is in test_bad_input.py."""
 import json
 import os
 import pathlib
 import re
 import socket
-import subprocess
 import threading
 import time
 
@@ -18,7 +17,6 @@ from images.server import Rule
 pytestmark = pytest.mark.usefixtures("installed", "no_images")
 
 UNSIGNED = "--insecure-options=image"
-KEYS = pathlib.Path("/etc/rkt/trustedkeys")
 
 
 def failed(result, *patterns):
@@ -131,164 +129,6 @@ def test_other_arch(host, server, images, trusted):
     server.publish("example.com/busybox", images.busybox, arch="s390x", key=trusted)
     failed(host.rkt("fetch", "example.com/busybox:1.0.0,arch=s390x", check=False),
            'requested value for label "arch": "s390x" differs')
-
-
-# --- keys ------------------------------------------------------------------------------------------------------------
-
-@pytest.fixture
-def no_keys(host):
-    """Nothing is trusted, before and after."""
-    host.run("rm", "-rf", KEYS)
-    yield
-    host.run("rm", "-rf", KEYS)
-
-
-@pytest.mark.usefixtures("no_keys")
-def test_trust(host, server, images, signer, stranger):
-    """TRU-02 to TRU-07: which key may sign which name."""
-    url = server.publish("images.test/app", images.make("images.test/app"), key=signer)
-    other = server.publish("images.test/other", images.make("images.test/other"), key=signer)
-
-    def trust(key, *words):
-        return host.rkt("trust", "--skip-fingerprint-review", *words, key.public)
-    unknown = "openpgp: signature made by unknown entity"
-    failed(host.rkt("fetch", url, check=False), unknown)
-    trust(signer, "--prefix=wrong-prefix.com/my-app")
-    failed(host.rkt("fetch", url, check=False), unknown)
-    trust(signer, "--prefix=images.test/ap")
-    trust(stranger, "--prefix=images.test/app")
-    failed(host.rkt("fetch", url, check=False), unknown)
-    result = trust(signer, "--prefix=images.test/app")
-    path = KEYS / "prefix.d/images.test/app" / signer.fingerprint
-    assert f'Added key for prefix "images.test/app" at "{path}"' in result.err and path.is_file()
-    host.rkt("fetch", url)
-    failed(host.rkt("fetch", other, check=False), unknown)
-    assert f'Added root key at "{KEYS}/root.d/{signer.fingerprint}"' in trust(signer, "--root").err
-    host.rkt("fetch", other)
-
-
-@pytest.mark.usefixtures("no_keys")
-def test_trust_by_discovery(host, server, images, signer):
-    """Without a KEY the prefix's host says where its keys are."""
-    server.publish_key(signer)
-    host.rkt("trust", "--skip-fingerprint-review", "--prefix=images.test/app")
-    host.rkt("fetch", server.publish("images.test/app", images.make("images.test/app"), key=signer))
-
-
-@pytest.mark.usefixtures("no_keys")
-def test_trust_keys_from_https(host, server, images, signer):
-    """--trust-keys-from-https trusts what the name's own host serves, for that name only."""
-    server.publish_key(signer)
-    server.publish("images.test/app", images.make("images.test/app"), key=signer)
-    failed(host.rkt("fetch", "images.test/app:1.0.0", check=False), "unknown entity")
-    host.rkt("--trust-keys-from-https", "fetch", "images.test/app:1.0.0")
-    assert (KEYS / "prefix.d/images.test/app" / signer.fingerprint).is_file()
-
-
-def on_terminal(host, answer, *words):
-    """A command with a terminal, and what a person types."""
-    line = " ".join(words)
-    return host.run("script", "--quiet", "--return", "--command", line, "/dev/null", stdin=answer, check=False)
-
-
-@pytest.mark.usefixtures("no_keys")
-def test_review(host, signer):
-    """The fingerprint is shown; only "yes" trusts; without a terminal nobody can be asked."""
-    words = ["rkt", "trust", "--prefix=images.test/app", signer.public]
-    path = KEYS / "prefix.d/images.test/app" / signer.fingerprint
-    shown = on_terminal(host, "maybe\nno\n", *words)
-    grouped = " ".join(signer.fingerprint[i:i + 4] for i in range(0, 20, 4))
-    assert grouped in shown.out and "signer@example.com" in shown.out
-    assert "Are you sure you want to trust this key" in shown.out and "Please enter" in shown.out
-    assert shown.rc == 0 and not path.exists()
-    assert on_terminal(host, "yes\n", *words).rc == 0 and path.is_file()
-    path.unlink()
-    failed(host.rkt(*words[1:], check=False, stdin="yes\n"), "terminal", "--trust-keys-from-https")
-    assert not path.exists()
-
-
-@pytest.mark.usefixtures("no_keys")
-def test_trust_refuses(host, server, signer, tmp_path):
-    """D7, D11, and wrong use."""
-    failed(host.rkt("trust", signer.public, check=False), "implicit unbounded trust")
-    failed(host.rkt("trust", "--root", "--prefix=a.example", signer.public, check=False), "mutually exclusive")
-    for name, data in {"two": 2 * pathlib.Path(signer.public).read_bytes(), "big": b"x" * (1 << 20), "not": b"hello"}.items():
-        (tmp_path / name).write_bytes(data)
-        failed(host.rkt("trust", "--skip-fingerprint-review", "--root", tmp_path / name, check=False))
-    server.publish_key(signer)
-    url = "http://images.test/pubkeys.gpg"
-    failed(host.rkt("trust", "--skip-fingerprint-review", "--root", url, check=False), "http", "--insecure-allow-http")
-    assert not KEYS.exists()
-    host.rkt("trust", "--skip-fingerprint-review", "--root", "--insecure-allow-http", url)
-
-
-@pytest.mark.usefixtures("no_keys")
-def test_masked_key(host, images, signer, tmp_path):
-    """An empty local file hides the system's key."""
-    path = images.make("images.test/app")
-    signature = signer.sign(path, str(tmp_path / "app.asc"))
-    system = tmp_path / "system/trustedkeys/root.d"
-    system.mkdir(parents=True)
-    (system / signer.fingerprint).write_bytes(pathlib.Path(signer.public).read_bytes())
-    words = [f"--system-config={tmp_path}/system", "fetch", f"--signature={signature}", path]
-    host.rkt(*words)
-    (KEYS / "root.d").mkdir(parents=True)
-    (KEYS / "root.d" / signer.fingerprint).touch()
-    failed(host.rkt(*words, check=False), "unknown entity")
-
-
-def gpg(home, *words, **kw):
-    """gpg with a home of its own."""
-    return subprocess.run(["gpg", "--homedir", home, "--batch", "--quiet", "--yes", "--passphrase", "",
-                           "--pinentry-mode", "loopback", *words], check=True, capture_output=True, **kw).stdout
-
-
-@pytest.mark.parametrize("kind", ["expired", "revoked", "sha1", "text"])
-@pytest.mark.usefixtures("no_keys")
-def test_weak_signatures(host, images, tmp_path, kind):
-    """D12: right over these bytes, but by a key that has expired or was revoked, or of a kind that proves little."""
-    home = str(tmp_path / "home")
-    os.mkdir(home, 0o700)
-    path = images.make("images.test/app")
-    # A key of the past, for a day; gpg signs with it as long as it believes to be in that time.
-    then = ["--faked-system-time", "20200101T000000"] if kind == "expired" else []
-    gpg(home, *then, "--quick-gen-key", "weak@example.com", "rsa2048", "sign", "1d" if kind == "expired" else "never")
-    more = {"sha1": ["--digest-algo", "SHA1", "--allow-weak-digest-algos"], "text": ["--textmode"]}.get(kind, [])
-    signature = tmp_path / "app.asc"
-    signature.write_bytes(gpg(home, *then, *more, "--armor", "--detach-sign", "--output", "-", path))
-    fingerprint = next(li.split(":")[9] for li in gpg(home, "--with-colons", "--list-keys").decode().splitlines()
-                       if li.startswith("fpr:"))
-    if kind == "revoked":
-        text = pathlib.Path(home, "openpgp-revocs.d", f"{fingerprint}.rev").read_text().replace("\n:---", "\n---")
-        gpg(home, "--import", input=text.encode())
-    key = tmp_path / "key.asc"
-    key.write_bytes(gpg(home, "--armor", "--export"))
-    subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
-    host.rkt("trust", "--skip-fingerprint-review", "--root", key)
-    failed(host.rkt("fetch", f"--signature={signature}", path, check=False),
-           {"expired": "expired", "revoked": "revoked", "sha1": "SHA-256", "text": "binary"}[kind], "insecure-options=image")
-    assert listed(host) == []
-
-
-class Later(Rule):
-    """202 so many times, then the file."""
-
-    def __init__(self, times):
-        self.left = times
-        super().__init__()
-
-    status = property(lambda self: self._next(), lambda self, value: None)
-
-    def _next(self):
-        self.left -= 0.5  # it is looked at twice for each answer
-        return 202 if self.left >= 0 else 0
-
-
-def test_deferred_signature(host, server, app):
-    """FET-18, H16: the signature is not ready at once; a server that says so for ever is given up."""
-    server.rules[("example.com", "*.asc")] = Later(2)
-    result = host.rkt("fetch", app)
-    assert "server requested deferring the signature download" in result.err and "signature verified" in result.err
 
 
 # --- servers ---------------------------------------------------------------------------------------------------------

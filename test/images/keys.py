@@ -7,18 +7,21 @@ import subprocess
 class SigningKey:
     """A key pair in a GnuPG home of its own."""
 
-    def __init__(self, directory, who):
+    def __init__(self, directory, who, algorithm="rsa2048"):
         self.home = os.path.join(directory, f"gnupg-{who}")
         self.public = os.path.join(directory, f"{who}.asc")
         if not os.path.exists(self.public):
             os.makedirs(self.home, mode=0o700, exist_ok=True)
-            self._gpg("--passphrase", "", "--quick-gen-key", f"{who} (test key) <{who}@example.com>", "rsa2048", "sign",
+            self._gpg("--passphrase", "", "--quick-gen-key", f"{who} (test key) <{who}@example.com>", algorithm, "sign",
                       "never")
-            exported = self._gpg("--armor", "--export").stdout
-            with open(self.public + ".new", "wb") as f:
-                f.write(exported)
-            os.rename(self.public + ".new", self.public)
-            self._end_agent()
+            self._write_public()
+
+    def _write_public(self):
+        exported = self._gpg("--armor", "--export").stdout
+        with open(self.public + ".new", "wb") as f:
+            f.write(exported)
+        os.rename(self.public + ".new", self.public)
+        self._end_agent()
 
     def _gpg(self, *args):
         return subprocess.run(["gpg", "--homedir", self.home, "--batch", "--quiet", "--yes", *args], check=True,
@@ -32,6 +35,24 @@ class SigningKey:
         """Forty hex digits, small letters: what rkt names a trusted key's file by."""
         listing = self._gpg("--with-colons", "--list-keys").stdout.decode()
         return next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:")).lower()
+
+    def exported(self):
+        """The public key without armour."""
+        return self._gpg("--export").stdout
+
+    def secret(self):
+        """The secret key, armoured."""
+        secret = self._gpg("--armor", "--passphrase", "", "--pinentry-mode", "loopback", "--export-secret-keys").stdout
+        self._end_agent()
+        return secret
+
+    def rename(self, user):
+        """Make `user` the only user ID."""
+        old = next(li.split(":")[9] for li in self._gpg("--with-colons", "--list-keys").stdout.decode().splitlines()
+                   if li.startswith("uid:"))
+        self._gpg("--allow-freeform-uid", "--passphrase", "", "--pinentry-mode", "loopback", "--quick-add-uid", self.fingerprint, user)
+        self._gpg("--quick-revoke-uid", self.fingerprint, old)
+        self._write_public()
 
     def sign(self, path, output=None):
         """Write a detached, armoured signature; returns its path (default: PATH.asc)."""
