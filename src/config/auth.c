@@ -17,8 +17,8 @@
 #define AWS_REGION      "us-east-1" /* of a host that names none, as in rkt */
 #define AWS_QUERIES_MAX 256U
 
-static int base64(const char *s, char **ret) {
-        gnutls_datum_t in = { (unsigned char *) (uintptr_t) s, (unsigned) strlen(s) }, out = {};
+static int base64(char *s, char **ret) {
+        gnutls_datum_t in = { (unsigned char *) s, (unsigned) strlen(s) }, out = {};
         char *text;
 
         if (gnutls_base64_encode2(&in, &out) < 0)

@@ -250,8 +250,8 @@ static void twice_in_one_directory_is_refused(void **state) {
 }
 
 static void what_is_wrong_with_a_file(void **state) {
-        const char *link;
         _cleanup_(config_freep) Config *c = NULL;
+        _cleanup_free_ char *link = NULL;
         ConfigDirs dirs;
         Dirs d;
 
@@ -271,7 +271,6 @@ static void what_is_wrong_with_a_file(void **state) {
         assert_int_equal(strv_length(c->warnings), 2);
         assert_non_null(strstr(c->warnings[0], "a.json' has credentials and can be read by everybody"));
         assert_non_null(strstr(c->warnings[1], "b.json' is a link"));
-        free((void *) (uintptr_t) link);
         dirs_done(&d);
         dirs_init(&d);
         put(d.local, "auth.d", "", 0644);
