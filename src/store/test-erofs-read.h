@@ -55,14 +55,18 @@ static inline const uint8_t *read_at(const ReadImage *m, uint64_t at, uint64_t s
         return m->self.data + at;
 }
 
+/* The sum over all but the four bytes at "skip". */
 static inline uint32_t read_crc32c(const uint8_t *p, size_t n, size_t skip) {
+        static uint32_t table[256];
         uint32_t crc = ~UINT32_C(0);
 
-        for (size_t i = 0; i < n; i++) {
-                crc ^= i >= skip && i < skip + 4 ? 0 : p[i];
+        for (uint32_t i = 0; table[255] == 0 && i < 256; i++) {
+                table[i] = i;
                 for (int k = 0; k < 8; k++)
-                        crc = (crc >> 1) ^ ((crc & 1) * UINT32_C(0x82f63b78));
+                        table[i] = (table[i] >> 1) ^ ((table[i] & 1) * UINT32_C(0x82f63b78));
         }
+        for (size_t i = 0; i < n; i++)
+                crc = table[(crc ^ (i >= skip && i < skip + 4 ? 0U : p[i])) & 0xff] ^ (crc >> 8);
         return crc;
 }
 

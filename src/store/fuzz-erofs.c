@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Entries, as fuzz-untar takes them, become a tree, an index and an image, which are read back: whatever the entries say,
+ * they are refused, or the result is a good file system that says the same. */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "store/frame.h"
+#include "store/test-erofs-read.h"
+
+#define BLOB_SIZE 65536U
+#define FILE_MAX  (UINT64_C(1) << 24)
+
+static uint8_t blob[BLOB_SIZE];
+static int blob_fd = -1;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static ErofsTree *make(const uint8_t *data, size_t size, ErofsTreeFlags flags, unsigned device) {
+        ErofsTree *t = NULL;
+
+        if (erofs_tree_new(flags, &t) < 0)
+                abort();
+        while (size > 2) {
+                _cleanup_(tar_entry_done) TarEntry entry = TAR_ENTRY_INIT;
+                _cleanup_error_ Error e = ERROR_INIT;
+                size_t n = MIN((size_t) data[0] + 256 * (size_t) data[1], size - 2);
+
+                if (frame_decode_entry(data + 2, n, &entry) < 0)
+                        break;
+                if (entry.size > FILE_MAX)
+                        break;
+                if (erofs_tree_add(t, &entry, device, &e) < 0) {
+                        MUST(e.message);
+                        return erofs_tree_free(t);
+                }
+                data += 2 + n;
+                size -= 2 + n;
+        }
+        return t;
+}
+
+static void check(ErofsTree *t, bool full) {
+        const ErofsDevice devices[] = { { .fd = blob_fd }, { .fd = blob_fd } };
+        const ReadBlob blobs[] = { { blob, BLOB_SIZE }, { blob, BLOB_SIZE } };
+        _cleanup_close_ int fd = memfd_create("image", MFD_CLOEXEC);
+        ReadImage m = { .blobs = blobs, .n_blobs = 2 };
+        _cleanup_error_ Error e = ERROR_INIT;
+        uint64_t size = 0;
+        void *p;
+
+        if ((full ? erofs_write_image : erofs_write_index)(t, devices, 2, (uint8_t[EROFS_UUID_SIZE]){}, fd,
+                                                           &size, &e) < 0) {
+                MUST(e.message);
+                return;
+        }
+        p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        MUST(p != MAP_FAILED);
+        m.self = (ReadBlob){ p, size };
+        read_check(&m, t);
+        MUST(munmap(p, size) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        static const char *const list[] = { "/a", "/b/../a/b", "usr/bin", NULL };
+        _cleanup_(erofs_tree_freep) ErofsTree *a = NULL, *b = NULL;
+
+        if (blob_fd < 0) {
+                for (size_t i = 0; i < BLOB_SIZE; i++)
+                        blob[i] = (uint8_t) (1 + i % 255);
+                blob_fd = memfd_create("blob", MFD_CLOEXEC);
+                if (fd_write_all(blob_fd, blob, BLOB_SIZE) < 0)
+                        abort();
+        }
+        a = make(data, size, 0, 0);
+        b = make(data, size, EROFS_TREE_REPLACE, 1);
+        if (a) {
+                check(a, size % 8 == 0);
+        }
+        if (b)
+                check(b, false);
+        if (a && b) {
+                if (erofs_tree_keep(a, list, size % 2 ? EROFS_KEEP_DIRECTORIES : 0, NULL) < 0)
+                        abort();
+                check(a, false);
+                if (erofs_tree_merge(b, a, NULL) >= 0)
+                        check(b, false);
+        }
+        return 0;
+}
