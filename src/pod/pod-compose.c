@@ -86,9 +86,28 @@ static int set_variables(AcApp *app, char *const *environment) {
         return r;
 }
 
+/* A name that no kernel knows says that the image means something else than it says. */
+static int check_capabilities(const AcApp *app, Error *e) {
+        static const AcIsolatorType kinds[] = { AC_ISOLATOR_CAPABILITIES_RETAIN,
+                                                AC_ISOLATOR_CAPABILITIES_REMOVE };
+
+        FOREACH_ARRAY (kind, kinds, ELEMENTSOF(kinds)) {
+                const AcIsolator *i = ac_isolators_find(app->isolators, app->n_isolators, *kind);
+
+                for (char *const *name = i ? i->set : NULL; name && *name; name++)
+                        if (!ac_capability_is_known(*name))
+                                return error_setf(e, -EINVAL,
+                                                  "isolator of the image: Linux has no capability '%s'",
+                                                  *name);
+        }
+        return 0;
+}
+
 static int set_app(const Compose *c, AcApp *app, const AppSpec *s, char *const *file_environment, Error *e) {
         int r = set_exec(app, s, e);
 
+        if (r >= 0)
+                r = check_capabilities(app, e);
         if (r < 0)
                 return r;
         r = set_variables(app, c->spec->environment);
