@@ -167,60 +167,73 @@ static char *escape_layer(const char *path) {
         return strbuf_steal(&b, &text) < 0 ? NULL : text;
 }
 
-/* The image's tree is mounted where the app's root will be, as overlayfs finds layers by path and takes a copy of the
- * mount; then it is taken away from there. */
-static int mount_overlay(int tree_fd, const char *place, const char *upper, const char *work, int target_fd,
-                         Error *e) {
-        _cleanup_free_ char *lower = escape_layer(place);
-        const MountOption options[] = { { "lowerdir", lower }, { "upperdir", upper }, { "workdir", work } };
+/* Directories of one app's root, beneath the pod's: "NAME/APP" in overlay/KEY. */
+static int make_layer(Run *x, const char *key, const char *name, const char *app, char **ret, Error *e) {
+        _cleanup_free_ char *path = strf("overlay/%s/%s/%s", key, name, app);
+        int r;
+
+        if (!path || pod_path(x->pod, path, ret) < 0)
+                return error_oom(e);
+        r = mkdir_parents_at(x->pod_fd, path, 0755);
+        return r < 0 ? error_setf(e, r, "cannot make '%s': %s", *ret, strerror(-r)) : 0;
+}
+
+/* The image's tree, mounted beside stage1's root, where the pod does not see it: overlayfs finds layers by their paths. */
+static int mount_lower(Run *x, const char *key, const char *place, Error *e) {
+        _cleanup_close_ int tree = -EBADF, target = -EBADF;
+        int r = store_tree_mount(x->store, key, &tree, e);
+
+        if (r < 0)
+                return r;
+        target = open(place, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        r = target < 0 ? -errno : mount_move(tree, target);
+        return r < 0 ? error_setf(e, r, "cannot mount its image: %s", strerror(-r)) : 0;
+}
+
+static int mount_overlay(const char *lower, const char *upper, const char *work, int target_fd, Error *e) {
+        _cleanup_free_ char *escaped = escape_layer(lower);
+        const MountOption options[] = { { "lowerdir", escaped }, { "upperdir", upper }, { "workdir", work } };
         _cleanup_close_ int mnt = -EBADF;
         int r;
 
-        if (!lower)
+        if (!escaped)
                 return error_oom(e);
-        r = mount_move(tree_fd, target_fd);
-        if (r < 0)
-                return error_setf(e, r, "cannot mount its image: %s", strerror(-r));
         r = mount_fs("overlay", options, ELEMENTSOF(options), MOUNT_ATTR_NODEV, &mnt, e);
         if (r < 0)
                 return r;
-        if (umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
-                return error_setf(e, -errno, "cannot unmount its image: %s", strerror(errno));
         r = mount_move(mnt, target_fd);
         return r < 0 ? error_setf(e, r, "cannot mount its root: %s", strerror(-r)) : 0;
 }
 
 /* The tree of the app's image below, the pod's own directory above; returns the root. */
 static int mount_root(Run *x, const PodApp *a, Error *e) {
-        _cleanup_free_ char *place = strf("opt/stage2/%s/rootfs", a->name), *upper_name = NULL,
-                            *work_name = NULL, *upper = NULL, *work = NULL, *path = NULL;
-        _cleanup_close_ int tree = -EBADF, target = -EBADF;
+        _cleanup_free_ char *place = strf("opt/stage2/%s/rootfs", a->name), *lower = NULL, *upper = NULL,
+                            *work = NULL;
+        _cleanup_close_ int target = -EBADF;
         char key[STORE_KEY_MAX];
         int r, fd;
 
+        if (!place)
+                return error_oom(e);
         r = a->image.id ? store_key_from_id(a->image.id, key) : -EINVAL;
         if (r < 0)
                 return error_setf(e, r, "the pod manifest has no valid image ID");
-        r = store_tree_mount(x->store, key, &tree, e);
+        r = make_layer(x, key, "lower", a->name, &lower, e);
+        if (r >= 0)
+                r = make_layer(x, key, "upper", a->name, &upper, e);
+        if (r >= 0)
+                r = make_layer(x, key, "work", a->name, &work, e);
+        if (r >= 0)
+                r = mount_lower(x, key, lower, e);
         if (r < 0)
                 return r;
-        upper_name = strf("overlay/%s/upper/%s", key, a->name);
-        work_name = strf("overlay/%s/work/%s", key, a->name);
-        path = place ? path_join(x->root, place) : NULL;
-        if (!path || !upper_name || !work_name || pod_path(x->pod, upper_name, &upper) < 0 ||
-            pod_path(x->pod, work_name, &work) < 0)
-                return error_oom(e);
-        r = mkdir_parents_at(x->pod_fd, upper_name, 0755);
-        if (r >= 0)
-                r = mkdir_parents_at(x->pod_fd, work_name, 0755);
-        if (r >= 0)
-                r = mkdir_parents_at(x->stage1_fd, place, 0755);
+        r = mkdir_parents_at(x->stage1_fd, place, 0755);
         if (r < 0)
-                return error_setf(e, r, "cannot make its directories: %s", strerror(-r));
+                return error_setf(e, r, "cannot make %s: %s", place, strerror(-r));
         target = openat(x->stage1_fd, place, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (target < 0)
                 return error_setf(e, -errno, "cannot open %s: %s", place, strerror(errno));
-        r = mount_overlay(tree, path, upper, work, target, e);
+        r = mount_overlay(lower, upper, work, target, e);
         if (r < 0)
                 return r;
         fd = openat(x->stage1_fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -249,7 +249,7 @@ static int open_outputs(StoreImport *i, Error *e) {
                 return error_setf(e, r, "cannot create a file in '%s/cas/tmp': %s", i->store->dir,
                                   strerror(-r));
         r = store_tree_choose(i->store, &backend, e);
-        return r < 0 ? r : tree_maker_new(i->store, backend, &i->maker, e);
+        return r < 0 ? r : tree_maker_new(i->store, backend, 0, &i->maker, e);
 }
 
 /* source: a blob that is there, whose entries go to "maker"; -EBADF: what the caller writes. */

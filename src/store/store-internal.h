@@ -14,6 +14,7 @@ struct Store {
         int dir_fd;
         int cas_fd;
         bool read_only;
+        int tree_backend; /* StoreTreeBackend; -EINVAL: store_tree_choose() was not asked yet */
 };
 
 #define STORE_BLOB_PATH_MAX (sizeof("blob/sha512/xx/.manifest") + STORE_KEY_MAX)

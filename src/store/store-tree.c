@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "basic/alloc.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/str.h"
@@ -25,7 +26,7 @@ static const char *const backend_names[_STORE_TREE_BACKEND_MAX] = {
         [STORE_TREE_DIR] = "dir",
 };
 
-static const TreeBackend *const backends[] = { &tree_dir };
+static const TreeBackend *const backends[] = { &tree_index, &tree_image, &tree_dir };
 
 /**
  * store_tree_backend_to_string() - its name
@@ -58,14 +59,19 @@ StoreTreeBackend store_tree_backend_from_string(const char *s) {
  *
  * Return: 0, -EINVAL (RKT_TREE_BACKEND names none).
  */
-int store_tree_choose(Store *s _unused_, StoreTreeBackend *ret, Error *e) {
+int store_tree_choose(Store *s, StoreTreeBackend *ret, Error *e) {
         const char *forced = secure_getenv("RKT_TREE_BACKEND");
-        StoreTreeBackend b = forced ? store_tree_backend_from_string(forced) : STORE_TREE_DIR;
+        StoreTreeBackend b;
 
-        if (b < 0)
-                return error_setf(e, b, "RKT_TREE_BACKEND=%.50s: there are index, index-loop, image and dir",
-                                  forced);
-        *ret = STORE_TREE_DIR;
+        if (s->tree_backend < 0) {
+                b = forced && *forced ? store_tree_backend_from_string(forced) : tree_erofs_probe(s);
+                if (b < 0)
+                        return error_setf(
+                                e, -EINVAL,
+                                "RKT_TREE_BACKEND=%.50s: there are index, index-loop, image and dir", forced);
+                s->tree_backend = b;
+        }
+        *ret = (StoreTreeBackend) s->tree_backend;
         return 0;
 }
 
@@ -79,6 +85,11 @@ bool store_tree_key_is_valid(const char *key) {
         const char *rest = startswith(key, "deps-");
 
         return store_key_is_valid(rest ? rest : key);
+}
+
+/* What is on disk. */
+static const TreeBackend *form_of(StoreTreeBackend b) {
+        return b == STORE_TREE_DIR ? &tree_dir : b == STORE_TREE_IMAGE ? &tree_image : &tree_index;
 }
 
 /* The one that has a tree of this key; NULL: none. */
@@ -111,6 +122,27 @@ bool store_tree_exists(Store *s, const char *key) {
         return store_tree_key_is_valid(key) && find_backend(s, key);
 }
 
+/* Of another kernel, or damaged: nobody can have it mounted. */
+static bool is_useless(Store *s, const TreeBackend *b, int r) {
+        StoreTreeBackend best;
+
+        if (b == &tree_dir || s->read_only)
+                return false;
+        if (r == -EUCLEAN || r == -EBADMSG || r == -EINVAL)
+                return true;
+        return store_tree_choose(s, &best, NULL) >= 0 && form_of(best) != b;
+}
+
+/* Out of the way, unless somebody else has made a better one meanwhile. */
+static int discard(Store *s, const char *key, const TreeBackend *old, Error *e) {
+        _cleanup_close_ int commit = -EBADF;
+        int r = store_commit_lock(s, &commit, e);
+
+        if (r < 0 || find_backend(s, key) != old)
+                return r;
+        return store_tree_remove(s, key, e);
+}
+
 /**
  * store_tree_mount() - the root of a tree
  * @s:      store
@@ -120,10 +152,12 @@ bool store_tree_exists(Store *s, const char *key) {
  *          the tree is plain files, that directory itself.
  * @e:      sentence on failure; may be NULL
  *
- * The tree of an image is made from the blob, whose digest is then checked, if it is not there; the tree of several blobs
- * must have been made by store_tree_build(). Hold store_lock() shared until the pod's directory names the image.
+ * The tree of an image is made from the blob, whose digest is then checked, if it is not there, or cannot be mounted by
+ * this kernel, or is damaged; that of several images is then taken away, for store_tree_build(). Hold store_lock() shared
+ * until the pod's directory names the image.
  *
- * Return: 0, -EINVAL (no key), -ENOENT (no such image, or tree), -EBADMSG (damaged), -ENOSPC, -EIO, -EROFS, -EPERM.
+ * Return: 0, -EINVAL (no key), -ENOENT (no such image; no such tree any more), -EBADMSG (the blob is damaged), -ENOSPC,
+ * -EIO, -EROFS, -EPERM.
  */
 int store_tree_mount(Store *s, const char *key, int *ret_fd, Error *e) {
         const TreeBackend *b;
@@ -132,14 +166,22 @@ int store_tree_mount(Store *s, const char *key, int *ret_fd, Error *e) {
         if (r < 0)
                 return r;
         b = find_backend(s, key);
-        if (!b && store_key_is_valid(key)) {
-                r = store_tree_build(s, key, &(StoreTreePart){ .key = key }, 1, e);
+        if (b) {
+                r = b->mount(s, key, ret_fd, e);
+                if (r >= 0 || !is_useless(s, b, r))
+                        return r;
+                r = discard(s, key, b, e);
                 if (r < 0)
                         return r;
-                b = find_backend(s, key);
         }
-        if (!b)
+        if (!store_key_is_valid(key))
                 return error_setf(e, -ENOENT, "the tree '%s' is not in the store", key);
+        r = store_tree_build(s, key, &(StoreTreePart){ .key = key }, 1, e);
+        if (r < 0)
+                return r;
+        b = find_backend(s, key);
+        if (!b)
+                return error_setf(e, -ENOENT, "the tree of image '%s' has disappeared", key);
         return b->mount(s, key, ret_fd, e);
 }
 
@@ -167,25 +209,56 @@ int tree_commit(Store *s, const char *key, int tmp_fd, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot create '%s/cas/%s': %s", s->dir, path, strerror(-r)) : 0;
 }
 
-static int make_tree(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, TreeBlob *blobs,
-                     int tmp_fd, Error *e) {
+/* The blobs of a tree that is being made, each once. */
+typedef struct BlobList {
+        TreeBlob *blobs;
+        size_t n;
+} BlobList;
+
+static void blob_list_done(BlobList *l) {
+        for (size_t i = 0; i < l->n; i++)
+                (void) fd_close(l->blobs[i].fd);
+        free(l->blobs);
+}
+
+static unsigned blob_list_find(const BlobList *l, const char *key) {
+        for (size_t i = 0; i < l->n; i++)
+                if (streq(l->blobs[i].key, key))
+                        return (unsigned) i;
+        return (unsigned) l->n;
+}
+
+static int add_part(Store *s, TreeMaker *m, const StoreTreePart *part, bool merge, BlobList *l, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        unsigned device = blob_list_find(l, part->key);
+        int r = merge ? tree_maker_part(m, part, device, e) : 0;
+
+        if (r >= 0)
+                r = store_blob_parse(s, part->key, m, &fd, e);
+        if (r < 0 || device < l->n)
+                return r;
+        if (!GREEDY_GROW(l->blobs, l->n))
+                return error_oom(e);
+        l->blobs[l->n++] = (TreeBlob){ part->key, TAKE_FD(fd) };
+        return 0;
+}
+
+static int make_tree(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
+                     Error *e) {
         _cleanup_(tree_maker_freep) TreeMaker *m = NULL;
+        _cleanup_(blob_list_done) BlobList l = {};
         _cleanup_close_ int commit = -EBADF;
+        bool merge = n_parts > 1 || parts[0].whitelist;
         StoreTreeBackend backend;
         uint64_t size;
         int r = store_tree_choose(s, &backend, e);
 
         if (r >= 0)
-                r = tree_maker_new(s, backend, &m, e);
-        for (size_t i = 0; r >= 0 && i < n_parts; i++) {
-                blobs[i].key = parts[i].key;
-                if (i > 0)
-                        r = tree_maker_next(m, e);
-                if (r >= 0)
-                        r = store_blob_parse(s, parts[i].key, m, &blobs[i].fd, e);
-        }
+                r = tree_maker_new(s, backend, merge ? TREE_MAKER_MERGE : 0, &m, e);
+        for (size_t i = 0; r >= 0 && i < n_parts; i++)
+                r = add_part(s, m, parts + i, merge, &l, e);
         if (r >= 0)
-                r = tree_maker_write(m, tmp_fd, blobs, n_parts, &size, e);
+                r = tree_maker_write(m, tmp_fd, l.blobs, l.n, &size, e);
         if (r >= 0)
                 r = store_commit_lock(s, &commit, e);
         if (r < 0)
@@ -209,25 +282,18 @@ static int make_tree(Store *s, const char *key, const StoreTreePart *parts, size
 int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, Error *e) {
         _cleanup_close_ int tmp_fd = -EBADF;
         _cleanup_free_ char *tmp = NULL;
-        _cleanup_free_ TreeBlob *blobs = new0(TreeBlob, n_parts);
         int r = check_key(key, e), k;
 
-        if (!blobs)
-                return error_oom(e);
-        FOREACH_ARRAY (b, blobs, n_parts)
-                b->fd = -EBADF;
         if (r >= 0 && s->read_only)
                 r = error_setf(e, -EROFS, "the store '%s' is open for reading only", s->dir);
         if (r >= 0)
                 r = store_tmp_new(s, &tmp, &tmp_fd, e);
         if (r < 0)
                 return r;
-        r = make_tree(s, key, parts, n_parts, blobs, tmp_fd, e);
+        r = make_tree(s, key, parts, n_parts, tmp_fd, e);
         k = remove_tree_at(s->cas_fd, tmp);
-        FOREACH_ARRAY (b, blobs, n_parts)
-                (void) fd_close(b->fd);
         if (r < 0)
-                return error_prefixf(e, r, "image '%s'", key);
+                return error_prefixf(e, r, "image '%s'", parts[n_parts - 1].key);
         return k < 0 && k != -ENOENT
                        ? error_setf(e, k, "cannot remove '%s/cas/%s': %s", s->dir, tmp, strerror(-k))
                        : 0;
@@ -252,11 +318,11 @@ int store_tree_blobs(Store *s, const char *key, char ***ret, Error *e) {
         if (r < 0)
                 return r;
         store_tree_path(key, dir);
-        path = strf("%s/devices", dir);
+        path = strf("%s/" TREE_DEVICES_NAME, dir);
         if (!path)
                 return error_oom(e);
         r = file_read_at(s->cas_fd, path, DEVICES_MAX, &text, &size);
-        if (r == -ENOENT && store_key_is_valid(key) && store_tree_exists(s, key)) /* made by an older rkt */
+        if (r == -ENOENT && store_key_is_valid(key) && store_tree_exists(s, key))
                 r = str_replace(&text, key);
         if (r >= 0)
                 r = strv_split(text, "\n", &keys);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Trees: blobs made mountable. Whoever needs an image's files asks here, and does not know which backend answers.
  *
- *   cas/tree/KEY/devices        the blobs that it is made from, one key per line, in the order of their slots
- *   cas/tree/KEY/whitelist      what of them is kept (only where something is left out)
  *   cas/tree/KEY/index.erofs    index: EROFS metadata, whose files are in the blobs
  *   cas/tree/KEY/image.erofs    image: EROFS with everything in it
  *   cas/tree/KEY/rootfs/        dir: plain files
+ *   cas/tree/KEY/devices        the blobs that it is made from, one key per line, in the order of their slots; none: KEY's
  *
- * One of the last three. KEY is the image's key; "deps-" and a hash for an image with dependencies, whose tree is made
- * from several blobs. A tree that this kernel cannot mount (it was made under another one) is made anew when it is asked
- * for.
+ * One of the first three. KEY is the image's key; "deps-" and a hash for an image with dependencies, whose tree is made
+ * from several blobs. A store may hold trees of all kinds. One that this kernel cannot mount, because it was made under
+ * another, is made anew when it is asked for.
  */
 #pragma once
 

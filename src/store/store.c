@@ -192,6 +192,7 @@ int store_open(const char *dir, StoreOpenFlags flags, Store **ret, Error *e) {
         if (!s)
                 return error_oom(e);
         s->dir_fd = s->cas_fd = -EBADF;
+        s->tree_backend = _STORE_TREE_BACKEND_INVALID;
         s->read_only = flags & STORE_OPEN_READ_ONLY;
         if (path_is_absolute(dir))
                 s->dir = strdup(dir);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "basic/alloc.h"
 #include "basic/fd.h"
 #include "basic/mount-fd.h"
 #include "basic/process.h"
@@ -18,6 +19,7 @@
 #include "store/tree-backend.h"
 
 #define ROOT_NAME "rootfs"
+#define N_FDS     4 /* of rkt-untar, before the blobs */
 
 /* What comes back from rkt-untar: an error, or what it made. */
 static int read_untar(int fd, FrameEnd *ret, Error *e) {
@@ -41,25 +43,38 @@ static int read_untar(int fd, FrameEnd *ret, Error *e) {
         return r;
 }
 
-static int run_untar(int entries_fd, int blob_fd, int root_fd, FrameEnd *ret, Error *e) {
-        _cleanup_(process_done) Process untar = PROCESS_INIT;
-        _cleanup_close_ int out_read = -EBADF, out_write = -EBADF, blob = -EBADF;
-        char *argv[] = { (char[]){ "rkt-untar" }, NULL }, proc[64];
-        int fds[2], r;
+/* The worker gets the blobs for reading only. */
+static int reopen_blobs(const TreeBlob *blobs, size_t n_blobs, int *ret_fds, Error *e) {
+        for (size_t i = 0; i < n_blobs; i++) {
+                char proc[64];
 
-        /* The worker gets the blob for reading only. */
-        (void) snprintf(proc, sizeof(proc), "/proc/self/fd/%d", blob_fd);
-        blob = open(proc, O_RDONLY | O_CLOEXEC);
-        if (blob < 0)
-                return error_setf(e, -errno, "cannot open the blob: %m");
+                (void) snprintf(proc, sizeof(proc), "/proc/self/fd/%d", blobs[i].fd);
+                ret_fds[i] = open(proc, O_RDONLY | O_CLOEXEC);
+                if (ret_fds[i] < 0)
+                        return error_setf(e, -errno, "cannot open blob '%s': %m", blobs[i].key);
+        }
+        return 0;
+}
+
+/* fds: what it gets; the first four are set here, the blobs follow. */
+static int run_untar(int entries_fd, int root_fd, int *fds, size_t n_blobs, FrameEnd *ret, Error *e) {
+        _cleanup_(process_done) Process untar = PROCESS_INIT;
+        _cleanup_close_ int out_read = -EBADF, out_write = -EBADF;
+        char number[24], *argv[] = { (char[]){ "rkt-untar" }, number, NULL };
+        int pipe_fds[2], r;
+
+        (void) snprintf(number, sizeof(number), "%zu", n_blobs);
         if (lseek(entries_fd, 0, SEEK_SET) < 0)
                 return error_setf(e, -errno, "cannot rewind the entries: %m");
-        if (pipe2(fds, O_CLOEXEC) < 0)
+        if (pipe2(pipe_fds, O_CLOEXEC) < 0)
                 return error_setf(e, -errno, "pipe: %m");
-        out_read = fds[0];
-        out_write = fds[1];
-        r = worker_spawn("rkt-untar", NULL, argv,
-                         (const int[]){ entries_fd, out_write, STDERR_FILENO, root_fd, blob }, 5, &untar, e);
+        out_read = pipe_fds[0];
+        out_write = pipe_fds[1];
+        fds[0] = entries_fd;
+        fds[1] = out_write;
+        fds[2] = STDERR_FILENO;
+        fds[3] = root_fd;
+        r = worker_spawn("rkt-untar", NULL, argv, fds, N_FDS + n_blobs, &untar, e);
         if (r < 0)
                 return r;
         out_write = fd_close(out_write);
@@ -75,7 +90,8 @@ static int run_untar(int entries_fd, int blob_fd, int root_fd, FrameEnd *ret, Er
  * @s:          store
  * @entries_fd: frames of checked entries
  * @n_entries:  how many
- * @blob_fd:    where their content is
+ * @blobs:      where their content is, by the entries' devices
+ * @n_blobs:    count
  * @tree_fd:    directory, "rootfs" is made in it
  * @ret_size:   bytes of all files
  * @e:          sentence on failure; may be NULL
@@ -84,18 +100,27 @@ static int run_untar(int entries_fd, int blob_fd, int root_fd, FrameEnd *ret, Er
  *
  * Return: 0; -ENOTUNIQ, -EBADMSG, -ELOOP (entries that contradict each other), -ENOSPC, -EDQUOT, -EIO, -EPROTO.
  */
-int tree_dir_write(Store *s, int entries_fd, uint64_t n_entries, int blob_fd, int tree_fd, uint64_t *ret_size,
-                   Error *e) {
+int tree_dir_write(Store *s, int entries_fd, uint64_t n_entries, const TreeBlob *blobs, size_t n_blobs,
+                   int tree_fd, uint64_t *ret_size, Error *e) {
+        _cleanup_free_ int *fds = new0(int, N_FDS + n_blobs);
         _cleanup_close_ int root = -EBADF;
         FrameEnd end = {};
         int r;
 
+        if (!fds)
+                return error_oom(e);
+        for (size_t i = 0; i < n_blobs; i++)
+                fds[N_FDS + i] = -EBADF;
         if (mkdirat(tree_fd, ROOT_NAME, 0755) < 0)
                 return error_setf(e, -errno, "cannot create a tree in '%s/cas/tmp': %m", s->dir);
         root = openat(tree_fd, ROOT_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (root < 0)
                 return error_setf(e, -errno, "cannot open a tree in '%s/cas/tmp': %m", s->dir);
-        r = run_untar(entries_fd, blob_fd, root, &end, e);
+        r = reopen_blobs(blobs, n_blobs, fds + N_FDS, e);
+        if (r >= 0)
+                r = run_untar(entries_fd, root, fds, n_blobs, &end, e);
+        for (size_t i = 0; i < n_blobs; i++)
+                (void) fd_close(fds[N_FDS + i]);
         if (r < 0)
                 return r;
         if (end.n_entries != n_entries)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Collects entries and makes a tree of them. So far: plain files, which rkt-untar makes in the end. */
+/* Collects entries and makes a tree of them. For EROFS they go into a tree in memory, which is written in the end; for
+ * plain files into a file, from which rkt-untar makes them. Images that lie over one another are merged in memory first,
+ * also for plain files: rkt-untar never replaces anything. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -8,8 +10,11 @@
 #include "basic/alloc.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
+#include "basic/hex.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "basic/tmpfile.h"
+#include "store/erofs-writer.h"
 #include "store/frame.h"
 #include "store/store-internal.h"
 #include "store/tree-backend.h"
@@ -19,36 +24,60 @@
 struct TreeMaker {
         Store *store;
         StoreTreeBackend backend;
-        size_t n_parts;
-        uint64_t n_entries;
-        int entries_fd; /* frames, a file without a name */
+
+        /* In memory. */
+        ErofsTree *tree; /* all parts that are whole */
+        ErofsTree *part; /* the one that comes in; NULL: straight into tree */
+        char **whitelist;
+        bool has_whitelist;
+        unsigned device;
+        bool is_merged;
+
+        /* Plain files. */
+        int entries_fd; /* frames, a file without a name; -EBADF: in memory */
         StrBuf entries; /* not yet written there */
+        uint64_t n_entries;
 };
 
+static int open_entries(TreeMaker *m, Error *e) {
+        _cleanup_close_ int tmp =
+                openat(m->store->cas_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int r = tmp < 0 ? -errno : tmpfile_open_at(tmp, 0600, &m->entries_fd);
+
+        return r < 0 ? error_setf(e, r, "cannot create a file in '%s/cas/tmp': %s", m->store->dir,
+                                  strerror(-r))
+                     : 0;
+}
+
 /**
- * tree_maker_new() - begin a tree, of one blob for now
+ * tree_maker_new() - begin a tree
  * @s:       store, must outlive it
  * @backend: from store_tree_choose()
+ * @flags:   TREE_MAKER_*
  * @ret:     for tree_maker_free()
  * @e:       sentence on failure; may be NULL
  *
  * Return: 0, -ENOMEM, -ENOSPC, other errno of open().
  */
-int tree_maker_new(Store *s, StoreTreeBackend backend, TreeMaker **ret, Error *e) {
+int tree_maker_new(Store *s, StoreTreeBackend backend, TreeMakerFlags flags, TreeMaker **ret, Error *e) {
         _cleanup_(tree_maker_freep) TreeMaker *m = new0(TreeMaker, 1);
-        _cleanup_close_ int tmp = -EBADF;
         int r;
 
         if (!m)
                 return error_oom(e);
         m->store = s;
         m->backend = backend;
-        m->n_parts = 1;
         m->entries_fd = -EBADF;
-        tmp = openat(s->cas_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        r = tmp < 0 ? -errno : tmpfile_open_at(tmp, 0600, &m->entries_fd);
+        m->is_merged = flags & TREE_MAKER_MERGE;
+        if (backend == STORE_TREE_DIR && !m->is_merged)
+                r = open_entries(m, e);
+        else {
+                r = erofs_tree_new(0, &m->tree);
+                if (r < 0)
+                        r = error_setf(e, r, "cannot begin a tree: %s", strerror(-r));
+        }
         if (r < 0)
-                return error_setf(e, r, "cannot create a file in '%s/cas/tmp': %s", s->dir, strerror(-r));
+                return r;
         *ret = TAKE_PTR(m);
         return 0;
 }
@@ -62,6 +91,9 @@ int tree_maker_new(Store *s, StoreTreeBackend backend, TreeMaker **ret, Error *e
 TreeMaker *tree_maker_free(TreeMaker *m) {
         if (!m)
                 return NULL;
+        erofs_tree_free(m->tree);
+        erofs_tree_free(m->part);
+        strv_free(m->whitelist);
         (void) fd_close(m->entries_fd);
         strbuf_done(&m->entries);
         free(m);
@@ -78,16 +110,7 @@ static int flush_entries(TreeMaker *m, size_t at_least, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot write to '%s/cas/tmp': %s", m->store->dir, strerror(-r)) : 0;
 }
 
-/**
- * tree_maker_entry() - one more object
- * @m: maker
- * @t: entry that was checked; what of it is kept is copied
- * @e: sentence on failure, naming the entry; may be NULL
- *
- * Return: 0, -ENOMEM, -ENOSPC; -ENOTUNIQ, -EBADMSG, -ELOOP (it contradicts another one; some backends say so only in
- * tree_maker_write()).
- */
-int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e) {
+static int write_entry(TreeMaker *m, const TarEntry *t, Error *e) {
         _cleanup_free_ uint8_t *data = NULL;
         FrameHeader h = { .type = FRAME_ENTRY };
         size_t size;
@@ -105,44 +128,146 @@ int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e) {
 }
 
 /**
- * tree_maker_next() - what comes now is in the next blob, and lies over what was there
+ * tree_maker_entry() - one more object
  * @m: maker
- * @e: sentence on failure; may be NULL
+ * @t: entry that was checked; what of it is kept is copied
+ * @e: sentence on failure, naming the entry; may be NULL
  *
- * Return: 0, -EOPNOTSUPP.
+ * Return: 0, -ENOMEM, -ENOSPC; -ENOTUNIQ, -EBADMSG, -ELOOP (it contradicts another one; with plain files
+ * tree_maker_write() says so).
  */
-int tree_maker_next(TreeMaker *m, Error *e) {
-        m->n_parts++;
-        return error_setf(e, -EOPNOTSUPP, "a tree of several blobs cannot be made yet");
+int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e) {
+        return m->entries_fd >= 0 ? write_entry(m, t, e)
+                                  : erofs_tree_add(m->part ? m->part : m->tree, t, m->device, e);
 }
 
+/* Cuts a part down, and lays it over those before it. */
+static int finish_part(TreeMaker *m, Error *e) {
+        int r = 0;
+
+        if (!m->part)
+                return 0;
+        if (m->has_whitelist)
+                r = erofs_tree_keep(m->part, (const char *const *) m->whitelist, 0, e);
+        if (r >= 0)
+                r = erofs_tree_merge(m->tree, m->part, e);
+        m->part = erofs_tree_free(m->part);
+        m->whitelist = strv_free(m->whitelist);
+        return r;
+}
+
+/**
+ * tree_maker_part() - what comes now is of another image, and lies over what came before
+ * @m:      maker that merges
+ * @part:   image; copied
+ * @device: its place among the blobs of tree_maker_write()
+ * @e:      sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM, -E2BIG (too much for one tree).
+ */
+int tree_maker_part(TreeMaker *m, const StoreTreePart *part, unsigned device, Error *e) {
+        int r = finish_part(m, e);
+
+        if (r < 0)
+                return r;
+        m->device = device;
+        m->has_whitelist = part->whitelist;
+        r = erofs_tree_new(0, &m->part);
+        if (r >= 0 && part->whitelist)
+                r = strv_copy(part->whitelist, &m->whitelist);
+        return r < 0 ? error_setf(e, r, "cannot begin a tree: %s", strerror(-r)) : 0;
+}
+
+/* A tree without this list is made from the blob of its own name. */
 static int write_devices(int tree_fd, const TreeBlob *blobs, size_t n_blobs) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
 
         FOREACH_ARRAY (blob, blobs, n_blobs)
                 strbuf_addf(&b, "%s\n", blob->key);
-        return b.failed ? -ENOMEM
-                        : file_write_at(tree_fd, "devices", b.data, b.size, 0600, FILE_WRITE_NO_SYNC);
+        return b.failed ? -ENOMEM : file_write_at(tree_fd, TREE_DEVICES_NAME, b.data, b.size, 0600, 0);
+}
+
+static int visit(void *userdata, const TarEntry *t, unsigned device, Error *e) {
+        TarEntry entry = *t;
+
+        entry.device = (uint16_t) device;
+        return write_entry(userdata, &entry, e);
+}
+
+static int write_files(TreeMaker *m, int tree_fd, const TreeBlob *blobs, size_t n_blobs, uint64_t *ret_size,
+                       Error *e) {
+        int r = 0;
+
+        if (m->tree) {
+                r = open_entries(m, e);
+                if (r >= 0)
+                        r = erofs_tree_walk(m->tree, visit, m, e);
+        }
+        if (r >= 0)
+                r = flush_entries(m, 0, e);
+        if (r >= 0)
+                r = tree_dir_write(m->store, m->entries_fd, m->n_entries, blobs, n_blobs, tree_fd, ret_size,
+                                   e);
+        if (r < 0)
+                return r;
+        return syncfs(tree_fd) < 0 ? error_setf(e, -errno, "cannot sync '%s': %m", m->store->dir) : 0;
+}
+
+/* The same blobs give the same bytes. */
+static void make_uuid(const TreeBlob *blobs, size_t n_blobs, uint8_t uuid[EROFS_UUID_SIZE]) {
+        memset(uuid, 0, EROFS_UUID_SIZE);
+        FOREACH_ARRAY (b, blobs, n_blobs) {
+                const char *hex = startswith(b->key, "sha512-");
+                uint8_t bytes[EROFS_UUID_SIZE];
+
+                if (!hex || hex_to_bytes(hex, 2 * sizeof(bytes), bytes) < 0)
+                        continue;
+                for (size_t i = 0; i < sizeof(bytes); i++)
+                        uuid[i] = (uint8_t) ((uuid[i] << 1 | uuid[i] >> 7) ^ bytes[i]);
+        }
+}
+
+static int write_erofs(TreeMaker *m, int tree_fd, const TreeBlob *blobs, size_t n_blobs, uint64_t *ret_size,
+                       Error *e) {
+        bool is_image = m->backend == STORE_TREE_IMAGE;
+        _cleanup_free_ ErofsDevice *devices = new0(ErofsDevice, n_blobs);
+        _cleanup_close_ int fd = openat(tree_fd, is_image ? tree_image.name : tree_index.name,
+                                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        uint8_t uuid[EROFS_UUID_SIZE];
+        int r;
+
+        if (!devices)
+                return error_oom(e);
+        if (fd < 0)
+                return error_setf(e, -errno, "cannot create a tree in '%s/cas/tmp': %m", m->store->dir);
+        for (size_t i = 0; i < n_blobs; i++)
+                devices[i] = (ErofsDevice){ .fd = blobs[i].fd, .tag = blobs[i].key };
+        make_uuid(blobs, n_blobs, uuid);
+        r = is_image ? erofs_write_image(m->tree, devices, n_blobs, uuid, fd, ret_size, e)
+                     : erofs_write_index(m->tree, devices, n_blobs, uuid, fd, ret_size, e);
+        if (r < 0)
+                return r;
+        if (fsync(fd) < 0 || fsync(tree_fd) < 0)
+                return error_setf(e, -errno, "cannot sync a tree in '%s/cas/tmp': %m", m->store->dir);
+        return 0;
 }
 
 /**
  * tree_maker_write() - make the tree, synced, where nobody looks for it
  * @m:        maker, which has every entry
  * @tmp_fd:   directory from store_tmp_new(); "tree" is made in it
- * @blobs:    as many as there are parts, each open for reading
+ * @blobs:    those that parts or entries were said to be in, each open for reading
  * @n_blobs:  count
  * @ret_size: bytes that it takes beside the blobs
  * @e:        sentence on failure; may be NULL
  *
- * Return: 0; -ENOTUNIQ, -EBADMSG, -ELOOP (entries that contradict each other), -ENOSPC, -EDQUOT, -EIO, -EPROTO.
+ * Return: 0; -ENOTUNIQ, -EBADMSG, -ELOOP (entries that contradict each other), -ENOSPC, -EDQUOT, -EIO, -EPROTO, -E2BIG.
  */
 int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_blobs, uint64_t *ret_size,
                      Error *e) {
         _cleanup_close_ int tree = -EBADF;
-        int r;
+        int r = finish_part(m, e);
 
-        assert(n_blobs == m->n_parts);
-        r = flush_entries(m, 0, e);
         if (r < 0)
                 return r;
         if (mkdirat(tmp_fd, TREE_TMP_NAME, 0700) < 0)
@@ -150,11 +275,10 @@ int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_b
         tree = openat(tmp_fd, TREE_TMP_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (tree < 0)
                 return error_setf(e, -errno, "cannot open a tree in '%s/cas/tmp': %m", m->store->dir);
-        r = write_devices(tree, blobs, n_blobs);
+        if (m->is_merged)
+                r = write_devices(tree, blobs, n_blobs);
         if (r < 0)
                 return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", m->store->dir, strerror(-r));
-        r = tree_dir_write(m->store, m->entries_fd, m->n_entries, blobs[0].fd, tree, ret_size, e);
-        if (r < 0)
-                return r;
-        return syncfs(tree) < 0 ? error_setf(e, -errno, "cannot sync '%s': %m", m->store->dir) : 0;
+        return m->backend == STORE_TREE_DIR ? write_files(m, tree, blobs, n_blobs, ret_size, e)
+                                            : write_erofs(m, tree, blobs, n_blobs, ret_size, e);
 }
