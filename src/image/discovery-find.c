@@ -8,6 +8,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/discovery.h"
+#include "image/request.h"
 #include "net/download.h"
 
 #define DISCOVERY_TIME_MAX_SEC 60U
@@ -47,21 +48,24 @@ static int parse_page(const char *html, size_t size, DiscoveryPage *ret, Error *
 static int ask(const char *url, const ImageName *name, const DiscoveryOptions *o, DiscoveryResult *ret,
                Error *e) {
         _cleanup_(discovery_page_done) DiscoveryPage page = {};
-        _cleanup_free_ char *html = NULL, *copy = strdup(url);
+        _cleanup_(pull_request_done) PullRequest q = {};
+        _cleanup_free_ char *html = NULL;
         size_t size;
         int r;
 
-        if (!copy)
-                return error_oom(e);
-        r = download_small(
-                &(PullRequest){
-                        .url = copy,
-                        .allow_http = o->allow_http,
-                        .insecure_tls = o->insecure_tls,
-                        .size_max = DISCOVERY_PAGE_MAX,
-                        .time_max_sec = DISCOVERY_TIME_MAX_SEC,
-                },
-                &html, &size, e);
+        r = request_init(&q, url,
+                         &(RequestOptions){
+                                 .config = o->config,
+                                 .limits = o->limits,
+                                 .allow_http = o->allow_http,
+                                 .insecure_tls = o->insecure_tls,
+                         },
+                         e);
+        if (r < 0)
+                return r;
+        q.size_max = DISCOVERY_PAGE_MAX;
+        q.time_max_sec = MIN(q.time_max_sec, DISCOVERY_TIME_MAX_SEC);
+        r = download_small(&q, &html, &size, e);
         if (r < 0)
                 return r;
         r = parse_page(html, size, &page, e);

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "config/config.h"
+#include "image/image-limits.h"
 #include "image/image-name.h"
 
 #define DISCOVERY_PAGE_MAX    (1024U * 1024) /* bytes of HTML */
@@ -36,9 +38,11 @@ typedef struct DiscoveryResult {
 } DiscoveryResult;
 
 typedef struct DiscoveryOptions {
-        bool allow_http;   /* plain http, after https failed */
-        bool insecure_tls; /* certificates are not checked */
-        bool want_pubkeys; /* look for keys; else for images */
+        bool allow_http;           /* plain http, after https failed */
+        bool insecure_tls;         /* certificates are not checked */
+        bool want_pubkeys;         /* look for keys; else for images */
+        const Config *config;      /* for credentials; NULL: none */
+        const ImageLimits *limits; /* NULL: the defaults */
 } DiscoveryOptions;
 
 void discovery_page_done(DiscoveryPage *p);

@@ -116,6 +116,8 @@ int image_fetch_name(ImageFetch *f, const ImageName *name, const char *reference
         DiscoveryOptions d = {
                 .allow_http = o->insecure & INSECURE_HTTP,
                 .insecure_tls = o->insecure & INSECURE_TLS,
+                .config = f->config,
+                .limits = o->limits,
         };
         int r;
 

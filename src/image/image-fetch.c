@@ -17,6 +17,7 @@
 #include "image/image-source.h"
 #include "image/image-verify.h"
 #include "image/import-aci.h"
+#include "image/request.h"
 #include "manifest/image-manifest.h"
 #include "store/store-import.h"
 
@@ -148,7 +149,9 @@ static int import(const ImageFetch *f, ImageSource *s, ImageVerify *verify, char
         _cleanup_(store_import_freep) StoreImport *i = NULL;
         int r, flowed;
 
-        r = store_import_new(f->store, &STORE_IMPORT_LIMITS_DEFAULT, &i, e);
+        r = store_import_new(f->store,
+                             f->options->limits ? &f->options->limits->import : &STORE_IMPORT_LIMITS_DEFAULT,
+                             &i, e);
         if (r < 0)
                 return r;
         flowed = flow(f, s, verify, i, e);
@@ -212,22 +215,23 @@ int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error
 }
 
 /**
- * image_fetch_request() - a request as the options allow it
- * @f:            how
- * @url:          what; stays the caller's
- * @size_max:     bytes
- * @time_max_sec: for all of it
- * @ret:          refers to @url
+ * image_fetch_request() - a request as the options allow it, with the credentials of the configuration
+ * @f:   how
+ * @url: what
+ * @ret: for pull_request_done()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, and what request_init() returns.
  */
-void image_fetch_request(const ImageFetch *f, char *url, uint64_t size_max, unsigned time_max_sec,
-                         PullRequest *ret) {
-        *ret = (PullRequest){
-                .url = url,
-                .allow_http = f->options->insecure & INSECURE_HTTP,
-                .insecure_tls = f->options->insecure & INSECURE_TLS,
-                .size_max = size_max,
-                .time_max_sec = time_max_sec,
-        };
+int image_fetch_request(const ImageFetch *f, const char *url, PullRequest *ret, Error *e) {
+        return request_init(ret, url,
+                            &(RequestOptions){
+                                    .config = f->config,
+                                    .limits = f->options->limits,
+                                    .allow_http = f->options->insecure & INSECURE_HTTP,
+                                    .insecure_tls = f->options->insecure & INSECURE_TLS,
+                            },
+                            e);
 }
 
 static usec_t now_usec(void) {
@@ -363,22 +367,20 @@ static int ask(const ImageFetch *f, PullRequest *q, const char *signature_url, c
         _cleanup_(store_spool_freep) StoreSpool *spool = NULL;
         _cleanup_(download_freep) Download *d = NULL;
         ImageSource s = { .what = q->url, .fd = -EBADF };
-        _cleanup_free_ char *tag = NULL;
         const PullHead *head;
         int r;
 
         (void) store_spool_open(f->store, q->url, &spool, NULL);
         s.spool = spool;
         if (spool && store_spool_size(spool) > 0) {
-                tag = strdup(store_spool_tag(spool));
-                if (!tag)
-                        return error_oom(e);
                 q->resume_from = store_spool_size(spool);
-                q->resume_tag = tag;
+                q->resume_tag = strdup(store_spool_tag(spool));
+                if (!q->resume_tag)
+                        return error_oom(e);
         }
         r = download_start(q, &d, e);
         q->resume_from = 0;
-        q->resume_tag = NULL;
+        free(TAKE_PTR(q->resume_tag));
         if (r >= 0)
                 r = download_head(d, &head, e);
         if (r == -ESTALE && spool)
@@ -412,16 +414,15 @@ int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_
         _cleanup_(store_remote_done) StoreRemote remote = STORE_REMOTE_INIT;
         _cleanup_(store_image_done) StoreImage known = STORE_IMAGE_INIT;
         _cleanup_close_ int lock = -EBADF;
-        _cleanup_free_ char *copy = strdup(url);
+        _cleanup_(pull_request_done) PullRequest q = {};
         const usec_t since = now_usec();
-        PullRequest q;
         int r;
 
-        if (!copy)
-                return error_oom(e);
-        image_fetch_request(f, copy,
-                            f->dependency ? MIN(IMAGE_SIZE_MAX, f->dependency->size) : IMAGE_SIZE_MAX,
-                            IMAGE_TIME_MAX_SEC, &q);
+        r = image_fetch_request(f, url, &q, e);
+        if (r < 0)
+                return r;
+        if (f->dependency)
+                q.size_max = MIN(q.size_max, f->dependency->size);
         r = lock_url(f, url, &lock, e);
         if (r < 0)
                 return r;
@@ -431,7 +432,7 @@ int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_
                         image_message(f->options, "image for %s isn't expired, not fetching.", url);
                         return use_known(f, &known, ret_id, e);
                 }
-                q.etag = remote.etag;
+                q.etag = TAKE_PTR(remote.etag);
         }
         image_message(f->options, "remote fetching from URL \"%s\"", url);
         log_debug("fetching image from %s", url);

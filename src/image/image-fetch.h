@@ -3,6 +3,7 @@
  * are content. */
 #pragma once
 
+#include "config/config.h"
 #include "image/image-get.h"
 #include "image/image-name.h"
 #include "image/keyring.h"
@@ -10,8 +11,6 @@
 #include "net/pull-protocol.h"
 #include "store/store-ref.h"
 
-#define IMAGE_SIZE_MAX         (UINT64_C(8) << 30) /* bytes of a download */
-#define IMAGE_TIME_MAX_SEC     (12U * 3600)
 #define SIGNATURE_TIME_MAX_SEC 120U
 #define SIGNATURE_TRIES_MAX    5U /* a server may answer 202: not there yet */
 
@@ -20,13 +19,13 @@ typedef struct ImageFetch {
         const ImageGetOptions *options;
         const ImageName *asked;         /* what the manifest must match; NULL: anything */
         const Keyring *keyring;         /* NULL: signatures are not checked */
+        Config *config;                 /* for credentials; NULL: not needed yet */
         const AcDependency *dependency; /* this is one, and must be what it says; then any platform will do */
         const char *os, *arch;          /* to look for, where the name does not say; NULL: this machine's */
 } ImageFetch;
 
 void image_message(const ImageGetOptions *o, const char *format, ...) _printf_(2, 3);
-void image_fetch_request(const ImageFetch *f, char *url, uint64_t size_max, unsigned time_max_sec,
-                         PullRequest *ret);
+int image_fetch_request(const ImageFetch *f, const char *url, PullRequest *ret, Error *e);
 int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error *e);
 int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_url, char **ret_id, Error *e);
 int image_fetch_name(ImageFetch *f, const ImageName *name, const char *reference, Keyring **keyring,

@@ -115,6 +115,22 @@ static int fetch_one_url(const ImageFetch *f, const char *url, char **ret_id, Er
         return asc ? image_fetch_url(f, url, asc, ret_id, e) : error_oom(e);
 }
 
+/* Not before the network is needed: what is in the store needs no credentials, whatever their files look like. */
+static int load_config(ImageFetch *f, Error *e) {
+        const ImageGetOptions *o = f->options;
+        const ConfigDirs dirs = { .system = o->system_config,
+                                  .local = o->local_config,
+                                  .user = o->user_config };
+        int r;
+
+        r = config_load(&dirs, CONFIG_AUTH, &f->config, e);
+        if (r < 0)
+                return r;
+        STRV_FOREACH (w, f->config->warnings)
+                image_message(o, "warning: %s", *w);
+        return 0;
+}
+
 static int get(ImageFetch *f, const ImageName *name, const char *reference, Keyring **keyring, char **ret_id,
                Error *e) {
         PullPolicy pull = f->options->pull;
@@ -136,6 +152,9 @@ static int get(ImageFetch *f, const ImageName *name, const char *reference, Keyr
                         "unable to fetch image from %s \"%s\": it is not in the local store, and the pull "
                         "policy is 'never'",
                         name->type == IMAGE_NAME_URL ? "url" : "image name", reference);
+        r = load_config(f, e);
+        if (r < 0)
+                return r;
         if (name->type == IMAGE_NAME_URL)
                 return fetch_one_url(f, name->text, ret_id, e);
         return image_fetch_name(f, name, reference, keyring, ret_id, e);
@@ -169,7 +188,9 @@ static int get_image(Store *store, const char *reference, const ImageGetOptions 
                         image_message(&o, "warning: %s", *w);
                 f.keyring = keyring;
         }
-        return get(&f, name, reference, &keyring, ret_id, e);
+        r = get(&f, name, reference, &keyring, ret_id, e);
+        (void) config_free(f.config);
+        return r;
 }
 
 /**

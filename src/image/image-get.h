@@ -7,6 +7,7 @@
 
 #include "basic/error.h"
 #include "basic/insecure.h"
+#include "image/image-limits.h"
 #include "image/image-name.h"
 #include "podfile/pod-spec.h"
 #include "store/store-ref.h"
@@ -23,6 +24,8 @@ typedef struct ImageGetOptions {
         const char *signature;     /* path of a detached signature; NULL: beside the image (.asc) */
         const char *system_config; /* NULL: /usr/lib/rkt */
         const char *local_config;  /* NULL: /etc/rkt */
+        const char *user_config;   /* NULL or "": none */
+        const ImageLimits *limits; /* NULL: the defaults */
         bool trust_keys_from_https; /* trust the keys that discovery names, when none is trusted for the name yet */
         bool any_platform;          /* an image for another os or arch is only remarked upon */
         ImageProgressFunc progress; /* or NULL */

@@ -98,12 +98,14 @@ int image_verify_new_file(const ImageFetch *f, const char *path, ImageVerify **r
 
 /* -EAGAIN: the server says that there will be one. */
 static int download_signature(ImageVerify *v, const char *url, Error *e) {
-        _cleanup_free_ char *copy = strdup(url);
-        PullRequest q;
+        _cleanup_(pull_request_done) PullRequest q = {};
+        int r;
 
-        if (!copy)
-                return error_oom(e);
-        image_fetch_request(v->fetch, copy, SIGNATURE_SIZE_MAX, SIGNATURE_TIME_MAX_SEC, &q);
+        r = image_fetch_request(v->fetch, url, &q, e);
+        if (r < 0)
+                return r;
+        q.size_max = SIGNATURE_SIZE_MAX;
+        q.time_max_sec = MIN(q.time_max_sec, SIGNATURE_TIME_MAX_SEC);
         return download_small(&q, &v->signature, &v->signature_size, e);
 }
 

@@ -14,6 +14,7 @@
 typedef struct FetchArgs {
         const char *signature;
         const char *pull_policy;
+        char **limits;
         bool full;
         bool store_only;
         bool no_store;
@@ -46,10 +47,13 @@ static int fetch_run(const VerbContext *c, int argc, char **args, void *options,
         _cleanup_(store_freep) Store *store = NULL;
         FetchArgs *a = options;
         Fetcher f;
+        ImageLimits limits = IMAGE_LIMITS_DEFAULT;
         ImageGetOptions o = {
                 .signature = a->signature,
                 .system_config = c->system_config,
                 .local_config = c->local_config,
+                .user_config = c->user_config,
+                .limits = &limits,
                 .trust_keys_from_https = c->trust_keys_from_https,
                 .any_platform = true,
                 .progress = image_status_progress,
@@ -60,7 +64,9 @@ static int fetch_run(const VerbContext *c, int argc, char **args, void *options,
 
         if (a->signature && argc > 1)
                 return error_setf(e, -EINVAL, "--signature needs exactly one image");
-        r = pull_policy(a, &o.pull, e);
+        r = image_limits_parse_all(&limits, a->limits, e);
+        if (r >= 0)
+                r = pull_policy(a, &o.pull, e);
         o.insecure = c->insecure;
         if (r >= 0)
                 r = store_open(c->dir, 0, &store, e);
@@ -82,6 +88,8 @@ static int fetch_run(const VerbContext *c, int argc, char **args, void *options,
 static const Option fetch_options[] = {
         { "full", 0, OPTION_BOOL, offsetof(FetchArgs, full),
           .help = "print the full image hash after fetching" },
+        { "limit", 0, OPTION_STRV, offsetof(FetchArgs, limits), .value = "NAME=VALUE",
+          .help = "raise or lower a limit of downloads and images, as download-size=20G" },
         { "no-store", 0, OPTION_BOOL, offsetof(FetchArgs, no_store),
           .help = "fetch images, ignoring the local store (as --pull-policy=update)",
           .flags = OPTION_HIDDEN },

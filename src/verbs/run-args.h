@@ -10,6 +10,7 @@ typedef struct RunArgs {
         PodSpec *spec; /* owned; apps without --name have the name "" */
         const char *uuid_file_save;
         char **set_env;
+        char **limits; /* NAME=VALUE, see image/image-limits.h */
         char **set_env_files;
         char **global_mounts; /* "VOLUME=TARGET" */
         char **signatures;    /* of the apps, in their order; "" for none */

@@ -421,6 +421,8 @@ const Option run_options[] = {
           .help = "pod's host name (default rkt-UUID)" },
         { "inherit-env", 0, OPTION_BOOL, offsetof(RunArgs, inherit_env),
           .help = "pass on the caller's environment" },
+        { "limit", 0, OPTION_STRV, offsetof(RunArgs, limits), .value = "NAME=VALUE",
+          .help = "raise or lower a limit of downloads and images, as download-size=20G" },
         { "memory", 0, OPTION_SET, .set = set_memory, .value = "BYTES",
           .help = "image: memory limit, as 16M" },
         { "mount", 0, OPTION_SET, .set = set_mount, .value = "volume=NAME,target=PATH",

@@ -21,12 +21,15 @@ static void print_message(void *userdata, const char *message) {
 
 /* The image of one app into the store; what its manifest says is taken over. */
 static int get_image(const VerbContext *c, RunArgs *a, size_t i, Store *s, char ***ids, Error *e) {
+        ImageLimits limits = IMAGE_LIMITS_DEFAULT;
         const ImageGetOptions options = {
                 .pull = a->spec->pull,
                 .insecure = c->insecure,
                 .signature = *a->signatures[i] ? a->signatures[i] : NULL,
                 .system_config = c->system_config,
                 .local_config = c->local_config,
+                .user_config = c->user_config,
+                .limits = &limits,
                 .trust_keys_from_https = c->trust_keys_from_https,
                 .message = print_message,
         };
@@ -34,8 +37,10 @@ static int get_image(const VerbContext *c, RunArgs *a, size_t i, Store *s, char 
         _cleanup_free_ char *text = NULL;
         char key[STORE_KEY_MAX], *id = NULL;
         size_t size;
-        int r = image_get(s, a->spec->apps[i].image, &options, &id, e);
+        int r = image_limits_parse_all(&limits, a->limits, e);
 
+        if (r >= 0)
+                r = image_get(s, a->spec->apps[i].image, &options, &id, e);
         if (r < 0)
                 return r;
         r = store_key_from_id(id, key);

@@ -31,12 +31,16 @@ NOBODY = {"unreachable.test": "127.0.0.3"}  # nothing listens there
 
 @dataclasses.dataclass
 class Rule:
-    """What to do instead of answering. `scheme`: only where the client speaks that. `status`, `location`: answer so. `cut`: send only that many bytes of the file
-    while promising all. `pace`: sleep so many seconds after each KiB. `endless`: never stop sending."""
+    """What to do instead of answering. `scheme`: only where the client speaks that. `status`, `location`: answer so.
+    `cut`: send only that many bytes of the file while promising all, `cuts` times (-1: always), and call `after` then.
+    `pace`: sleep so many seconds after each KiB. `endless`: never stop sending. A header with the value None is left
+    out."""
     status: int = 0
     scheme: str = ""
     location: str = ""
     cut: int = -1
+    cuts: int = -1
+    after: object = None
     pace: float = 0
     endless: bool = False
     body: bytes = b""
@@ -115,9 +119,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         mtime = email.utils.formatdate(os.path.getmtime(real), usegmt=True)
         etag = f'"{len(data)}-{os.stat(real).st_mtime_ns}"'
         headers = {"Last-Modified": mtime, "ETag": etag, "Accept-Ranges": "bytes", **(rule.headers if rule else {})}
+        headers = {key: value for key, value in headers.items() if value is not None}
         start = 0
         wanted = self.headers.get("Range", "")
-        if wanted.startswith("bytes=") and wanted.endswith("-") and self.headers.get("If-Range", etag) in (etag, mtime):
+        tags = [headers.get("ETag"), headers.get("Last-Modified")]
+        if wanted.startswith("bytes=") and wanted.endswith("-") and self.headers.get("If-Range", tags[0]) in tags:
             start = min(int(wanted[6:-1]), len(data))
         elif self.headers.get("If-None-Match") == etag:
             self._answer(304, headers=headers)
@@ -132,7 +138,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         end = len(data)
-        if rule is not None and rule.cut >= 0:
+        if rule is not None and rule.cut >= 0 and rule.cuts != 0:
+            rule.cuts -= 1
             end = max(start, min(rule.cut, end))
             self.close_connection = True
         if rule is not None and rule.pace:
@@ -141,6 +148,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(rule.pace)
         else:
             self.wfile.write(data[start:end])
+        if end < len(data) and rule.after is not None:
+            rule.after()
 
 
 class _Threading(http.server.ThreadingHTTPServer):

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Requests: limits, permissions, credentials. Credentials are found by the host and port of the URL, and travel to the
+ * worker through its request pipe; the worker sends them to that origin only. */
+#include <time.h>
+
+#include "basic/strv.h"
+#include "config/auth.h"
+#include "image/request.h"
+#include "net/url.h"
+
+static int add_credentials(PullRequest *q, const Config *c, Error *e) {
+        _cleanup_(url_freep) Url *u = NULL;
+        int r;
+
+        r = url_parse(q->url, &u, e);
+        if (r < 0)
+                return r;
+        return auth_headers_for(c,
+                                &(AuthRequest){
+                                        .method = "GET",
+                                        .https = u->https,
+                                        .host = u->host,
+                                        .port = u->port,
+                                        .target = u->target,
+                                        .now = time(NULL),
+                                },
+                                &q->headers, e);
+}
+
+/**
+ * request_init() - a request
+ * @ret: for pull_request_done()
+ * @url: copied
+ * @o:   what applies to all of them
+ * @e:   sentence on failure; may be NULL
+ *
+ * Credentials are never sent over plain http, unless the caller allows plain http.
+ *
+ * Return: 0, -EINVAL and what url_parse() returns, -ENOMEM.
+ */
+int request_init(PullRequest *ret, const char *url, const RequestOptions *o, Error *e) {
+        const ImageLimits *l = o->limits ? o->limits : &IMAGE_LIMITS_DEFAULT;
+        _cleanup_(pull_request_done) PullRequest q = {
+                .allow_http = o->allow_http,
+                .insecure_tls = o->insecure_tls,
+                .size_max = l->download_size,
+                .time_max_sec = l->download_sec,
+                .connect_max_sec = l->connect_sec,
+                .stall_max_sec = l->stall_sec,
+                .redirects_max = l->redirects,
+                .retries_max = l->retries,
+                .header_max = l->header_size,
+        };
+
+        q.url = strdup(url);
+        if (!q.url)
+                return error_oom(e);
+        if (o->config) {
+                int r = add_credentials(&q, o->config, e);
+
+                if (r < 0)
+                        return r;
+        }
+        *ret = q;
+        q = (PullRequest){};
+        return 0;
+}
