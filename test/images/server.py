@@ -45,6 +45,7 @@ class Rule:
     endless: bool = False
     body: bytes = b""
     headers: dict = dataclasses.field(default_factory=dict)
+    allow: object = None  # function of method, path and headers: else 401
 
 
 def discovery_page(host, scheme="https"):
@@ -95,6 +96,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _follow(self, rule):
         """Do what a rule says instead of a file; False: it only changes how the file is sent."""
+        if rule.allow is not None and not rule.allow(self.command, self.path, self.headers):
+            self._answer(401, b"not for you\n")
+            return True
         if rule.location:
             self._answer(rule.status or 302, headers={"Location": rule.location})
         elif rule.endless:
