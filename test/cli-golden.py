@@ -19,7 +19,7 @@ HEAD = "# SPDX-License-Identifier: LGPL-2.1-or-later\n"
 NOBODY = 65534
 
 
-EXITED, PREPARED, DAMAGED = (f"{n}0000000-0000-4000-8000-000000000000" for n in "abd")
+EXITED, PREPARED, DAMAGED, INVALID = (f"{n}0000000-0000-4000-8000-000000000000" for n in "abde")
 CREATED, STARTED = 1136214245.25, 1136214246.5
 
 
@@ -53,6 +53,9 @@ def make_pods(data):
         write(f"{exited}/stage1/rootfs/rkt/status/{name}", f"{status}\n", STARTED + 1)
     write(f"{data}/pods/run/{DAMAGED}/pod-created", "", CREATED + 1)
     write(f"{data}/pods/run/{DAMAGED}/pod", "{", CREATED)
+    doubtful = {"name": "Old", "image": {"name": "example.com/old!", "labels": [{"name": "version", "value": "0"}]}}
+    write(f"{data}/pods/run/{INVALID}/pod", json.dumps({"acKind": "PodManifest", "apps": [doubtful, {"name": "x"}]}), CREATED)
+    write(f"{data}/pods/run/{INVALID}/pod-created", "", CREATED + 2)
     write(f"{data}/pods/run/rubbish/file", "", CREATED)
     write(f"{data}/uuid", EXITED, CREATED)
     for state in ("embryo", "prepare", "exited-garbage", "garbage"):

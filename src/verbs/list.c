@@ -5,6 +5,7 @@
 
 #include "basic/strv.h"
 #include "basic/table.h"
+#include "manifest/ac-lenient.h"
 #include "pod/pod-list.h"
 #include "verbs/pod-info.h"
 #include "verbs/verbs.h"
@@ -79,17 +80,55 @@ static int set_app_cells(Table *t, const PodApp *a, Error *e) {
         return r < 0 ? r : table_set(t, COLUMN_ID, id, NULL, e);
 }
 
-/* A pod whose manifest cannot be read, because it is being made or is damaged, has dashes. */
+/* A row of an app that may not be valid. */
+static int set_lenient_cells(Table *t, const LenientApp *a, Error *e) {
+        const char *version = ac_pairs_get(a->image.labels, a->image.n_labels, "version");
+        _cleanup_free_ char *id = strndup(str_or(a->image.id, "-"), SHORT_ID), *title = NULL;
+        int r = table_set(t, COLUMN_APP, str_or(a->name, "-"), NULL, e);
+
+        title = strf("%s%s%s", str_or(a->image.name, "-"), version ? ":" : "", str_or(version, ""));
+        if (!id || !title)
+                return error_oom(e);
+        if (r >= 0)
+                r = table_set(t, COLUMN_IMAGE, title, NULL, e);
+        return r < 0 ? r : table_set(t, COLUMN_ID, id, NULL, e);
+}
+
+/* A pod whose manifest is not valid, as one that another version of rkt made, has what it says of itself; one whose manifest
+ * cannot be read, because it is being made or is damaged, has dashes. */
+static int add_doubtful_pod(Table *t, Pod *p, const ListArgs *args, Error *e) {
+        static const LenientApp unknown;
+        _cleanup_(lenient_pod_done) LenientPod m = {};
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r = pod_read_manifest_text(p, &text, &size, NULL);
+
+        if (r >= 0)
+                r = lenient_pod_parse(text, size, &m);
+        if (r < 0 || m.n_apps == 0) {
+                r = table_add_row(t, e);
+                if (r >= 0)
+                        r = set_lenient_cells(t, &unknown, e);
+                return r < 0 ? r : set_pod_cells(t, p, args, e);
+        }
+        for (size_t i = 0; i < m.n_apps; i++) {
+                r = table_add_row(t, e);
+                if (r >= 0 && i == 0)
+                        r = set_pod_cells(t, p, args, e);
+                if (r >= 0)
+                        r = set_lenient_cells(t, &m.apps[i], e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int add_pod(Table *t, Pod *p, const ListArgs *args, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         int r;
 
-        if (pod_read_manifest(p, &m, NULL) < 0 || m->n_apps == 0) {
-                r = table_add_row(t, e);
-                for (size_t c = COLUMN_APP; c <= COLUMN_ID && r >= 0; c++)
-                        r = table_set(t, c, "-", NULL, e);
-                return r < 0 ? r : set_pod_cells(t, p, args, e);
-        }
+        if (pod_read_manifest(p, &m, NULL) < 0 || m->n_apps == 0)
+                return add_doubtful_pod(t, p, args, e);
         for (size_t i = 0; i < m->n_apps; i++) {
                 r = table_add_row(t, e);
                 if (r >= 0 && i == 0)
