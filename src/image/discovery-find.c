@@ -86,7 +86,7 @@ static int ask(const char *url, const ImageName *name, const DiscoveryOptions *o
 /* A page that is missing or says nothing sends us one level up. A host that cannot be reached or believed does not: the
  * same host would fail in the same way, and a wrong certificate must not hide behind "not found". */
 static bool is_worth_going_up(int r) {
-        static const int reasons[] = { ENOENT, EACCES, EBADMSG, EAGAIN, ELOOP, EPERM, EFBIG };
+        static const int reasons[] = { ENOENT, EACCES, EBADMSG, EAGAIN, EBUSY, ELOOP, EPERM, EFBIG };
 
         FOREACH_ARRAY (i, reasons, ELEMENTSOF(reasons))
                 if (r == -*i)

@@ -53,6 +53,34 @@ def test_path(host, images):
     assert host.rkt(UNSIGNED, "fetch", f"file://{images.busybox}").rc == 0
 
 
+@pytest.fixture
+def run(host):
+    """A function: rkt run with these words; the pods are removed."""
+    yield lambda *words, **kw: host.rkt(*words[:1], "run", "--net=host", *words[1:], **kw)
+    host.rkt("gc", "--grace-period=0s", check=False)
+
+
+@pytest.mark.parametrize("words", [[], ["--store-only"], ["--no-store"]], ids=["FET-04", "FET-05", "FET-06"])
+def test_path_run(images, run, words):
+    """FET-04 to FET-06: a path is imported every time, by run too."""
+    path = images.make("example.com/hello", app={"exec": ["/bin/echo", "Hello"]})
+    for _ in range(2):
+        result = run(UNSIGNED, *words, path)
+        assert f"using image from file {path}" in result.err and "Hello" in result.out
+
+
+@pytest.mark.parametrize("by", ["name", "url"])
+def test_pull_policies_run(server, images, trusted, run, by):  # pylint: disable=unused-argument
+    """FET-10 to FET-12 by rkt run: never, new, new again, never again, update."""
+    url = server.publish("example.com/hello", images.make("example.com/hello", app={"exec": ["/bin/echo", "Hello"]}), key=trusted)
+    image = "example.com/hello:1.0.0" if by == "name" else url
+    failed(run("--debug=false", "--pull-policy=never", image, check=False), rf'unable to fetch.* image from .* "{image}"')
+    for policy, message in (("new", f'remote fetching from URL "{url}"'), ("new", f"using image from local store for .* {image}"),
+                            ("never", f"using image from local store for .* {image}"), ("update", f'remote fetching from URL "{url}"')):
+        result = run("--debug=false", f"--pull-policy={policy}", image)
+        assert re.search(message, result.err) and "Hello" in result.out
+
+
 @pytest.mark.parametrize("by", ["name", "url"])
 def test_pull_policies(host, server, app, by):
     """FET-10 FET-11 FET-12, by name through discovery and by URL."""
