@@ -243,22 +243,57 @@ static int add_part(Store *s, TreeMaker *m, const StoreTreePart *part, bool merg
         return 0;
 }
 
-static int make_tree(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
-                     Error *e) {
+/**
+ * tree_backend_of() - how a tree was made
+ * @s:   store
+ * @key: valid key of a tree
+ * @ret: a backend that makes the same
+ *
+ * Return: 0, -ENOENT (it was not).
+ */
+int tree_backend_of(Store *s, const char *key, StoreTreeBackend *ret) {
+        const TreeBackend *b = find_backend(s, key);
+
+        for (int i = 0; b && i < _STORE_TREE_BACKEND_MAX; i++)
+                if (form_of((StoreTreeBackend) i) == b) {
+                        *ret = (StoreTreeBackend) i;
+                        return 0;
+                }
+        return -ENOENT;
+}
+
+/**
+ * tree_make() - make a tree, synced, where nobody looks for it
+ * @s:       store
+ * @backend: how
+ * @parts:   as for store_tree_build()
+ * @n_parts: count
+ * @tmp_fd:  directory from store_tmp_new(); "tree" is made in it
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: as store_tree_build().
+ */
+int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
+              Error *e) {
         _cleanup_(tree_maker_freep) TreeMaker *m = NULL;
         _cleanup_(blob_list_done) BlobList l = {};
-        _cleanup_close_ int commit = -EBADF;
         bool merge = n_parts > 1 || parts[0].whitelist;
-        StoreTreeBackend backend;
         uint64_t size;
+        int r = tree_maker_new(s, backend, merge ? TREE_MAKER_MERGE : 0, &m, e);
+
+        for (size_t i = 0; r >= 0 && i < n_parts; i++)
+                r = add_part(s, m, parts + i, merge, &l, e);
+        return r < 0 ? r : tree_maker_write(m, tmp_fd, l.blobs, l.n, &size, e);
+}
+
+static int make_and_commit(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
+                           Error *e) {
+        _cleanup_close_ int commit = -EBADF;
+        StoreTreeBackend backend;
         int r = store_tree_choose(s, &backend, e);
 
         if (r >= 0)
-                r = tree_maker_new(s, backend, merge ? TREE_MAKER_MERGE : 0, &m, e);
-        for (size_t i = 0; r >= 0 && i < n_parts; i++)
-                r = add_part(s, m, parts + i, merge, &l, e);
-        if (r >= 0)
-                r = tree_maker_write(m, tmp_fd, l.blobs, l.n, &size, e);
+                r = tree_make(s, backend, parts, n_parts, tmp_fd, e);
         if (r >= 0)
                 r = store_commit_lock(s, &commit, e);
         if (r < 0)
@@ -290,7 +325,7 @@ int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size
                 r = store_tmp_new(s, &tmp, &tmp_fd, e);
         if (r < 0)
                 return r;
-        r = make_tree(s, key, parts, n_parts, tmp_fd, e);
+        r = make_and_commit(s, key, parts, n_parts, tmp_fd, e);
         k = remove_tree_at(s->cas_fd, tmp);
         if (r < 0)
                 return error_prefixf(e, r, "image '%s'", parts[n_parts - 1].key);

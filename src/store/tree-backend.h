@@ -50,6 +50,9 @@ int tree_maker_part(TreeMaker *m, const StoreTreePart *part, unsigned device, Er
 int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e);
 int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_blobs, uint64_t *ret_size,
                      Error *e);
+int tree_backend_of(Store *s, const char *key, StoreTreeBackend *ret);
+int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
+              Error *e);
 int tree_commit(Store *s, const char *key, int tmp_fd, Error *e);
 
 int tree_dir_write(Store *s, int entries_fd, uint64_t n_entries, const TreeBlob *blobs, size_t n_blobs,

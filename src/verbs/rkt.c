@@ -17,6 +17,7 @@ static const Verb *const verbs[] = {
         &verb_image_list,
         &verb_image_rm,
         &verb_image_validate,
+        &verb_image_verify,
         &verb_list,
         &verb_pod_cat,
         &verb_pod_check,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rkt image list, rm, gc: what they print, what they remove, and what they leave to pods that need it."""
+"""rkt image list, rm, gc, verify: what they print, what they remove, and what they leave to pods that need it."""
 import json
 import os
 import pathlib
@@ -263,3 +263,100 @@ def test_image_id_parts(host, images):
     assert "ImageManifest" in host.rkt("image", "cat-manifest", first[:19]).out
     assert "successfully removed aci" in host.rkt("image", "rm", first[:19]).out
     assert ids(host) == [second]
+
+
+# --- verify ----------------------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def plain(host, images):
+    """An image whose tree is plain files; its ID and the root of the tree."""
+    key, = host.rkt(UNSIGNED, "fetch", "--full", images.busybox, env={"RKT_TREE_BACKEND": "dir"}).out.split()
+    return key, CAS / "tree" / key / "rootfs"
+
+
+def test_verify(host, plain):
+    """IVE-01, IVE-02: a file of the tree is gone: said, made anew; the second time all is well."""
+    key, root = plain
+    assert f'successfully verified checksum for image: "{key}" ("{key}")' in host.rkt("image", "verify", key).out
+    (root / "bin/busybox").unlink()
+    result = host.rkt("image", "verify", key)
+    assert re.search(f"tree cache verification failed for image {key}.*bin/busybox' is missing.*rebuilding", result.err)
+    assert (root / "bin/busybox").exists()
+    result = host.rkt("image", "verify", "example.com/busybox")
+    assert result.out == f'successfully verified checksum for image: "example.com/busybox" ("{key}")\n'
+
+
+def test_verify_without_a_tree(host, plain):
+    """S4: no tree is nothing to verify; one that is empty is made anew."""
+    key, root = plain
+    host.rkt("image", "gc")
+    assert f'image "{key}" not rendered; no verification needed' in host.rkt("image", "verify", key).out
+    host.rkt(UNSIGNED, "run", "--net=none", key, "--exec=/bin/true", env={"RKT_TREE_BACKEND": "dir"})
+    host.sh(f"rm -rf {root}/*")
+    assert "tree cache verification failed" in host.rkt("image", "verify", key).err
+    assert (root / "bin/busybox").exists()
+    host.rkt("gc", "--grace-period=0s")
+
+
+@pytest.mark.parametrize("damage,named", [
+    ("chmod 4755 $R/bin/busybox", "bin/busybox' has another mode"), ("chown 7 $R/etc", "etc' has another owner"),
+    ("touch $R/etc/passwd", "etc/passwd' has another time"), ("echo x >> $R/etc/passwd", "etc/passwd' has another"),
+    ("setfattr -n user.x -v 1 $R/etc/passwd", "etc/passwd' has another set of attributes"),
+    ("mkdir $R/new", "new' is not of the image"), ("ln -sfn /x $R/bin/sh", "bin/sh' has another"),
+    ("rm $R/etc/passwd; mkfifo $R/etc/passwd", "etc/passwd' has another type")])
+def test_verify_names_what_changed(host, plain, damage, named):
+    """S5: whatever was changed in a tree, the message names it, and it is mended."""
+    key, root = plain
+    host.sh(damage.replace("$R", str(root)))
+    result = host.rkt("image", "verify", key)
+    assert re.search("tree cache verification failed for image.*" + named, result.err), result
+    assert "successfully verified" in host.rkt("image", "verify", key).out
+
+
+@pytest.mark.parametrize("backend,file", [("index", "index.erofs"), ("image", "image.erofs")])
+def test_verify_other_trees(host, images, backend, file):
+    """S4: whatever kind of tree it is, it is the same each time it is made, and a damaged one is found and mended."""
+    key, = host.rkt(UNSIGNED, "fetch", "--full", images.busybox, env={"RKT_TREE_BACKEND": backend}).out.split()
+    assert "successfully verified" in host.rkt("image", "verify", key).out
+    for damage in ("printf x | dd of=$F bs=1 seek=100 conv=notrunc status=none", "truncate -s 0 $F", "rm $F"):
+        host.sh(damage.replace("$F", str(CAS / "tree" / key / file)))
+        result = host.rkt("image", "verify", key)
+        if damage.startswith("rm"):  # then it is no tree
+            assert "not rendered" in result.out
+            break
+        assert f"verification failed for image {key}: '{file}'" in result.err.replace("./", "")
+        assert "successfully verified" in host.rkt("image", "verify", key).out
+
+
+@pytest.mark.parametrize("damage", ["truncate -s 0 $B", "truncate -s -512 $B", "rm $B",
+                                    "printf x | dd of=$B bs=1 seek=2000 conv=notrunc status=none"])
+def test_verify_a_damaged_blob(host, images, plain, damage):
+    """S1: an image that is damaged itself is named, also among all; fetching it again heals it."""
+    key, _ = plain
+    tiny, = fetch(host, images.make("example.com/tiny", root=tiny_root))
+    blob = CAS / "blob/sha512" / key[7:9] / key
+    host.sh(damage.replace("$B", str(blob)))
+    for words in ([key], ["--all"]):
+        result = host.rkt("image", "verify", *words, check=False)
+        failed(result, key, r"1 image.s. could not be verified")
+        assert "successfully" not in result.out or words == ["--all"] and tiny in result.out
+    assert fetch(host, images.busybox) == [key]
+    assert host.rkt("image", "verify", "--all").out.count("successfully verified") == 2
+
+
+def test_verify_leaves_running_pods_alone(host, pods, images, plain):
+    """A damaged tree is not replaced beneath a pod that runs from it; the sentence names the pod."""
+    key, root = plain
+    name = pods.shell("imgver", images.busybox, "sleep 600")
+    pods.start(name)
+    (root / "etc/new").write_text("x")
+    failed(host.rkt("image", "verify", key, check=False), f'the pod "{pods.uuid(name)}" runs from it')
+    pods.stop(name)
+    assert "rebuilding" in host.rkt("image", "verify", key).err
+
+
+def test_verify_what_is_not_there(host):
+    """Unknown images, no image, and both an image and --all."""
+    failed(host.rkt("image", "verify", "example.com/nothing", check=False), "example.com/nothing")
+    failed(host.rkt("image", "verify", check=False), "--all")
+    failed(host.rkt("image", "verify", "--all", "example.com/x", check=False), "--all")

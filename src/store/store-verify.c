@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A tree is verified by making it a second time from the blobs, whose digests are checked on the way, and comparing the two.
+ * So there are no checksums that could be damaged themselves, and when the first one is bad, the second one takes its place. */
+#include "store/store-verify.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "store/store-internal.h"
+#include "store/tree-backend.h"
+#include "store/tree-compare.h"
+
+typedef struct Verify {
+        Store *store;
+        const char *key;
+        bool repair;
+        int tmp_fd;
+} Verify;
+
+static int compare(const Verify *v, char **ret_difference, Error *e) {
+        _cleanup_close_ int old = -EBADF, new = -EBADF;
+        char path[STORE_TREE_PATH_MAX];
+
+        store_tree_path(v->key, path);
+        old = openat(v->store->cas_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        new = openat(v->tmp_fd, TREE_TMP_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (old < 0 || new < 0)
+                return error_setf(e, -errno, "cannot open the tree '%s': %m", v->key);
+        return tree_compare(old, new, ret_difference, e);
+}
+
+static int replace(const Verify *v, Error *e) {
+        _cleanup_close_ int commit = -EBADF;
+        int r = store_commit_lock(v->store, &commit, e);
+
+        return r < 0 ? r : tree_commit(v->store, v->key, v->tmp_fd, e);
+}
+
+static int verify(const Verify *v, const StoreTreePart *parts, size_t n_parts, StoreVerdict *ret,
+                  char **ret_difference, Error *e) {
+        StoreTreeBackend backend;
+        int r = tree_backend_of(v->store, v->key, &backend);
+
+        if (r == -ENOENT) {
+                *ret = STORE_VERDICT_NO_TREE;
+                return 0;
+        }
+        if (r >= 0)
+                r = tree_make(v->store, backend, parts, n_parts, v->tmp_fd, e);
+        if (r >= 0)
+                r = compare(v, ret_difference, e);
+        if (r < 0)
+                return r;
+        *ret = r == 0 ? STORE_VERDICT_GOOD : STORE_VERDICT_DAMAGED;
+        if (r == 0 || !v->repair)
+                return 0;
+        r = replace(v, e);
+        if (r >= 0)
+                *ret = STORE_VERDICT_REPAIRED;
+        return MIN(r, 0);
+}
+
+/**
+ * store_tree_verify() - compare a tree with what its blobs say, and make it anew if it is damaged
+ * @s:              store, opened for writing and locked shared by the caller
+ * @key:            of the tree
+ * @parts:          that it is made from, as for store_tree_build()
+ * @n_parts:        count
+ * @repair:         no pod runs from it, so that it may be replaced
+ * @ret:            what was found
+ * @ret_difference: a sentence about the first difference; free(); NULL: none
+ * @e:              sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOENT (no blob), -EBADMSG (a blob is damaged: only fetching it again helps), -ENOSPC, -EROFS, -EIO.
+ */
+int store_tree_verify(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, bool repair,
+                      StoreVerdict *ret, char **ret_difference, Error *e) {
+        Verify v = { .store = s, .key = key, .repair = repair };
+        _cleanup_close_ int tmp_fd = -EBADF;
+        _cleanup_free_ char *tmp = NULL, *difference = NULL;
+        int r, k;
+
+        if (!store_tree_key_is_valid(key))
+                return error_setf(e, -EINVAL, "'%.150s' is not the key of a tree", key);
+        if (s->read_only)
+                return error_setf(e, -EROFS, "the store '%s' is open for reading only", s->dir);
+        r = store_tmp_new(s, &tmp, &tmp_fd, e);
+        if (r < 0)
+                return r;
+        v.tmp_fd = tmp_fd;
+        r = verify(&v, parts, n_parts, ret, &difference, e);
+        k = remove_tree_at(s->cas_fd, tmp);
+        if (r < 0)
+                return r;
+        if (k < 0 && k != -ENOENT)
+                return error_setf(e, k, "cannot remove '%s/cas/%s': %s", s->dir, tmp, strerror(-k));
+        *ret_difference = TAKE_PTR(difference);
+        return 0;
+}

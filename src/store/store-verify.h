@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Is a tree still what its blobs say? */
+#pragma once
+
+#include "store/store-tree.h"
+
+typedef enum StoreVerdict {
+        STORE_VERDICT_GOOD,
+        STORE_VERDICT_NO_TREE,
+        STORE_VERDICT_DAMAGED,  /* and still so */
+        STORE_VERDICT_REPAIRED, /* it was damaged, and was made anew */
+        _STORE_VERDICT_MAX,
+        _STORE_VERDICT_INVALID = -EINVAL,
+} StoreVerdict;
+
+int store_tree_verify(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, bool repair,
+                      StoreVerdict *ret, char **ret_difference, Error *e);

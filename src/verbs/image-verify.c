@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt image verify: are images still what was fetched, and their trees what is in them? */
+#include <stdio.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "basic/strv.h"
+#include "image/image-get.h"
+#include "image/image-render.h"
+#include "store/store-blob.h"
+#include "store/store-verify.h"
+#include "verbs/image-lock.h"
+#include "verbs/pod-info.h"
+#include "verbs/verbs.h"
+
+typedef struct VerifyArgs {
+        bool all;
+} VerifyArgs;
+
+typedef struct Verifier {
+        Store *store;
+        PodTrees uses;
+} Verifier;
+
+/* The running pod whose root a tree is; NULL: there is none. */
+static const char *find_running(const Verifier *v, const char *tree) {
+        FOREACH_ARRAY (t, v->uses.trees, v->uses.n_trees)
+                if (t->running && streq(t->tree, tree))
+                        return t->pod;
+        return NULL;
+}
+
+static int verify_tree(const Verifier *v, const char *asked, const StoreImage *image,
+                       const ImageRender *render, Error *e) {
+        const char *pod = find_running(v, render->tree_key);
+        _cleanup_free_ char *difference = NULL;
+        StoreVerdict verdict;
+        int r;
+
+        r = store_tree_verify(v->store, render->tree_key, render->parts, render->n_parts, !pod, &verdict,
+                              &difference, e);
+        if (r < 0)
+                return error_prefixf(e, r, "image \"%s\"", asked);
+        switch (verdict) {
+        case STORE_VERDICT_NO_TREE:
+                r = store_blob_verify(v->store, image->key, e);
+                if (r < 0)
+                        return r;
+                (void) printf("image \"%s\" not rendered; no verification needed\n", asked);
+                return 0;
+        case STORE_VERDICT_GOOD:
+                (void) printf("successfully verified checksum for image: \"%s\" (\"%s\")\n", asked,
+                              image->key);
+                return 0;
+        case STORE_VERDICT_REPAIRED:
+                log_info("tree cache verification failed for image %s: %s;  rebuilding...", asked,
+                         difference);
+                return 0;
+        default:
+                return error_setf(
+                        e, -EBUSY,
+                        "tree cache verification failed for image %s: %s; it is not rebuilt while the "
+                        "pod \"%s\" runs from it",
+                        asked, difference, pod);
+        }
+}
+
+static int verify_image(const Verifier *v, const char *asked, Error *e) {
+        _cleanup_(image_render_done) ImageRender render = IMAGE_RENDER_INIT;
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
+        int r = image_find(v->store, asked, &image, e);
+
+        if (r < 0)
+                return r;
+        r = image_render_list(v->store, image.key, &render, e);
+        /* Without its dependencies it has no tree. */
+        if (r == -ENOENT) {
+                error_done(e);
+                r = store_blob_verify(v->store, image.key, e);
+                if (r >= 0)
+                        (void) printf("image \"%s\" not rendered; no verification needed\n", asked);
+                return r;
+        }
+        return r < 0 ? error_prefixf(e, r, "image \"%s\"", asked) : verify_tree(v, asked, &image, &render, e);
+}
+
+static int all_keys(Store *store, char ***ret, Error *e) {
+        _cleanup_(store_image_list_done) StoreImageList list = {};
+        int r = store_image_list(store, &list, e);
+
+        if (r < 0)
+                return r;
+        STRV_FOREACH (i, list.errors)
+                log_warning("%s", *i);
+        FOREACH_ARRAY (i, list.images, list.n_images)
+                if (strv_extend(ret, i->key) < 0)
+                        return error_oom(e);
+        return strv_length(list.errors) > 0;
+}
+
+static int load_uses(const char *dir, PodTrees *ret, Error *e) {
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        int r = pods_open_for(dir, &ps, e);
+
+        return r < 0 ? r : pod_trees_load(ps, ret, e);
+}
+
+/* Pods may begin to use a tree while it is looked at: it is replaced as a whole, so they get the old or the new one. */
+static int verify_run(const VerbContext *c, int argc, char **args, void *options, Error *e) {
+        _cleanup_(store_freep) Store *store = NULL;
+        _cleanup_strv_free_ char **keys = NULL;
+        _cleanup_close_ int lock = -EBADF;
+        const VerifyArgs *a = options;
+        Verifier v = {};
+        unsigned failed = 0;
+        int r;
+
+        if (a->all == (argc > 0))
+                return error_setf(e, -EINVAL, "name images, or give --all");
+        r = store_open(c->dir, 0, &store, e);
+        if (r >= 0)
+                r = store_lock(store, LOCK_MODE_SHARED, 1, &lock, e);
+        if (r >= 0)
+                r = load_uses(c->dir, &v.uses, e);
+        if (r >= 0 && a->all)
+                r = all_keys(store, &keys, e);
+        v.store = store;
+        if (r > 0)
+                failed++;
+        for (char **i = a->all ? keys : args; r >= 0 && i && *i; i++) {
+                _cleanup_error_ Error sub = ERROR_INIT;
+                int k = verify_image(&v, *i, &sub);
+
+                if (k < 0) {
+                        log_error("%s", error_text(&sub, k));
+                        failed++;
+                }
+        }
+        pod_trees_done(&v.uses);
+        if (r >= 0 && failed > 0)
+                r = error_setf(e, -EBADMSG, "%u image(s) could not be verified", failed);
+        return MIN(r, 0);
+}
+
+static const Option verify_options[] = {
+        { "all", 0, OPTION_BOOL, offsetof(VerifyArgs, all), .help = "verify every image in the store" },
+        {},
+};
+
+const Verb verb_image_verify = {
+        .group = "image",
+        .name = "verify",
+        .max_args = VERB_ARGS_ANY,
+        .usage = "IMAGE...",
+        .help = "Verify one or more rendered images in the local store",
+        .description = "The tree of each image is made a second time, and compared with the one that is in "
+                       "the store; if they "
+                       "differ, the new one takes its place. On the way the image's own content is checked.",
+        .prefix = "image",
+        .options = verify_options,
+        .options_size = sizeof(VerifyArgs),
+        .run = verify_run,
+};
