@@ -26,9 +26,9 @@ struct TreeMaker {
         StoreTreeBackend backend;
 
         /* In memory. */
-        ErofsTree *tree; /* all parts that are whole */
-        ErofsTree *part; /* the one that comes in; NULL: straight into tree */
-        char **whitelist;
+        ErofsTree *tree;  /* all parts that are whole */
+        ErofsTree *part;  /* the one that comes in; NULL: straight into tree */
+        char **whitelist; /* NULL: empty */
         bool has_whitelist;
         unsigned device;
         bool is_merged;
@@ -143,12 +143,14 @@ int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e) {
 
 /* Cuts a part down, and lays it over those before it. */
 static int finish_part(TreeMaker *m, Error *e) {
+        static const char *const nothing[] = { NULL };
         int r = 0;
 
         if (!m->part)
                 return 0;
         if (m->has_whitelist)
-                r = erofs_tree_keep(m->part, (const char *const *) m->whitelist, 0, e);
+                r = erofs_tree_keep(m->part, m->whitelist ? (const char *const *) m->whitelist : nothing, 0,
+                                    e);
         if (r >= 0)
                 r = erofs_tree_merge(m->tree, m->part, e);
         m->part = erofs_tree_free(m->part);

@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from images import aci, keys, server as server_module  # noqa: E402  pylint: disable=wrong-import-position
+from tree_mount import loops  # noqa: E402  pylint: disable=wrong-import-position
 
 CACHE = os.environ.get("RKT_TEST_CACHE", "/var/tmp/rkt-test")
 DATA = "/var/lib/rkt"
@@ -339,6 +340,7 @@ def leftovers():
             except OSError:
                 continue
             found += [f"process {pid} in {procs.parent}" for pid in pids]
+    found += [f"loop device over a file of the store: {name}" for name in loops()]
     tmp = pathlib.Path(DATA, "cas/tmp")
     if tmp.is_dir():
         found += [f"in the store: {p}" for p in tmp.iterdir()]

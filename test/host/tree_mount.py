@@ -2,11 +2,15 @@
 """A rendered tree as a directory, whatever its backend is."""
 import contextlib
 import ctypes
+import fcntl
 import os
 import pathlib
+import struct
+import subprocess
 import tempfile
 
 MS_RDONLY = 1
+LOOP_GET_STATUS64 = 0x4C05
 DATA = "/var/lib/rkt"
 BACKENDS = {"index.erofs": "index", "image.erofs": "image", "rootfs": "dir"}
 
@@ -17,6 +21,12 @@ def tree_form(key, data=DATA):
     found = [form for name, form in BACKENDS.items() if (tree / name).exists()]
     assert len(found) < 2, f"{tree} has {found}"
     return found[0] if found else None
+
+
+def form_of_kernel():
+    """What new trees are under this kernel: an index needs its blocks of 512 bytes."""
+    release = tuple(int(n) for n in os.uname().release.split(".")[:2])
+    return "index" if release >= (6, 4) else "image"
 
 
 @contextlib.contextmanager
@@ -34,10 +44,29 @@ def mounted(key, data=DATA):
     try:
         source = next(tree.glob("*.erofs"))
         if libc.mount(bytes(source), point.encode(), b"erofs", MS_RDONLY, options.encode()) != 0:
-            raise OSError(ctypes.get_errno(), f"cannot mount {source} with {options}")
+            if form == "index":
+                raise OSError(ctypes.get_errno(), f"cannot mount {source} with {options}")
+            subprocess.run(["mount", "-t", "erofs", "-o", "ro,loop", source, point], check=True)
         try:
             yield pathlib.Path(point)
         finally:
             libc.umount2(point.encode(), 0)
     finally:
         os.rmdir(point)
+
+
+def loops():
+    """Loop devices over files of the store; other labs of this machine have some of their own."""
+    if not os.path.isdir(DATA):
+        return []
+    store, found = os.stat(DATA).st_dev, []
+    for device in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+        node = pathlib.Path("/dev", device.parts[3])
+        try:
+            with open(node, "rb") as f:
+                status = fcntl.ioctl(f, LOOP_GET_STATUS64, bytes(232))
+        except OSError:
+            continue
+        if struct.unpack_from("Q", status)[0] == store:
+            found.append(node.name)
+    return found

@@ -4,6 +4,7 @@ import importlib.util
 import pathlib
 import sys
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "host"))
 _path = pathlib.Path(__file__).resolve().parent.parent / "host" / "conftest.py"
 _spec = importlib.util.spec_from_file_location("host_conftest", _path)
 _module = importlib.util.module_from_spec(_spec)

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from tree_mount import form_of_kernel, mounted, tree_form
+
 pytestmark = pytest.mark.leaves("the pod of the power cut runs through all of these")
 
 DATA = pathlib.Path("/var/lib/rkt")
@@ -30,6 +32,15 @@ def test_complete_image_is_complete(host):
     key = next((DATA / "cas/blob").rglob(image[:71]))
     digest = subprocess.run(["sha512sum", key], check=True, capture_output=True, text=True).stdout
     assert digest.startswith(image[len("sha512-"):][:64])
+
+
+def test_complete_image_can_be_mounted(host):
+    """Its tree is whole, in the form that this kernel mounts."""
+    key = pathlib.Path("/var/tmp/complete").read_text().strip()[:71]
+    assert tree_form(key) == form_of_kernel()
+    with mounted(key) as tree:
+        assert (tree / "usr/bin/busybox").read_bytes() == pathlib.Path("/usr/bin/busybox").read_bytes()
+    assert key in host.rkt("image", "list", "--no-legend", "--fields=id", "--full").out
 
 
 def test_gc_takes_the_rest(host):
