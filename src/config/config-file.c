@@ -17,6 +17,8 @@ typedef struct ConfigFile {
         ConfigAuth credentials;
         char *data, *stage1_images;
         char *name, *stage1_version, *location;
+        char *proxy_http, *proxy_https;
+        char **no_proxy;
 } ConfigFile;
 
 static const JsonField credentials_fields[] = {
@@ -72,6 +74,13 @@ static const JsonField stage1_fields[] = {
         {},
 };
 
+static const JsonField proxy_fields[] = {
+        JSON_ROW("http", json_kind_string, ConfigFile, proxy_http, 0),
+        JSON_ROW("https", json_kind_string, ConfigFile, proxy_https, 0),
+        JSON_ROW("noProxy", json_kind_strv, ConfigFile, no_proxy, 0),
+        {},
+};
+
 static void config_file_done(ConfigFile *f) {
         free(f->kind);
         free(f->version);
@@ -84,6 +93,9 @@ static void config_file_done(ConfigFile *f) {
         free(f->name);
         free(f->stage1_version);
         free(f->location);
+        free(f->proxy_http);
+        free(f->proxy_https);
+        (void) strv_free(f->no_proxy);
 }
 
 static bool is_set(const char *s) {
@@ -285,6 +297,34 @@ static int set_stage1(Config *c, ConfigFile *f, Error *e) {
         return r;
 }
 
+/* What a proxy is, net/proxy.h knows. */
+static int set_proxy(Config *c, ConfigFile *f, Error *e) {
+        _cleanup_free_ char *no_proxy = NULL;
+        int r = 0;
+
+        if (is_set(f->proxy_http))
+                r = check_word("field 'http'", f->proxy_http, e);
+        if (r >= 0 && is_set(f->proxy_https))
+                r = check_word("field 'https'", f->proxy_https, e);
+        STRV_FOREACH (host, f->no_proxy) {
+                if (r >= 0)
+                        r = check_word("field 'noProxy'", *host, e);
+                if (r >= 0 && (strchr(*host, ',') || !**host))
+                        r = error_setf(e, -EINVAL, "field 'noProxy': one host each, '%.100s' is not", *host);
+        }
+        if (r >= 0 && strv_join(f->no_proxy, ",", &no_proxy) < 0)
+                r = error_oom(e);
+        if (r >= 0 && no_proxy && strlen(no_proxy) > CONFIG_SECRET_MAX)
+                r = error_setf(e, -E2BIG, "field 'noProxy' is longer than %u bytes", CONFIG_SECRET_MAX);
+        if (r >= 0)
+                r = set_once(&c->proxy_http, &f->proxy_http, "the proxy for http (field 'http') is", e);
+        if (r >= 0)
+                r = set_once(&c->proxy_https, &f->proxy_https, "the proxy for https (field 'https') is", e);
+        return r < 0 ? r
+                     : set_once(&c->no_proxy, &no_proxy, "the hosts without a proxy (field 'noProxy') are",
+                                e);
+}
+
 static const struct {
         const char *kind;
         ConfigPart folder;
@@ -295,6 +335,7 @@ static const struct {
         { "dockerAuth", CONFIG_AUTH, docker_fields, add_registries },
         { "paths", CONFIG_PATHS, paths_fields, set_paths },
         { "stage1", CONFIG_STAGE1, stage1_fields, set_stage1 },
+        { "proxy", CONFIG_PROXY, proxy_fields, set_proxy },
 };
 
 static int check_header(const ConfigFile *f, ConfigPart folder, size_t *ret_kind, Error *e) {
@@ -313,9 +354,10 @@ static int check_header(const ConfigFile *f, ConfigPart folder, size_t *ret_kind
                 return 0;
         }
         return error_setf(e, -EINVAL, "rktKind is \"%.50s\"; this folder has files of kind %s", f->kind,
-                          folder == CONFIG_AUTH    ? "auth and dockerAuth"
-                          : folder == CONFIG_PATHS ? "paths"
-                                                   : "stage1");
+                          folder == CONFIG_AUTH     ? "auth and dockerAuth"
+                          : folder == CONFIG_PATHS  ? "paths"
+                          : folder == CONFIG_STAGE1 ? "stage1"
+                                                    : "proxy");
 }
 
 /**

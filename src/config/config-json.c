@@ -49,6 +49,26 @@ static void write_registry(JsonWriter *w, const ConfigRegistry *r) {
         json_write_end_object(w);
 }
 
+/* Which rkt does not have: printed only where it is used. */
+static void write_proxy(JsonWriter *w, const Config *c) {
+        begin(w, "proxy", NULL, NULL);
+        member(w, "http", c->proxy_http);
+        member(w, "https", c->proxy_https);
+        json_write_key(w, "noProxy");
+        json_write_begin_array(w);
+        for (const char *p = str_or(c->no_proxy, ""); *p;) {
+                size_t n = strcspn(p, ",");
+                char host[CONFIG_SECRET_MAX + 1];
+
+                memcpy(host, p, n);
+                host[n] = '\0';
+                json_write_string(w, host);
+                p += n + (p[n] == ',');
+        }
+        json_write_end_array(w);
+        json_write_end_object(w);
+}
+
 /**
  * config_write_json() - write {"stage0": [...]}, one element per domain, registry, paths, stage1
  * @c: configuration
@@ -71,6 +91,8 @@ void config_write_json(const Config *c, JsonWriter *w) {
         member(w, "version", c->stage1_version);
         member(w, "location", c->stage1_location);
         json_write_end_object(w);
+        if (c->proxy_http || c->proxy_https || c->no_proxy)
+                write_proxy(w, c);
         json_write_end_array(w);
         json_write_end_object(w);
 }

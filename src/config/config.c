@@ -17,6 +17,7 @@ static const struct {
         { CONFIG_AUTH, "auth.d" },
         { CONFIG_PATHS, "paths.d" },
         { CONFIG_STAGE1, "stage1.d" },
+        { CONFIG_PROXY, "proxy.d" },
 };
 
 /**
@@ -75,6 +76,9 @@ Config *config_free(Config *c) {
         free(c->stage1_name);
         free(c->stage1_version);
         free(c->stage1_location);
+        free(c->proxy_http);
+        free(c->proxy_https);
+        free(c->no_proxy);
         (void) strv_free(c->warnings);
         free(c);
         return NULL;
@@ -212,6 +216,9 @@ static int merge(Config *into, Config *from, Error *e) {
         take(&into->stage1_name, &from->stage1_name);
         take(&into->stage1_version, &from->stage1_version);
         take(&into->stage1_location, &from->stage1_location);
+        take(&into->proxy_http, &from->proxy_http);
+        take(&into->proxy_https, &from->proxy_https);
+        take(&into->no_proxy, &from->no_proxy);
         STRV_FOREACH (w, from->warnings)
                 if (strv_extend(&into->warnings, *w) < 0)
                         return error_oom(e);
@@ -219,11 +226,11 @@ static int merge(Config *into, Config *from, Error *e) {
 }
 
 /* Who may write the file decides where our credentials go; who may read it knows them. */
-static int check_mode(Config *c, ConfigPart part, const char *path, mode_t mode, Error *e) {
+static int check_mode(Config *c, bool has_secrets, const char *path, mode_t mode, Error *e) {
         if (mode & S_IWOTH)
                 return error_setf(e, -EPERM, "'%s' can be written by everybody; take that away (chmod o-w)",
                                   path);
-        if (part == CONFIG_AUTH && (mode & S_IROTH) &&
+        if (has_secrets && (mode & S_IROTH) &&
             strv_extendf(&c->warnings,
                          "'%s' has credentials and can be read by everybody; take that away (chmod o-r)",
                          path) < 0)
@@ -257,13 +264,14 @@ static int load_file(Config *c, ConfigPart part, int dir_fd, const char *folder,
                                        : error_setf(e, -errno, "cannot open '%s': %s", path, strerror(errno));
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return error_setf(e, -EINVAL, "'%s' is no regular file", path);
-        r = check_mode(c, part, path, st.st_mode, e);
-        if (r < 0)
-                return r;
         r = fd_read_to_end(fd, CONFIG_FILE_MAX, &text, &size);
         if (r < 0)
                 return error_setf(e, r, "cannot read '%s': %s", path,
                                   r == -E2BIG ? "it is too long" : strerror(-r));
+        r = check_mode(c, part == CONFIG_AUTH || (part == CONFIG_PROXY && strchr(text, '@')), path,
+                       st.st_mode, e);
+        if (r < 0)
+                return r;
         r = config_parse(c, part, text, size, e);
         return r < 0 ? error_prefixf(e, r, "'%s'", path) : 0;
 }

@@ -2,7 +2,7 @@
 /* rkt's configuration files: credentials, paths, the default stage1. What rkt reads, from where, and what overrides what.
  *
  * Three directories, the later one wins: system (/usr/lib/rkt), local (/etc/rkt), user (--user-config=). In each: auth.d
- * (kinds auth, dockerAuth), paths.d (paths), stage1.d (stage1); in these: regular files *.json. Within one directory nothing
+ * (kinds auth, dockerAuth), paths.d (paths), stage1.d (stage1), proxy.d (proxy, ours); in these: regular files *.json. Within one directory nothing
  * may be said twice; across them the later overrides per domain, per registry, per path, name+version together. */
 #pragma once
 
@@ -26,7 +26,9 @@ typedef enum ConfigPart {
         CONFIG_AUTH = 1 << 0,   /* auth.d */
         CONFIG_PATHS = 1 << 1,  /* paths.d */
         CONFIG_STAGE1 = 1 << 2, /* stage1.d */
-        CONFIG_ALL = CONFIG_AUTH | CONFIG_PATHS | CONFIG_STAGE1,
+        CONFIG_PROXY = 1 << 3,  /* proxy.d */
+        CONFIG_ALL = CONFIG_AUTH | CONFIG_PATHS | CONFIG_STAGE1 | CONFIG_PROXY,
+        CONFIG_NETWORK = CONFIG_AUTH | CONFIG_PROXY, /* what requests need */
 } ConfigPart;
 
 typedef enum AuthType {
@@ -62,6 +64,8 @@ typedef struct Config {
         char *stage1_images_dir;            /* absolute, or NULL */
         char *stage1_name, *stage1_version; /* both or none */
         char *stage1_location;              /* absolute path or URL, or NULL */
+        char *proxy_http, *proxy_https;     /* [http://][USER:PASSWORD@]HOST:PORT, or NULL */
+        char *no_proxy;                     /* hosts with commas between them, or NULL */
         char **warnings;                    /* sentences for people; a main logs them */
 } Config;
 

@@ -25,7 +25,7 @@ static void check_lines(const ConfigAuth *a) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static const ConfigPart folders[] = { CONFIG_AUTH, CONFIG_PATHS, CONFIG_STAGE1 };
+        static const ConfigPart folders[] = { CONFIG_AUTH, CONFIG_PATHS, CONFIG_STAGE1, CONFIG_PROXY };
         _cleanup_json_write_ JsonWriter w = JSON_WRITER_INIT;
         _cleanup_(config_freep) Config *c = new0(Config, 1);
         _cleanup_(json_freep) JsonValue *v = NULL;

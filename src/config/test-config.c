@@ -92,6 +92,13 @@ static const Case cases[] = {
         { CONFIG_STAGE1, V1("stage1", "\"location\":\"l.aci\""), -EINVAL,
           "default stage1 image location is either a relative path or a URL without scheme" },
         { CONFIG_STAGE1, V1("stage1", "\"location\":\"ftp://x/y\""), -EINVAL, "\"ftp\"" },
+        { CONFIG_PROXY, V1("proxy", "\"http\":\"p:1\",\"https\":\"p:2\",\"noProxy\":[\"a\",\".b\"]"), 0,
+          NULL },
+        { CONFIG_PROXY, V1("proxy", "\"http\":\"p 1\""), -EINVAL, "'http'" },
+        { CONFIG_PROXY, V1("proxy", "\"https\":\"p\\n1\""), -EINVAL, "'https'" },
+        { CONFIG_PROXY, V1("proxy", "\"noProxy\":[\"a,b\"]"), -EINVAL, "'noProxy'" },
+        { CONFIG_PROXY, V1("proxy", "\"noProxy\":\"a\""), -EINVAL, "noProxy" },
+        { CONFIG_PROXY, V1("paths", "\"data\":\"/d\""), -EINVAL, "proxy" },
 };
 
 static void what_a_file_may_say(void **state) {
@@ -201,6 +208,9 @@ static void later_directories_override(void **state) {
         put(d.system, "stage1.d/s.json", V1("stage1", "\"name\":\"n\",\"version\":\"1\",\"location\":\"/l\""),
             0644);
         put(d.user, "stage1.d/s.json", V1("stage1", "\"location\":\"/m\""), 0644);
+        put(d.system, "proxy.d/p.json", V1("proxy", "\"http\":\"a:1\",\"https\":\"a:2\""), 0644);
+        put(d.local, "proxy.d/p.json", V1("proxy", "\"https\":\"b:2\",\"noProxy\":[\"x.test\",\"y.test\"]"),
+            0644);
         check_load(&d,
                    "{\"stage0\":["
                    "{\"rktVersion\":\"v1\",\"rktKind\":\"auth\",\"domains\":[\"a.com\"],\"type\":\"oauth\","
@@ -213,7 +223,10 @@ static void later_directories_override(void **state) {
                    "\"credentials\":{\"user\":\"u\",\"password\":\"bar\"}},"
                    "{\"rktVersion\":\"v1\",\"rktKind\":\"dockerAuth\",\"registries\":[\"quay.io\"],"
                    "\"credentials\":{\"user\":\"v\",\"password\":\"bar\"}}," OUT_PATHS(
-                           "/e", "/s") "," OUT_STAGE1("n", "1", "/m") "]}");
+                           "/e", "/s") "," OUT_STAGE1("n", "1",
+                                                      "/m") ",{\"rktVersion\":\"v1\",\"rktKind\":\"proxy\","
+                                                            "\"http\":\"a:1\",\"https\":\"b:2\",\"noProxy\":["
+                                                            "\"x.test\",\"y.test\"]}]}");
         dirs_done(&d);
 }
 

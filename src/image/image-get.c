@@ -123,7 +123,7 @@ static int load_config(ImageFetch *f, Error *e) {
                                   .user = o->user_config };
         int r;
 
-        r = config_load(&dirs, CONFIG_AUTH, &f->config, e);
+        r = config_load(&dirs, CONFIG_NETWORK, &f->config, e);
         if (r < 0)
                 return r;
         STRV_FOREACH (w, f->config->warnings)

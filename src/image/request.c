@@ -3,9 +3,10 @@
  * worker through its request pipe; the worker sends them to that origin only. */
 #include <time.h>
 
-#include "basic/strv.h"
+#include "basic/str.h"
 #include "config/auth.h"
 #include "image/request.h"
+#include "net/proxy.h"
 #include "net/url.h"
 
 static int add_credentials(PullRequest *q, const Config *c, Error *e) {
@@ -25,6 +26,20 @@ static int add_credentials(PullRequest *q, const Config *c, Error *e) {
                                         .now = time(NULL),
                                 },
                                 &q->headers, e);
+}
+
+/* The environment counts more than files: whoever set it, did so for this command. */
+static int add_proxies(PullRequest *q, const Config *c, Error *e) {
+        _cleanup_(proxy_settings_done) ProxySettings set = {};
+        int r = proxy_settings_from_environment(&set, e);
+
+        if (r < 0 || set.http || set.https)
+                return r;
+        if ((c->proxy_http && str_replace(&q->proxy_http, c->proxy_http) < 0) ||
+            (c->proxy_https && str_replace(&q->proxy_https, c->proxy_https) < 0) ||
+            (c->no_proxy && !set.no_proxy && str_replace(&q->no_proxy, c->no_proxy) < 0))
+                return error_oom(e);
+        return 0;
 }
 
 /**
@@ -58,6 +73,8 @@ int request_init(PullRequest *ret, const char *url, const RequestOptions *o, Err
         if (o->config) {
                 int r = add_credentials(&q, o->config, e);
 
+                if (r >= 0)
+                        r = add_proxies(&q, o->config, e);
                 if (r < 0)
                         return r;
         }

@@ -4,6 +4,9 @@ src/config/test-config.c."""
 import json
 import os
 import pathlib
+import select
+import socket
+import threading
 
 import pytest
 
@@ -150,3 +153,58 @@ def test_a_wrong_data_directory_stops_what_needs_data(dirs):
     path = dirs.put("local/paths.d/p.json", paths(data="relative"), 0o644)
     assert f"'{path}': data directory must be an absolute path" in dirs.rkt("image", "list", check=254).err
     assert dirs.rkt("version").err == "" and dirs.rkt("help").err == ""
+
+
+class Proxy(threading.Thread):
+    """An HTTP proxy for CONNECT; `asked` is what came: (host and port, Proxy-Authorization)."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.asked = []
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client = self.socket.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        """One connection."""
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(4096)
+        lines = head.decode().split("\r\n")
+        target = lines[0].split()[1]
+        self.asked.append((target, next((li.split(": ")[1] for li in lines if li.startswith("Proxy-Authorization")), None)))
+        name, port = target.split(":")
+        with client, socket.create_connection((name, int(port))) as server:
+            client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            pair = {client: server, server: client}
+            while True:
+                for ready in select.select(list(pair), [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    pair[ready].sendall(data)
+
+
+def test_proxies_of_the_configuration(dirs, server, images, no_images):  # pylint: disable=unused-argument
+    """proxy.d: used, with its credentials; not for noProxy; the environment counts more"""
+    proxy, other = Proxy(), Proxy()
+    doc = {"rktKind": "proxy", "rktVersion": "v1", "https": f"http://u:p@127.0.0.1:{proxy.port}", "noProxy": ["images.test"]}
+    dirs.put("local/proxy.d/p.json", doc)
+    assert dirs.config()[-1] == {**doc, "http": ""}
+    urls = [server.publish(f"{name}/proxied", images.busybox) for name in ("example.com", "images.test")]
+    fetch = ["--insecure-options=image", "fetch", "--no-store"]
+    dirs.rkt(*fetch, *urls)
+    assert proxy.asked == [("example.com:443", "Basic dTpw")]
+    dirs.rkt(*fetch, urls[0], env={"HTTPS_PROXY": f"127.0.0.1:{other.port}"})
+    assert proxy.asked == [("example.com:443", "Basic dTpw")] and other.asked == [("example.com:443", None)]
+    assert dirs.put("local/proxy.d/p.json", doc, 0o644) and "can be read by everybody" in dirs.rkt("config").err
+    for p in (proxy, other):
+        p.socket.close()
