@@ -121,6 +121,7 @@ static int compare(const void *a, const void *b) {
 
 static int parse_lines(char *text, AclEntry entries[POSIX_ACL_ENTRIES_MAX], size_t *ret_n) {
         char *end = NULL;
+        int left_out = 0;
         size_t n = 0;
 
         for (char *line = strtok_r(text, ",\n", &end); line; line = strtok_r(NULL, ",\n", &end)) {
@@ -132,12 +133,16 @@ static int parse_lines(char *text, AclEntry entries[POSIX_ACL_ENTRIES_MAX], size
                         continue;
                 if (n == POSIX_ACL_ENTRIES_MAX)
                         return -E2BIG;
-                r = parse_line(line, &entries[n++]);
-                if (r < 0)
+                r = parse_line(line, &entries[n]);
+                if (r == -EOPNOTSUPP)
+                        left_out = 1;
+                else if (r < 0)
                         return r;
+                else
+                        n++;
         }
         *ret_n = n;
-        return 0;
+        return left_out;
 }
 
 /**
@@ -147,14 +152,16 @@ static int parse_lines(char *text, AclEntry entries[POSIX_ACL_ENTRIES_MAX], size
  * @ret:      what the kernel takes as attribute; to be freed
  * @ret_size: of that
  *
- * Return: 0; -EBADMSG (malformed), -EOPNOTSUPP (somebody has a name only), -E2BIG (POSIX_ACL_ENTRIES_MAX), -ENOMEM.
+ * Who has no number is left out. The others stay: without any list the mask would become the group's permission.
+ *
+ * Return: 0, 1 if somebody was left out; -EBADMSG (malformed), -E2BIG (POSIX_ACL_ENTRIES_MAX), -ENOMEM.
  */
 int posix_acl_parse(const char *text, size_t size, uint8_t **ret, size_t *ret_size) {
         _cleanup_free_ AclEntry *entries = NULL;
         _cleanup_free_ uint8_t *value = NULL;
         _cleanup_free_ char *copy = NULL;
         size_t n = 0;
-        int r;
+        int left_out, r;
 
         entries = new0(AclEntry, POSIX_ACL_ENTRIES_MAX);
         copy = malloc(size + 1);
@@ -164,9 +171,9 @@ int posix_acl_parse(const char *text, size_t size, uint8_t **ret, size_t *ret_si
         copy[size] = '\0';
         if (strlen(copy) != size)
                 return -EBADMSG;
-        r = parse_lines(copy, entries, &n);
-        if (r < 0)
-                return r;
+        left_out = parse_lines(copy, entries, &n);
+        if (left_out < 0)
+                return left_out;
         qsort(entries, n, sizeof(*entries), compare);
         for (size_t i = 1; i < n; i++)
                 if (compare(&entries[i - 1], &entries[i]) == 0)
@@ -185,7 +192,7 @@ int posix_acl_parse(const char *text, size_t size, uint8_t **ret, size_t *ret_si
                 return r;
         *ret = TAKE_PTR(value);
         *ret_size = 4 + 8 * n;
-        return 0;
+        return left_out;
 }
 
 /**

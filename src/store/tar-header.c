@@ -333,27 +333,30 @@ static int set_id(uint32_t *p, bool *has, const char *key, const char *value, Er
         return 0;
 }
 
-/* A list that says something becomes the attribute by which the kernel knows it. What cannot be had (names without
- * numbers, other kinds of lists, SELinux) is left out with a warning, as GNU tar does it. */
+/* A list becomes the attribute by which the kernel knows it. What cannot be had (malformed lists, names without numbers,
+ * other kinds of lists, SELinux) is left out with a warning. */
 static int set_acl(TarExtra *x, const char *key, const char *value, size_t size, Error *e) {
         const char *name = streq(key, "SCHILY.acl.access")    ? POSIX_ACL_ACCESS
                            : streq(key, "SCHILY.acl.default") ? POSIX_ACL_DEFAULT
                                                               : NULL;
         _cleanup_free_ uint8_t *acl = NULL;
         size_t n_acl = 0;
-        int r = -EOPNOTSUPP;
+        int r = -EOPNOTSUPP, k;
 
         if (name && size == 0)
                 return 0;
         if (name)
                 r = posix_acl_parse(value, size, &acl, &n_acl);
-        if (r >= 0)
-                r = tar_entry_add_xattr(&x->entry, name, (const char *) acl, n_acl);
+        if (r >= 0) {
+                k = tar_entry_add_xattr(&x->entry, name, (const char *) acl, n_acl);
+                if (k < 0)
+                        r = k;
+        }
         if (r == -ENOMEM)
                 return error_oom(e);
         if (r == -E2BIG)
                 return error_setf(e, r, "an access control list or the number of attributes is too large");
-        if (r < 0 && !x->dropped) {
+        if (r != 0 && !x->dropped) {
                 x->dropped = strdup(key);
                 return x->dropped ? 0 : error_oom(e);
         }

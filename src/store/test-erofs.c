@@ -593,7 +593,7 @@ static void test_acl_text(void **state) {
                   "1.7.- 2.0.7 2.5.502 4.5.- 16.7.- 32.1.-" },
                 { "user::rwx,user:root:r-x,group::r-x,mask::rwx,other::--x", 0,
                   "1.7.- 2.5.0 4.5.- 16.7.- 32.1.-" },
-                { "user::rwx,user:lisa:r-x,group::r-x,mask::rwx,other::--x", -EOPNOTSUPP, NULL },
+                { "user::rwx,user:lisa:r-x,group::r-x,mask::rwx,other::--x", 1, "1.7.- 4.5.- 16.7.- 32.1.-" },
                 { "user::rwx,user:1:r-x,group::r-x,other::--x", -EBADMSG, NULL }, /* no mask */
                 { "user::rwx,user:1:r-x,user:1:r-x,group::r-x,mask::rwx,other::--x", -EBADMSG, NULL },
                 { "user::rwx,user:4294967295:r-x,group::r-x,mask::rwx,other::--x", -EBADMSG, NULL },
