@@ -203,9 +203,9 @@ static int check_xattrs(TarCheck *c, TarEntry *t, Error *e) {
         return 0;
 }
 
-/* ext4 holds 34 bits; the past is kept as far as everybody can show it. */
+/* What ext4 can hold, so that every tree shows the same: 34 bits that begin in 1901. */
 static void clamp_time(TarEntry *t) {
-        const int64_t low = INT32_MIN, high = (INT64_C(1) << 34) - 1;
+        const int64_t low = INT32_MIN, high = INT32_MIN + (INT64_C(1) << 34) - 1;
 
         if (t->mtime_sec < low || t->mtime_sec > high) {
                 t->mtime_sec = t->mtime_sec < low ? low : high;
