@@ -26,6 +26,7 @@
 #include "basic/tmpfile.h"
 #include "config.h"
 #include "config/config.h"
+#include "image/image-status.h"
 #include "pod/pod-prepare.h"
 #include "podfile/pod-file.h"
 #include "run/run.h"
@@ -126,13 +127,6 @@ static int note_write(const char *name, const PodSpec *spec, char *const *ids, E
                      : 0;
 }
 
-static void on_progress(void *userdata, const char *what, uint64_t done, uint64_t total) {
-        if (total > 0)
-                (void) sd_notifyf(0, "STATUS=Fetching %s: %" PRIu64 "%%", what, done * 100 / total);
-        else
-                (void) sd_notifyf(0, "STATUS=Fetching %s: %" PRIu64 " bytes", what, done);
-}
-
 static void on_message(void *userdata, const char *message) {
         log_info("%s", message);
 }
@@ -166,11 +160,15 @@ static int get_images(Store *store, const PodSpec *spec, const ImageGetOptions *
 }
 
 static int fetch(const char *name, const PodSpec *spec, Error *e) {
-        const ImageGetOptions o = { .progress = on_progress, .message = on_message };
+        ImageStatus status;
+        const ImageGetOptions o = { .progress = image_status_progress,
+                                    .message = on_message,
+                                    .userdata = &status };
         _cleanup_strv_free_ char **ids = NULL, **lines = NULL;
         _cleanup_(store_freep) Store *store = NULL;
         int r = store_open(arg_data_dir, 0, &store, e);
 
+        image_status_init(&status);
         (void) note_load(name, &lines);
         if (r >= 0)
                 r = get_images(store, spec, &o, lines, &ids, e);

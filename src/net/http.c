@@ -324,9 +324,23 @@ static bool is_broken(CURLcode code) {
                code == CURLE_SSL_CONNECT_ERROR;
 }
 
+static int proxy_refuses(Transfer *t, long status) {
+        return error_setf(t->e, -EACCES,
+                          "the proxy %s refuses to connect us to host '%s' (bad HTTP status code: %ld)%s",
+                          t->proxy.url, t->url->host, status,
+                          status == 401 || status == 407
+                                  ? "; it wants a user name and a password in its URL: "
+                                    "http://USER:PASSWORD@HOST:PORT"
+                                  : "");
+}
+
 static int curl_failed(Transfer *t, CURLcode code) {
         const char *host = t->url->host;
+        long status = 0;
 
+        (void) curl_easy_getinfo(t->curl, CURLINFO_HTTP_CONNECTCODE, &status);
+        if (t->proxy.url && status >= 300)
+                return proxy_refuses(t, status);
         t->retryable = t->head_given && is_broken(code);
 
         switch (code) {

@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "image/image-get.h"
+#include "image/image-status.h"
 #include "pod/pod-prepare.h"
 #include "run/machine.h"
 #include "run/run.h"
@@ -19,9 +20,15 @@ static void print_message(void *userdata, const char *message) {
         log_info("%s", message);
 }
 
+static void on_message(void *userdata, const char *message) {
+        image_status_done(userdata);
+        print_message(NULL, message);
+}
+
 /* The image of one app into the store; what its manifest says is taken over. */
 static int get_image(const VerbContext *c, RunArgs *a, size_t i, Store *s, char ***ids, Error *e) {
         ImageLimits limits = IMAGE_LIMITS_DEFAULT;
+        ImageStatus status;
         const ImageGetOptions options = {
                 .pull = a->spec->pull,
                 .insecure = c->insecure,
@@ -31,16 +38,21 @@ static int get_image(const VerbContext *c, RunArgs *a, size_t i, Store *s, char 
                 .user_config = c->user_config,
                 .limits = &limits,
                 .trust_keys_from_https = c->trust_keys_from_https,
-                .message = print_message,
+                .progress = image_status_progress,
+                .message = on_message,
+                .userdata = &status,
         };
         _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
         _cleanup_free_ char *text = NULL;
         char key[STORE_KEY_MAX], *id = NULL;
         size_t size;
-        int r = image_limits_parse_all(&limits, a->limits, e);
+        int r;
 
+        image_status_init(&status);
+        r = image_limits_parse_all(&limits, a->limits, e);
         if (r >= 0)
                 r = image_get(s, a->spec->apps[i].image, &options, &id, e);
+        image_status_done(&status);
         if (r < 0)
                 return r;
         r = store_key_from_id(id, key);

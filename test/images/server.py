@@ -182,6 +182,7 @@ class ImageServer:
 
     def __init__(self, docroot, authority, other_authority=None, verbose=False):
         self.docroot, self.verbose, self.stopping = docroot, verbose, False
+        self.authority = authority
         self.rules, self.requests, self.no_discovery = {}, [], {"nodiscovery.test"}
         self.ports = {"https": 443, "http": 80}
         self._contexts = {}
