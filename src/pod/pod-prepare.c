@@ -106,6 +106,8 @@ static int load_image(Prepare *x, size_t n, Error *e) {
         if (r < 0)
                 return error_setf(e, r, "'%s' is no image ID", x->ids[n]);
         r = store_manifest_read(x->store, key, &x->manifest_texts[n], &size, e);
+        if (r == -ENOENT)
+                return error_setf(e, r, "image '%s' was removed from the store meanwhile; try again", key);
         if (r >= 0)
                 r = image_manifest_parse(x->manifest_texts[n], size, &x->manifests[n], e);
         if (r < 0)

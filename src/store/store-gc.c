@@ -229,8 +229,10 @@ static int sweep_images(Gc *g, Error *e) {
                 report(g, whole ? STORE_CHANGE_IMAGE : STORE_CHANGE_BROKEN, i->key);
         }
         STRV_FOREACH (d, g->images.damaged) {
-                if (unlinkat(g->store->cas_fd, *d, 0) < 0 && errno != ENOENT)
-                        return error_setf(e, -errno, "cannot remove '%s/cas/%s': %m", g->store->dir, *d);
+                r = store_image_discard(g->store, *d);
+                if (r < 0)
+                        return error_setf(e, r, "cannot remove '%s/cas/%s': %s", g->store->dir, *d,
+                                          strerror(-r));
                 report(g, STORE_CHANGE_BROKEN, *d);
         }
         sort_keys(g->kept, g->n_kept);

@@ -28,5 +28,6 @@ int store_intent_write(Store *s, int tmp_fd, const char *key, bool tree, Error *
 int store_commit_lock(Store *s, int *ret_fd, Error *e);
 bool store_image_exists(Store *s, const char *key);
 int store_image_unlink(Store *s, const char *key);
+int store_image_discard(Store *s, const char *path);
 int store_image_drop(Store *s, const StoreImage *i, Error *e);
 int store_blob_unlink(Store *s, const char *key);

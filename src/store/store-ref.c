@@ -303,6 +303,33 @@ static int read_ref(Store *s, const char *path, const JsonStruct *type, void *p,
         return read_ref_at(s, s->cas_fd, path, type, p, ret_mtime, e);
 }
 
+/* Takes a file of ours away, and also what took its place and is no file. */
+static int remove_ref(Store *s, const char *path) {
+        _cleanup_close_ int folder = -EBADF;
+        _cleanup_free_ char *copy = NULL;
+
+        if (unlinkat(s->cas_fd, path, 0) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return -errno;
+        copy = strndup(path, strlen(path) - strlen(path_basename(path)));
+        if (!copy)
+                return -ENOMEM;
+        folder = openat(s->cas_fd, copy, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return folder < 0 ? -errno : remove_tree_at(folder, path_basename(path));
+}
+
+/**
+ * store_image_discard() - take away a damaged file of an image
+ * @s:    store, locked for commits
+ * @path: of StoreImageList.damaged
+ *
+ * Return: 0 (also when it is not there), errno of unlink().
+ */
+int store_image_discard(Store *s, const char *path) {
+        return remove_ref(s, path);
+}
+
 /* By way of a locked directory in cas/tmp, so that dying leaves nothing that nobody removes. */
 static int write_ref(Store *s, const char *path, const JsonStruct *type, const void *p, Error *e) {
         _cleanup_json_write_ JsonWriter w = JSON_WRITER_INIT;
@@ -321,6 +348,11 @@ static int write_ref(Store *s, const char *path, const JsonStruct *type, const v
         r = file_write_at(tmp_fd, "ref", text, strlen(text), 0600, 0);
         if (r >= 0)
                 r = RET_NERRNO(renameat(tmp_fd, "ref", s->cas_fd, path));
+        if (r == -EISDIR) {
+                r = remove_ref(s, path);
+                if (r >= 0)
+                        r = RET_NERRNO(renameat(tmp_fd, "ref", s->cas_fd, path));
+        }
         if (r >= 0)
                 r = fsync_dir_at(s->cas_fd, folder);
         RET_GATHER(r, remove_tree_at(s->cas_fd, tmp));
@@ -374,8 +406,9 @@ int store_image_unlink(Store *s, const char *key) {
                         return fsync_dir_at(s->cas_fd, IMAGE_FOLDER);
                 if (r < 0)
                         return r;
-                if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
-                        return -errno;
+                r = remove_ref(s, path);
+                if (r < 0)
+                        return r;
         }
 }
 
