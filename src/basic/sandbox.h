@@ -17,14 +17,15 @@ typedef struct SandboxPath {
 
 typedef struct SandboxSpec {
         uint64_t capabilities; /* bits 1 << CAP_...; all others leave every set, for good */
-        const char *const
-                *syscalls; /* names, NULL-terminated; everything else kills the process. NULL: no filter */
+        const char *const *
+                syscalls; /* names, NULL-terminated; everything else kills the process. "clone" makes threads only. NULL: no filter */
         const char *const *more_syscalls; /* allowed too; may be NULL */
         const char *const *denied;        /* names that fail with ENOSYS instead of killing; may be NULL */
         const SandboxPath *paths;         /* may be NULL: no path at all */
         size_t n_paths;
         bool all_paths;         /* leave the file system as it is (no Landlock) */
         uint64_t memory_max;    /* bytes of address space; 0: as it is */
+        uint64_t data_max;      /* bytes of memory of its own; 0: as it is */
         uint64_t file_size_max; /* bytes of one file that it writes; UINT64_MAX: as it is */
         uint64_t cpu_sec_max;   /* seconds; 0: as it is */
         unsigned n_fds_max;     /* descriptors; 0: as it is */

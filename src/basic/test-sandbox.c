@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -65,6 +66,40 @@ static int open_socket(void) {
 
 static int execute(void) {
         return execl("/bin/true", "true", (char *) NULL) < 0 ? errno : 0;
+}
+
+static int fork_twice(void) {
+        return fork() < 0 ? errno : 0;
+}
+
+static void *thread(void *argument) {
+        return argument;
+}
+
+static int start_thread(void) {
+        pthread_t t;
+        void *result = NULL;
+        char word[] = "x";
+
+        if (pthread_create(&t, NULL, thread, word) != 0 || pthread_join(t, &result) != 0)
+                return 1;
+        return result == word ? 0 : 2;
+}
+
+/* A process would outlive the worker. */
+static void test_threads_only(void **state) {
+        static const char *const syscalls[] = { "exit_group",      "exit",         "clone",
+                                                "futex",           "mmap",         "munmap",
+                                                "mprotect",        "madvise",      "rseq",
+                                                "rt_sigprocmask",  "rt_sigaction", "getrandom",
+                                                "set_robust_list", "brk",          NULL };
+        SandboxSpec spec = SANDBOX_INIT;
+
+        if (SANITIZED)
+                return;
+        spec.syscalls = syscalls;
+        assert_int_equal(within(&spec, start_thread), 0);
+        assert_int_equal(within(&spec, fork_twice), -SIGSYS);
 }
 
 static void test_filter(void **state) {
@@ -207,9 +242,8 @@ static void test_limits(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_filter),
-                cmocka_unit_test(test_paths),
-                cmocka_unit_test(test_capabilities),
+                cmocka_unit_test(test_filter), cmocka_unit_test(test_threads_only),
+                cmocka_unit_test(test_paths),  cmocka_unit_test(test_capabilities),
                 cmocka_unit_test(test_limits),
         };
 

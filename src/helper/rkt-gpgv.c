@@ -10,6 +10,7 @@
 
 #define GPGV       "/usr/bin/gpgv"
 #define MEMORY_MAX (UINT64_C(512) << 20)
+#define CPU_SEC    3600
 
 /* To become gpgv. No sockets. */
 static const char *const gpgv_syscalls[] = { "execve", "umask", NULL };
@@ -57,6 +58,7 @@ int main(void) {
         spec.n_paths = ELEMENTSOF(paths);
         spec.memory_max = MEMORY_MAX;
         spec.file_size_max = 0;
+        spec.cpu_sec_max = CPU_SEC;
         spec.n_fds_max = 64;
         r = sandbox_enter(&spec, &e);
         if (r < 0) {

@@ -21,6 +21,7 @@
 
 #define PIECE      (256U * 1024)
 #define MEMORY_MAX (UINT64_C(256) << 20)
+#define CPU_SEC    3600 /* xz: 100 GB; more is a loop */
 
 typedef struct Arguments {
         TarStreamLimits limits;
@@ -131,6 +132,7 @@ int main(int argc, char *argv[]) {
         out.fd = STDOUT_FILENO;
         sandbox.syscalls = syscalls;
         sandbox.memory_max = MEMORY_MAX;
+        sandbox.cpu_sec_max = CPU_SEC;
         sandbox.file_size_max = 0;
         r = sandbox_enter(&sandbox, &e);
         if (r >= 0)

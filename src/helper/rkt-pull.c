@@ -16,6 +16,8 @@
 
 #define MEMORY_MAX                                                                                           \
         (UINT64_C(1) << 30) /* address space; threads of the resolver reserve much and use little */
+#define DATA_MAX      (UINT64_C(256) << 20)
+#define PULL_CPU_SEC  3600 /* of TLS; how long it may take is another limit */
 #define PARSE_CPU_SEC 20
 #define PARSE_MEMORY  (UINT64_C(256) << 20)
 #define META_FD       3
@@ -23,13 +25,13 @@
 /* Sockets, threads for the resolver, and waiting; beside what any program needs to read the files of TLS and of the resolver
  * (which ones: Landlock, below). */
 static const char *const pull_syscalls[] = {
-        "accept",     "bind",          "clone",     "clone3",      "close_range", "connect",
-        "dup3",       "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",  "eventfd2",
-        "fstatfs",    "getpeername",   "getppid",   "getresgid",   "getresuid",   "getsockname",
-        "getsockopt", "gettimeofday",  "lstat",     "nanosleep",   "pipe",        "pipe2",
-        "prctl",      "pselect6",      "recvfrom",  "recvmmsg",    "recvmsg",     "select",
-        "sendmmsg",   "sendmsg",       "sendto",    "setsockopt",  "shutdown",    "socket",
-        "socketpair", "statfs",        NULL,
+        "accept",        "bind",      "clone",       "close_range", "connect",     "dup3",
+        "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_wait",  "eventfd2",    "fstatfs",
+        "getpeername",   "getppid",   "getresgid",   "getresuid",   "getsockname", "getsockopt",
+        "gettimeofday",  "lstat",     "nanosleep",   "pipe",        "pipe2",       "prctl",
+        "pselect6",      "recvfrom",  "recvmmsg",    "recvmsg",     "select",      "sendmmsg",
+        "sendmsg",       "sendto",    "setsockopt",  "shutdown",    "socket",      "socketpair",
+        "statfs",        NULL,
 };
 /* Neither files nor sockets. */
 static const char *const parse_syscalls[] = {
@@ -75,6 +77,8 @@ static int enter_pull_sandbox(Error *e) {
         spec.n_paths = ELEMENTSOF(paths);
         spec.memory_max = MEMORY_MAX;
         spec.file_size_max = 0;
+        spec.data_max = DATA_MAX;
+        spec.cpu_sec_max = PULL_CPU_SEC;
         spec.n_fds_max = 128;
         return sandbox_enter(&spec, e);
 }

@@ -26,6 +26,7 @@
 #define BLOB_FD    4
 #define BLOBS_MAX  1024U
 #define MEMORY_MAX (UINT64_C(512) << 20)
+#define CPU_SEC    3600
 #define CAP(name)  (UINT64_C(1) << CAP_##name)
 
 static const char *const syscalls[] = {
@@ -88,6 +89,7 @@ int main(int argc, char *argv[]) {
         sandbox.paths = &root;
         sandbox.n_paths = 1;
         sandbox.memory_max = MEMORY_MAX;
+        sandbox.cpu_sec_max = CPU_SEC;
         r = sandbox_enter(&sandbox, &e);
         if (r >= 0)
                 r = run(n_blobs, &end, &e);

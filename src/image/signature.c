@@ -2,6 +2,7 @@
 /* gpgv, started by rkt-gpgv under a user of its own, with the keys in memory, the signature in memory, and the image's bytes
  * on a socket. It says what it found on a pipe. */
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,13 +12,16 @@
 #include "basic/worker.h"
 #include "image/signature.h"
 
-#define GPGV_USER  "rkt-gpgv"
-#define STATUS_MAX (256U * 1024)
+#define GPGV_USER      "rkt-gpgv"
+#define STATUS_MAX     (256U * 1024)
+#define STALL_MAX_MSEC 60000 /* gpgv, which neither reads nor says anything */
 
 struct SignatureCheck {
         Process gpgv;
         int data_fd; /* -EBADF: nothing more is wanted */
         int status_fd;
+        StrBuf status;    /* what it said so far */
+        bool status_done; /* that was all */
 };
 
 /**
@@ -32,6 +36,7 @@ SignatureCheck *signature_check_free(SignatureCheck *c) {
         process_done(&c->gpgv);
         (void) fd_close(c->data_fd);
         (void) fd_close(c->status_fd);
+        strbuf_done(&c->status);
         free(c);
         return NULL;
 }
@@ -65,6 +70,8 @@ static int spawn(SignatureCheck *c, int key_fd, int signature_fd, Error *e) {
                 return error_setf(e, -errno, "cannot make a pipe: %m");
         c->status_fd = p[0];
         status = p[1];
+        if (fcntl(c->status_fd, F_SETFL, O_NONBLOCK) < 0)
+                return error_setf(e, -errno, "cannot change a pipe: %m");
         return worker_spawn("rkt-gpgv", GPGV_USER, (char *[]){ (char[]){ "rkt-gpgv" }, NULL },
                             (const int[]){ data, -EBADF, STDERR_FILENO, status, signature_fd, key_fd }, 6,
                             &c->gpgv, e);
@@ -113,6 +120,49 @@ int signature_check_start(const Keyring *k, const char *signature, size_t size, 
         return 0;
 }
 
+/* What gpgv has said meanwhile. A gpgv that nobody listens to would stop to read, and we would wait for each other. */
+static int read_status(SignatureCheck *c, Error *e) {
+        char buffer[4096];
+
+        for (;;) {
+                ssize_t n = read(c->status_fd, buffer, sizeof(buffer));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && errno == EAGAIN)
+                        return 0;
+                if (n < 0)
+                        return error_setf(e, -errno, "cannot read what gpgv says: %m");
+                if (n == 0) {
+                        c->status_done = true;
+                        return 0;
+                }
+                strbuf_add_n(&c->status, buffer, (size_t) n);
+                if (c->status.failed)
+                        return error_oom(e);
+                if (c->status.size > STATUS_MAX)
+                        return error_setf(e, -EPROTO, "gpgv says more than %u bytes", STATUS_MAX);
+        }
+}
+
+/* Until gpgv takes more bytes (writing) or says something. */
+static int wait_for_gpgv(SignatureCheck *c, bool writing, Error *e) {
+        struct pollfd p[2] = {
+                { .fd = c->status_done ? -1 : c->status_fd, .events = POLLIN },
+                { .fd = writing ? c->data_fd : -1, .events = POLLOUT },
+        };
+        int n;
+
+        do
+                n = poll(p, ELEMENTSOF(p), STALL_MAX_MSEC);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return error_setf(e, -errno, "cannot wait for gpgv: %m");
+        if (n == 0)
+                return error_setf(e, -ETIME, "gpgv has done nothing for %d seconds", STALL_MAX_MSEC / 1000);
+        return p[0].revents ? read_status(c, e) : 0;
+}
+
 /**
  * signature_check_write() - the next bytes of the signed file
  * @c:    not finished
@@ -122,16 +172,23 @@ int signature_check_start(const Keyring *k, const char *signature, size_t size, 
  *
  * gpgv may have seen enough (an unknown key) before the end; what follows is then dropped.
  *
- * Return: 0, errno of send().
+ * Return: 0, -EPROTO (it says too much), -ETIME (it does nothing), -ENOMEM, errno of send().
  */
 int signature_check_write(SignatureCheck *c, const void *data, size_t size, Error *e) {
         const char *p = data;
 
         while (size > 0 && c->data_fd >= 0) {
-                ssize_t n = send(c->data_fd, p, size, MSG_NOSIGNAL);
+                ssize_t n = send(c->data_fd, p, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 
                 if (n < 0 && errno == EINTR)
                         continue;
+                if (n < 0 && errno == EAGAIN) {
+                        int r = wait_for_gpgv(c, true, e);
+
+                        if (r < 0)
+                                return r;
+                        continue;
+                }
                 if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
                         c->data_fd = fd_close(c->data_fd);
                         return 0;
@@ -150,21 +207,21 @@ int signature_check_write(SignatureCheck *c, const void *data, size_t size, Erro
  * @ret: for signature_verdict_done()
  * @e:   sentence on failure; may be NULL
  *
- * Return: 0, -EIO (gpgv did not work), -ENOMEM, errno of read().
+ * Return: 0, -EIO (gpgv did not work), -EPROTO (it says too much), -ETIME (it does nothing), -ENOMEM, errno of read().
  */
 int signature_check_finish(SignatureCheck *c, SignatureVerdict *ret, Error *e) {
-        _cleanup_free_ char *status = NULL;
         int code = 0, r;
-        size_t n;
 
         c->data_fd = fd_close(c->data_fd);
-        r = fd_read_to_end(c->status_fd, STATUS_MAX, &status, &n);
-        if (r < 0)
-                return error_setf(e, r, "cannot read what gpgv says: %s", strerror(-r));
+        while (!c->status_done) {
+                r = wait_for_gpgv(c, false, e);
+                if (r < 0)
+                        return r;
+        }
         r = process_wait(&c->gpgv, &code, e);
         if (r < 0)
                 return r;
-        r = signature_verdict_parse(status, ret);
+        r = signature_verdict_parse(str_or(c->status.data, ""), ret);
         if (r < 0)
                 return error_oom(e);
         if (!ret->any && code > 2)
