@@ -2,6 +2,7 @@
 /* Child processes by pidfd, without a shell. What a child may do once it runs is its own business (sandbox.c). */
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -138,6 +139,26 @@ int process_wait(Process *p, int *ret_status, Error *e) {
         else if (status != 0)
                 return error_setf(e, -EPROTO, "exited with status %d", status);
         return 0;
+}
+
+/**
+ * process_reap() - wait for the end of a child that has nothing left to do
+ * @p:          is PROCESS_INIT afterwards
+ * @ret_status: as process_wait()
+ * @e:          sentence on failure; may be NULL
+ *
+ * For workers that have closed what they write to, and could be in other hands: one that does not end soon is killed.
+ *
+ * Return: as process_wait().
+ */
+int process_reap(Process *p, int *ret_status, Error *e) {
+        struct pollfd poll_end = { .fd = p->pidfd, .events = POLLIN };
+
+        while (poll(&poll_end, 1, PROCESS_REAP_MSEC) < 0 && errno == EINTR)
+                ;
+        if (!poll_end.revents)
+                (void) syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+        return process_wait(p, ret_status, e);
 }
 
 /**

@@ -25,8 +25,11 @@ typedef struct Process {
         int pidfd;
 } Process;
 
+#define PROCESS_REAP_MSEC 10000 /* a worker that has said all that it will say ends before that */
+
 #define PROCESS_INIT ((Process){ .pid = 0, .pidfd = -EBADF })
 
 int process_spawn(const ProcessSpec *spec, Process *ret, Error *e);
 int process_wait(Process *p, int *ret_status, Error *e);
+int process_reap(Process *p, int *ret_status, Error *e);
 void process_done(Process *p);

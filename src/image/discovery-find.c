@@ -39,7 +39,7 @@ static int parse_page(const char *html, size_t size, DiscoveryPage *ret, Error *
         r = fd_read_to_end(out_r, WORKER_OUTPUT_MAX, &text, &text_size);
         if (r < 0)
                 return error_setf(e, r, "cannot read from the discovery worker: %s", strerror(-r));
-        r = process_wait(&worker, NULL, e);
+        r = process_reap(&worker, NULL, e);
         if (r < 0)
                 return error_prefixf(e, r, "the discovery worker");
         return discovery_page_read(text, text_size, ret, e);

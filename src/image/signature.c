@@ -218,7 +218,7 @@ int signature_check_finish(SignatureCheck *c, SignatureVerdict *ret, Error *e) {
                 if (r < 0)
                         return r;
         }
-        r = process_wait(&c->gpgv, &code, e);
+        r = process_reap(&c->gpgv, &code, e);
         if (r < 0)
                 return r;
         r = signature_verdict_parse(str_or(c->status.data, ""), ret);

@@ -2,7 +2,9 @@
 /* Starting rkt-pull and reading what it says. The worker talks to the network, so everything it sends is as hostile as the
  * network: lines are bounded, lengths are counted again. */
 #include <fcntl.h>
-#include <stdio.h>
+#include <limits.h>
+#include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -12,10 +14,12 @@
 #include "net/proxy.h"
 
 #define PULL_USER "rkt-pull"
+#define GRACE_SEC 30U /* the worker ends by itself before that */
 
 struct Download {
         Process worker;
-        FILE *meta;
+        int meta_fd;
+        usec_t deadline; /* CLOCK_MONOTONIC; the worker has one of its own, which it might not keep */
         int body_fd;
         PullHead head;
         bool head_done;
@@ -34,8 +38,7 @@ Download *download_free(Download *d) {
         if (!d)
                 return NULL;
         process_done(&d->worker);
-        if (d->meta)
-                (void) fclose(d->meta);
+        (void) fd_close(d->meta_fd);
         (void) fd_close(d->body_fd);
         pull_head_done(&d->head);
         free(d);
@@ -59,8 +62,8 @@ int pull_worker_spawn(bool discovery, const int *fds, size_t n_fds, Process *ret
 }
 
 static int spawn(Download *d, int request_fd, Error *e) {
-        _cleanup_close_ int body_w = -EBADF, meta_w = -EBADF, meta_r = -EBADF;
-        int p[2], r;
+        _cleanup_close_ int body_w = -EBADF, meta_w = -EBADF;
+        int p[2];
 
         if (pipe2(p, O_CLOEXEC) < 0)
                 return error_setf(e, -errno, "cannot make a pipe: %m");
@@ -69,17 +72,35 @@ static int spawn(Download *d, int request_fd, Error *e) {
         (void) fcntl(body_w, F_SETPIPE_SZ, 1024 * 1024);
         if (pipe2(p, O_CLOEXEC) < 0)
                 return error_setf(e, -errno, "cannot make a pipe: %m");
-        meta_r = p[0];
+        d->meta_fd = p[0];
         meta_w = p[1];
-        r = pull_worker_spawn(false, (const int[]){ request_fd, body_w, STDERR_FILENO, meta_w }, 4,
-                              &d->worker, e);
-        if (r < 0)
-                return r;
-        d->meta = fdopen(meta_r, "re");
-        if (!d->meta)
-                return error_oom(e);
-        (void) TAKE_FD(meta_r);
-        return 0;
+        return pull_worker_spawn(false, (const int[]){ request_fd, body_w, STDERR_FILENO, meta_w }, 4,
+                                 &d->worker, e);
+}
+
+static usec_t now_usec(void) {
+        struct timespec t;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+/* Until the worker says something, or its time is over. */
+static int wait_readable(const Download *d, int fd, Error *e) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+
+        for (;;) {
+                usec_t now = now_usec();
+                int n;
+
+                if (now >= d->deadline)
+                        return error_setf(e, -ETIME, "the download worker does not come to an end");
+                n = poll(&p, 1, (int) MIN((d->deadline - now) / 1000 + 1, (usec_t) INT_MAX));
+                if (n > 0)
+                        return 0;
+                if (n < 0 && errno != EINTR)
+                        return error_setf(e, -errno, "cannot wait for the download worker: %m");
+        }
 }
 
 /**
@@ -114,8 +135,10 @@ int download_start(const PullRequest *q, Download **ret, Error *e) {
         if (!d)
                 return error_oom(e);
         d->worker = PROCESS_INIT;
-        d->body_fd = -EBADF;
+        d->body_fd = d->meta_fd = -EBADF;
         d->head = PULL_HEAD_INIT;
+        d->deadline = now_usec() + ((q->time_max_sec > 0 ? q->time_max_sec : PULL_TIME_MAX_SEC) + GRACE_SEC) *
+                                           USEC_PER_SEC;
         d->size_max = q->size_max > 0 ? q->size_max : PULL_SIZE_MAX;
         if (pipe2(p, O_CLOEXEC) < 0)
                 return error_setf(e, -errno, "cannot make a pipe: %m");
@@ -132,20 +155,44 @@ int download_start(const PullRequest *q, Download **ret, Error *e) {
         return 0;
 }
 
+/* One line, byte by byte, since there are few of them and what follows may not come for long. */
+static int read_line(Download *d, char *line, size_t size, size_t *ret_length, Error *e) {
+        size_t n = 0;
+
+        while (n < size) {
+                ssize_t k;
+                int r = wait_readable(d, d->meta_fd, e);
+
+                if (r < 0)
+                        return r;
+                k = read(d->meta_fd, line + n, 1);
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k <= 0)
+                        break;
+                if (line[n++] == '\n')
+                        break;
+        }
+        *ret_length = n;
+        return 0;
+}
+
 static int meta_line(Download *d, PullLineType *ret, uint64_t *ret_size, Error *e) {
         char line[PULL_TEXT_MAX + 2];
         size_t length;
         int r;
 
-        if (!fgets(line, sizeof(line), d->meta)) {
+        r = read_line(d, line, sizeof(line), &length, e);
+        if (r < 0)
+                return r;
+        if (length == 0) {
                 int status = 0;
 
-                (void) process_wait(&d->worker, &status, NULL);
+                (void) process_reap(&d->worker, &status, NULL);
                 return error_setf(e, -EPROTO, "the download worker ended too early (status %d)", status);
         }
-        length = strlen(line);
         d->n_meta += length;
-        if (length == 0 || d->n_meta > PULL_META_MAX || line[length - 1] != '\n')
+        if (d->n_meta > PULL_META_MAX || line[length - 1] != '\n' || memchr(line, 0, length))
                 return error_setf(e, -EPROTO, "the download worker says too much");
         line[length - 1] = 0;
         r = pull_meta_parse_line(line, &d->head, ret_size, e);
@@ -205,8 +252,12 @@ static int check_end(Download *d, Error *e) {
  */
 int download_read(Download *d, void *buffer, size_t size, size_t *ret_size, Error *e) {
         ssize_t n;
+        int r;
 
         assert(d->head_done && size > 0);
+        r = wait_readable(d, d->body_fd, e);
+        if (r < 0)
+                return r;
         do
                 n = read(d->body_fd, buffer, size);
         while (n < 0 && errno == EINTR);
@@ -217,8 +268,7 @@ int download_read(Download *d, void *buffer, size_t size, size_t *ret_size, Erro
                 return error_setf(e, -EFBIG, "the download has more than %llu bytes",
                                   (unsigned long long) d->size_max);
         if (n == 0) {
-                int r = check_end(d, e);
-
+                r = check_end(d, e);
                 if (r < 0)
                         return r;
         }

@@ -382,7 +382,7 @@ int store_import_finish(StoreImport *i, Error *e) {
         i->has_thread = false;
         if (i->result < 0)
                 return error_setf(e, i->result, "%s", error_text(&i->error, i->result));
-        r = process_wait(&i->parse, &status, e);
+        r = process_reap(&i->parse, &status, e);
         if (r < 0)
                 return r;
         if (status != 0)

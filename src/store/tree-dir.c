@@ -81,7 +81,7 @@ static int run_untar(int entries_fd, int root_fd, int *fds, size_t n_blobs, Fram
         r = read_untar(out_read, ret, e);
         if (r < 0)
                 return r;
-        r = process_wait(&untar, NULL, e);
+        r = process_reap(&untar, NULL, e);
         return r < 0 ? error_prefixf(e, r, "rkt-untar") : 0;
 }
 

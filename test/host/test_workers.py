@@ -24,13 +24,13 @@ BREACHES = ("/var/tmp/rkt-breach", "/run/rkt-breach", "/dev/shm/rkt-breach")
 FILES = ["open-shadow", "open-store", "open-root", "open-parent", "write-outside", "write-run", "mknod", "mount"]
 PROCESSES = ["exec", "fork", "ptrace", "kill", "tgkill", "setuid", "prlimit", "bpf", "io-uring"]
 NETWORK = ["connect-inet", "connect-systemd", "raw-socket"]
-FRAMES = ["frame-unknown", "frame-huge", "frame-cut", "frame-entry", "frame-end", "frame-error", "garbage", "silence"]
+FRAMES = ["frame-unknown", "frame-huge", "frame-cut", "frame-entry", "frame-end", "frame-error", "garbage", "silence", "linger"]
 ATTACKS = {
     "rkt-parse": FILES + PROCESSES + NETWORK + FRAMES + ["memory"],
     "rkt-untar": FILES + PROCESSES + NETWORK + FRAMES + ["memory"],
     # it has the network: any address that an unprivileged user may connect to
-    "rkt-pull": FILES + PROCESSES + ["raw-socket", "garbage", "silence", "memory"],
-    "rkt-gpgv": FILES + PROCESSES + NETWORK + ["garbage", "silence", "memory"],
+    "rkt-pull": FILES + PROCESSES + ["raw-socket", "garbage", "silence", "linger", "memory"],
+    "rkt-gpgv": FILES + PROCESSES + NETWORK + ["garbage", "silence", "linger", "memory"],
 }
 CASES = [(worker, attack) for worker, attacks in ATTACKS.items() for attack in attacks]
 

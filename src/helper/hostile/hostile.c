@@ -202,6 +202,13 @@ static int garbage(void) {
         _exit(EXIT_SUCCESS);
 }
 
+/* The output ends, the process does not. */
+static int linger(void) {
+        (void) close(STDOUT_FILENO);
+        (void) close(3);
+        return spin();
+}
+
 static int silence(void) {
         _exit(EXIT_SUCCESS);
 }
@@ -240,6 +247,7 @@ static const struct {
         { "frame-error", frame_error },
         { "garbage", garbage },
         { "silence", silence },
+        { "linger", linger },
 };
 
 /* From the descriptor that brings foreign bytes: a pipe, or a file that is read where it begins. */
