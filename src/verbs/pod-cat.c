@@ -70,6 +70,7 @@ static int cat_run(const VerbContext *c, int argc, char **args, void *options, E
 const Verb verb_pod_cat = {
         .group = "pod",
         .name = "cat",
+        .flags = VERB_NO_DATA,
         .min_args = 1,
         .max_args = VERB_ARGS_ANY,
         .usage = "NAME|FILE...",

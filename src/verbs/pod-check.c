@@ -161,6 +161,7 @@ static const Option check_options[] = {
 const Verb verb_pod_check = {
         .group = "pod",
         .name = "check",
+        .flags = VERB_NO_DATA,
         .max_args = VERB_ARGS_ANY,
         .usage = "[FILE...]",
         .help = "Check pod files",

@@ -168,6 +168,7 @@ static const Option list_options[] = {
 const Verb verb_pod_list = {
         .group = "pod",
         .name = "list",
+        .flags = VERB_NO_DATA,
         .usage = NULL,
         .help = "List pod files and their units",
         .options = list_options,

@@ -10,6 +10,7 @@ import urllib.parse
 
 import pytest
 
+from conftest import ISOLATED, app_section
 from images.server import Rule
 
 UNSIGNED = "--insecure-options=image"
@@ -220,3 +221,20 @@ def test_aws_signs_what_is_sent(auth, target):
     auth.protect("aws")
     auth.configure("local", AWS)
     auth.fetch(f"https://example.com{target}")
+
+
+def test_units_have_the_credentials(auth, pods, host):
+    """pod-image@ reads /etc/rkt"""
+    auth.protect("basic")
+    path = pathlib.Path("/etc/rkt/auth.d/t-auth.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = pods.write("auth", f"{ISOLATED}{app_section('main', URL)}")
+    try:
+        assert host.run("systemctl", "start", f"pod-image@{name}", check=False).rc == 1
+        assert "bad HTTP status code: 401" in host.status(f"pod-image@{name}")
+        path.write_text(json.dumps({"rktKind": "auth", "rktVersion": "v1", "domains": ["example.com"], **BASIC}))
+        path.chmod(0o600)
+        host.run("systemctl", "start", f"pod-image@{name}")
+        assert auth.sent()[-1] == ("example.com", "/auth/app.aci", "Basic YmFyOmJheg==")
+    finally:
+        path.unlink(missing_ok=True)
