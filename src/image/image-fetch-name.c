@@ -42,7 +42,7 @@ static int trust_first(ImageFetch *f, const char *name, Keyring **keyring, Error
 
         if (has_key(f->keyring, name))
                 return 0;
-        r = trust_from_https(name, o->local_config, o->insecure, &paths, &sub);
+        r = trust_from_https(name, o->local_config, o->insecure, f->config, &paths, &sub);
         if (r < 0) {
                 image_message(o, "warning: no key was added for \"%s\": %s", name, error_text(&sub, r));
                 return 0;

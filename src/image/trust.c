@@ -7,50 +7,55 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/discovery.h"
+#include "image/request.h"
 #include "image/trust.h"
 #include "net/download.h"
 #include "net/url.h"
 
 #define KEY_TIME_MAX_SEC 60U
 
-static int load_url(const char *url, InsecureFlags insecure, char **ret, size_t *ret_size, Error *e) {
-        _cleanup_free_ char *copy = strdup(url);
+static int load_url(const char *url, InsecureFlags insecure, const Config *config, char **ret,
+                    size_t *ret_size, Error *e) {
+        _cleanup_(pull_request_done) PullRequest q = {};
+        int r;
 
-        if (!copy)
-                return error_oom(e);
         if (startswith(url, "http://") && !(insecure & INSECURE_PUBKEY))
                 return error_setf(
                         e, -EPERM,
                         "key '%s' is plain http, which anybody on the way can change; use https, or allow it "
                         "with --insecure-allow-http",
                         url);
-        return download_small(
-                &(PullRequest){
-                        .url = copy,
-                        .allow_http = insecure & INSECURE_PUBKEY,
-                        .insecure_tls = insecure & INSECURE_TLS,
-                        .size_max = PGP_KEY_FILE_MAX,
-                        .time_max_sec = KEY_TIME_MAX_SEC,
-                },
-                ret, ret_size, e);
+        r = request_init(&q, url,
+                         &(RequestOptions){
+                                 .config = config,
+                                 .allow_http = insecure & INSECURE_PUBKEY,
+                                 .insecure_tls = insecure & INSECURE_TLS,
+                         },
+                         e);
+        if (r < 0)
+                return r;
+        q.size_max = PGP_KEY_FILE_MAX;
+        q.time_max_sec = KEY_TIME_MAX_SEC;
+        return download_small(&q, ret, ret_size, e);
 }
 
 /**
  * trust_load() - read keys, without trusting them
  * @location: path or URL of a file
  * @insecure: INSECURE_PUBKEY allows plain http, INSECURE_TLS any certificate
+ * @config:   for credentials; NULL: none
  * @ret:      for pgp_keys_done()
  * @e:        sentence on failure; may be NULL
  *
  * Return: 0, -EPERM (plain http), errno of open() and read(), and what pgp_keys_parse() and download_small() return.
  */
-int trust_load(const char *location, InsecureFlags insecure, PgpKeys *ret, Error *e) {
+int trust_load(const char *location, InsecureFlags insecure, const Config *config, PgpKeys *ret, Error *e) {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
         int r;
 
         if (strstr(location, "://"))
-                r = load_url(location, insecure, &text, &size, e);
+                r = load_url(location, insecure, config, &text, &size, e);
         else {
                 r = file_read_at(AT_FDCWD, location, PGP_KEY_FILE_MAX, &text, &size);
                 if (r == -E2BIG)
@@ -69,18 +74,21 @@ int trust_load(const char *location, InsecureFlags insecure, PgpKeys *ret, Error
  * trust_discover() - ask a prefix's host where its keys are
  * @prefix:   name, or beginning of names
  * @insecure: INSECURE_PUBKEY allows plain http after https failed, INSECURE_TLS any certificate
+ * @config:   for credentials; NULL: none
  * @ret_urls: for strv_free()
  * @e:        sentence on failure; may be NULL
  *
  * Return: 0, -EINVAL (no name), -ENOENT (no keys there), and what discovery_find() returns.
  */
-int trust_discover(const char *prefix, InsecureFlags insecure, char ***ret_urls, Error *e) {
+int trust_discover(const char *prefix, InsecureFlags insecure, const Config *config, char ***ret_urls,
+                   Error *e) {
         _cleanup_(discovery_result_done) DiscoveryResult result = {};
         _cleanup_(image_name_freep) ImageName *name = NULL;
         DiscoveryOptions o = {
                 .allow_http = insecure & INSECURE_PUBKEY,
                 .insecure_tls = insecure & INSECURE_TLS,
                 .want_pubkeys = true,
+                .config = config,
         };
         int r;
 
@@ -112,11 +120,11 @@ bool trust_is_https_of(const char *location, const char *name) {
 }
 
 static int trust_url(const char *url, const char *name, const char *local_config, InsecureFlags insecure,
-                     char ***paths, Error *e) {
+                     const Config *config, char ***paths, Error *e) {
         _cleanup_(pgp_keys_done) PgpKeys keys = {};
         int r;
 
-        r = trust_load(url, insecure & INSECURE_TLS, &keys, e);
+        r = trust_load(url, insecure & INSECURE_TLS, config, &keys, e);
         if (r < 0)
                 return r;
         FOREACH_ARRAY (k, keys.keys, keys.n_keys) {
@@ -136,6 +144,7 @@ static int trust_url(const char *url, const char *name, const char *local_config
  * @name:         of an image; the keys are trusted for it and what is beneath it
  * @local_config: where to write them
  * @insecure:     only INSECURE_TLS has a meaning
+ * @config:       for credentials; NULL: none
  * @ret_paths:    files that were written, for strv_free()
  * @e:            sentence on failure; may be NULL
  *
@@ -143,18 +152,18 @@ static int trust_url(const char *url, const char *name, const char *local_config
  *
  * Return: 0, -ENOENT (no such key), and what trust_load() and keyring_add() return.
  */
-int trust_from_https(const char *name, const char *local_config, InsecureFlags insecure, char ***ret_paths,
-                     Error *e) {
+int trust_from_https(const char *name, const char *local_config, InsecureFlags insecure, const Config *config,
+                     char ***ret_paths, Error *e) {
         _cleanup_strv_free_ char **urls = NULL, **paths = NULL;
         int r;
 
-        r = trust_discover(name, insecure & INSECURE_TLS, &urls, e);
+        r = trust_discover(name, insecure & INSECURE_TLS, config, &urls, e);
         if (r < 0)
                 return r;
         STRV_FOREACH (u, urls) {
                 if (!trust_is_https_of(*u, name))
                         continue;
-                r = trust_url(*u, name, local_config, insecure, &paths, e);
+                r = trust_url(*u, name, local_config, insecure, config, &paths, e);
                 if (r < 0)
                         return r;
         }

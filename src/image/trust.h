@@ -6,10 +6,12 @@
 #include <stdbool.h>
 
 #include "basic/insecure.h"
+#include "config/config.h"
 #include "image/keyring.h"
 
-int trust_load(const char *location, InsecureFlags insecure, PgpKeys *ret, Error *e);
+int trust_load(const char *location, InsecureFlags insecure, const Config *config, PgpKeys *ret, Error *e);
 bool trust_is_https_of(const char *location, const char *name);
-int trust_discover(const char *prefix, InsecureFlags insecure, char ***ret_urls, Error *e);
-int trust_from_https(const char *name, const char *local_config, InsecureFlags insecure, char ***ret_paths,
-                     Error *e);
+int trust_discover(const char *prefix, InsecureFlags insecure, const Config *config, char ***ret_urls,
+                   Error *e);
+int trust_from_https(const char *name, const char *local_config, InsecureFlags insecure, const Config *config,
+                     char ***ret_paths, Error *e);

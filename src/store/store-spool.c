@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "basic/digest.h"
@@ -17,6 +18,7 @@
 #define MAGIC       "rkt-download 1"
 #define BOOT_ID     "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_MAX 64U
+#define ROOM_FACTOR 8U /* so many times the download must be free */
 #define PATH_PREFIX "tmp/download-"
 
 struct StoreSpool {
@@ -186,13 +188,21 @@ const char *store_spool_tag(const StoreSpool *p) {
         return p->tag;
 }
 
+/* The image is unpacked on the same disk, and needs its room more than the copy does. */
+static bool has_room(const StoreSpool *p, uint64_t total) {
+        struct statvfs v;
+
+        return fstatvfs(p->store->cas_fd, &v) >= 0 &&
+               (uint64_t) v.f_bavail * v.f_frsize / ROOM_FACTOR >= total;
+}
+
 /**
  * store_spool_begin() - forget what is there, and begin anew
  * @p:     spool
  * @tag:   of the version, one line
  * @total: bytes of the whole, not 0
  *
- * Return: 0, -EINVAL (no such tag), -ENOMEM, errno of open() and write(); nothing is there then.
+ * Return: 0, -EINVAL (no such tag), -ENOSPC (too little room for a mere copy), -ENOMEM, errno of open() and write(); nothing is there then.
  */
 int store_spool_begin(StoreSpool *p, const char *tag, uint64_t total) {
         char head[STORE_SPOOL_HEAD_SIZE] = {};
@@ -203,6 +213,8 @@ int store_spool_begin(StoreSpool *p, const char *tag, uint64_t total) {
                 return -EINVAL;
         (void) snprintf(head, sizeof(head), MAGIC "\nboot %s\ntag %s\ntotal %" PRIu64 "\n", p->boot, tag,
                         total);
+        if (!has_room(p, total))
+                return -ENOSPC;
         p->tag = strdup(tag);
         if (!p->tag)
                 return -ENOMEM;

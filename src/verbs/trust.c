@@ -96,12 +96,12 @@ static int trust_key(const VerbContext *v, const Candidate *c, bool skip_review,
 
 /* Each key of a file by itself: a person may know one of them and not the other. */
 static int trust_file(const VerbContext *v, const TrustArgs *a, const char *location, InsecureFlags insecure,
-                      bool discovered, Error *e) {
+                      const Config *config, bool discovered, Error *e) {
         _cleanup_(pgp_keys_done) PgpKeys keys = {};
         bool own = a->prefix && trust_is_https_of(location, a->prefix), skip;
         int r;
 
-        r = trust_load(location, insecure, &keys, e);
+        r = trust_load(location, insecure, config, &keys, e);
         if (r < 0)
                 return r;
         if (discovered && !own)
@@ -202,6 +202,10 @@ static int check_args(const TrustArgs *a, int argc, Error *e) {
 
 static int trust_run(const VerbContext *c, int argc, char **args, void *options, Error *e) {
         _cleanup_strv_free_ char **found = NULL;
+        const ConfigDirs dirs = { .system = c->system_config,
+                                  .local = c->local_config,
+                                  .user = c->user_config };
+        _cleanup_(config_freep) Config *config = NULL;
         TrustArgs *a = options;
         InsecureFlags insecure;
         int r;
@@ -216,14 +220,19 @@ static int trust_run(const VerbContext *c, int argc, char **args, void *options,
                 return remove_keys(c, a, args, e);
         if (a->insecure_allow_http)
                 insecure |= INSECURE_PUBKEY;
+        r = config_load(&dirs, CONFIG_AUTH, &config, e);
+        if (r < 0)
+                return r;
+        STRV_FOREACH (w, config->warnings)
+                log_warning("%s", *w);
         if (argc == 0) {
-                r = trust_discover(a->prefix, insecure, &found, e);
+                r = trust_discover(a->prefix, insecure, config, &found, e);
                 if (r < 0)
                         return r;
                 args = found;
         }
         STRV_FOREACH (k, args) {
-                r = trust_file(c, a, *k, insecure, args == found, e);
+                r = trust_file(c, a, *k, insecure, config, args == found, e);
                 if (r < 0)
                         return r;
         }

@@ -283,6 +283,24 @@ def test_no_such_part_twice(host, half):
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 
+@pytest.mark.parametrize("answer_for,message", [
+    (lambda d: answer(200, body=d, length=len(d) - 1000), "cut off|truncated|ends|incomplete"),
+    (lambda d: answer(200, body=d, length=len(d) + 1), "truncated"),
+    (lambda d: CHUNKED + b"%x\r\n" % len(d) + d + b"\r\n", "broke|truncated|cannot get"),
+    (lambda d: CHUNKED + b"%x\r\n" % len(d) + d + b"\r\n" + b"F" * 16 + b"\r\n", "cannot get|broke"),
+    (lambda d: CHUNKED + b"%x\r\n" % len(d) + d + b"xx0\r\n\r\n", "cannot get|broke"),
+    (lambda d: CHUNKED + b"%x\r\n" % len(d) + d + b"\r\n0\r\nX: " + b"y" * 200_000 + b"\r\n\r\n", "headers|cannot get|broke"),
+], ids=["H7-smaller", "H7-larger", "H8-no-last-chunk", "H8-huge-chunk", "H8-no-newline", "H8-trailer"])
+def test_wrong_ends(host, images, answer_for, message):
+    """H7, H8: a good image in an answer that does not add up; it is refused at its end, and nothing is left."""
+    with Script([answer_for(pathlib.Path(images.busybox).read_bytes())]) as script:
+        failed(http_fetch(host, script), message)
+    assert listed(host) == [] and spools() == []
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+
+
 class Script:
     """A server that gives one answer after the other, whatever is asked; the last one again and again."""
 
@@ -652,7 +670,7 @@ def test_tls_cut_off(host, server, images):
 
 def test_progress_on_a_terminal(host, server, url):
     """A bar with bytes, rate and time left, taken away at the end; nothing of it where there is no terminal."""
-    server.rules[(HOST, "*.aci")] = Rule(pace=0.001)
+    server.rules[(HOST, "*.aci")] = Rule(pace=0.0003)
     line = f"rkt {UNSIGNED} fetch {url}"
     shown = host.run("script", "--quiet", "--return", "--command", line, "/dev/null").out
     assert re.search(r"large\.aci \[=*>? *\] [0-9.]+ [KM]iB/3\.0 MiB [0-9.]+ [KM]iB/s [0-9]+:[0-9]{2} left", shown)
@@ -662,7 +680,7 @@ def test_progress_on_a_terminal(host, server, url):
 
 def test_progress_in_a_service(host, server, url):
     """STATUS= says the same to systemctl status."""
-    server.rules[(HOST, "*.aci")] = Rule(pace=0.001)
+    server.rules[(HOST, "*.aci")] = Rule(pace=0.0003)
     unit = "t-http-status"
     host.run("systemd-run", "--quiet", "--collect", f"--unit={unit}", "--service-type=notify", "--no-block", "--property=NotifyAccess=all",
              "rkt", UNSIGNED, "fetch", url)
@@ -670,3 +688,31 @@ def test_progress_in_a_service(host, server, url):
         host.show(f"{unit}.service", "StatusText")))
     assert text.startswith(f"Fetching {url}: ") and "/3.0 MiB" in text and "left" in text
     host.wait_for("its end", lambda: not host.is_active(unit) and host.show(unit, "ActiveState") != "activating")
+
+
+def test_disk_full(host, server, url, large, tmp_path):  # pylint: disable=unused-argument
+    """A disk without room for the image: a clear message, nothing left. With room for it, but not for a copy of the
+    download beside it, the image comes first."""
+    disk, store = tmp_path / "disk", tmp_path / "store"
+    store.mkdir()
+    host.sh(f"truncate -s 24M {disk} && mkfs.ext4 -q -m 0 {disk} && mount -o loop {disk} {store}")
+    words = [f"--dir={store}", UNSIGNED, "fetch", "--full", url]
+    try:
+        host.rkt(f"--dir={store}", "image", "list", check=False)
+        room = os.statvfs(store).f_bavail * os.statvfs(store).f_bsize
+        (store / "ballast").write_bytes(bytes(room - (2 << 20)))
+        failed(host.rkt(*words, check=False), "space|full")
+        assert list((store / "cas/tmp").iterdir()) == []
+        os.truncate(store / "ballast", room - (8 << 20))
+        assert host.rkt(*words).out.strip() == aci.image_id(large)
+    finally:
+        host.run("umount", store)
+
+
+def test_key_with_credentials(host, server, signer, auth):
+    """rkt trust uses the credentials, too."""
+    server.publish_key(signer, [HOST])
+    server.requests.clear()
+    host.rkt(auth, "trust", "--skip-fingerprint-review", f"--prefix={HOST}/x", f"https://{HOST}/pubkeys.gpg")
+    host.run("rm", "-r", f"/etc/rkt/trustedkeys/prefix.d/{HOST}")
+    assert authorized(server) == [(HOST, SECRET)]
