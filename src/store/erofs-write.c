@@ -124,7 +124,7 @@ static void fill_super(const Writer *w, const uint8_t uuid[EROFS_UUID_SIZE], uin
         bool has_devices = !l->copy && l->n_devices > 0;
 
         put_le32(p, EROFS_MAGIC);
-        put_le32(p + 8, EROFS_COMPAT_CHECKSUM);
+        put_le32(p + 8, l->copy ? EROFS_COMPAT_CHECKSUM : 0);
         p[12] = (uint8_t) l->block_bits;
         put_le16(p + 14, (uint16_t) l->tree->nodes[0].nid);
         put_le64(p + 16, l->n_inodes);
@@ -139,7 +139,8 @@ static void fill_super(const Writer *w, const uint8_t uuid[EROFS_UUID_SIZE], uin
         put_le16(p + 88, has_devices ? (EROFS_SUPER_OFFSET + EROFS_SUPER_SIZE) / EROFS_DEVICE_SIZE : 0);
 }
 
-/* The superblock and the devices. The sum covers what is left of the superblock's block. */
+/* The superblock and the devices. The sum covers what is left of the superblock's block. An index has none: fsck.erofs of
+ * Debian 13 (1.8.6) computes the size of that as 512 - 1024, and dies. */
 static int write_head(Writer *w, const uint8_t uuid[EROFS_UUID_SIZE]) {
         const ErofsLayout *l = &w->layout;
         size_t block = (size_t) 1 << l->block_bits;
@@ -159,7 +160,8 @@ static int write_head(Writer *w, const uint8_t uuid[EROFS_UUID_SIZE]) {
                         memcpy(p, tag, strnlen(tag, EROFS_TAG_MAX));
                 put_le32(p + EROFS_TAG_MAX, (uint32_t) (l->sizes[i] >> l->block_bits));
         }
-        put_le32(super + 4, crc32c(super, block > EROFS_SUPER_OFFSET ? block - EROFS_SUPER_OFFSET : block));
+        if (l->copy)
+                put_le32(super + 4, crc32c(super, block - EROFS_SUPER_OFFSET));
         return append(w, head, (size_t) l->head);
 }
 

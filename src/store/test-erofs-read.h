@@ -78,8 +78,11 @@ static inline void read_super(ReadImage *m) {
         MUST(s[12] == 9 || s[12] == 12);
         m->block = (size_t) 1 << s[12];
         MUST(m->self.size % m->block == 0 && get_le32(s + 36) == m->self.size / m->block);
-        MUST(get_le32(s + 4) == read_crc32c(s, m->block > 1024 ? m->block - 1024 : m->block, 4));
-        MUST(get_le32(s + 8) == 1 && s[13] == 0 && s[90] == 0);
+        if (m->block > 1024)
+                MUST(get_le32(s + 4) == read_crc32c(s, m->block - 1024, 4) && get_le32(s + 8) == 1);
+        else
+                MUST(get_le32(s + 4) == 0 && get_le32(s + 8) == 0);
+        MUST(s[13] == 0 && s[90] == 0);
         MUST((incompat & ~UINT32_C(0xc)) == 0);
         MUST(get_le32(s + 40) == 0);
         m->root = get_le16(s + 14);

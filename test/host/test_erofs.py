@@ -15,7 +15,7 @@ import pytest
 
 from test_store_tar import CAPABILITY, MANIFEST, odd_tree, work_directory  # pylint: disable=unused-import
 from tree_compare import differences
-from tree_mount import DATA, mounted, tree_form
+from tree_mount import DATA, mounted, tree_blobs, tree_form
 
 FORMS = ["index", "image", "dir"]
 ATTRIBUTES = ["--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability", "--acls"]
@@ -154,8 +154,8 @@ def check_fsck(host, key):
     if form == "dir" or (form == "index" and tuple(map(int, version.groups())) < (1, 6)):
         return
     tree = pathlib.Path(DATA, "cas/tree", key)
-    blobs = [f"--device={DATA}/cas/blob/sha512/{d[7:9]}/{d}" for d in (tree / "devices").read_text().split()] if form == "index" else []
-    host.run("fsck.erofs", *blobs, next(tree.glob("*.erofs")))
+    blobs = [f"--device={blob}" for blob in tree_blobs(key)] if form == "index" else []
+    host.run("fsck.erofs", "--extract", *blobs, next(tree.glob("*.erofs")))
 
 
 def compare(host, work, forms):

@@ -29,6 +29,13 @@ def form_of_kernel():
     return "index" if release >= (6, 4) else "image"
 
 
+def tree_blobs(key, data=DATA):
+    """The files that hold what an index describes, in the order of their slots."""
+    listed = pathlib.Path(data, "cas/tree", key, "devices")
+    keys = listed.read_text().split() if listed.exists() else [key]
+    return [f"{data}/cas/blob/sha512/{k[7:9]}/{k}" for k in keys]
+
+
 @contextlib.contextmanager
 def mounted(key, data=DATA):
     """The root directory of a tree, mounted by mount(2) from its files, as mount(8) of Debian cannot yet."""
@@ -37,8 +44,7 @@ def mounted(key, data=DATA):
     if form == "dir":
         yield tree / "rootfs"
         return
-    devices = (tree / "devices").read_text().split() if (tree / "devices").exists() else [key]
-    options = ",".join(f"device={data}/cas/blob/sha512/{d[7:9]}/{d}" for d in devices) if form == "index" else ""
+    options = ",".join(f"device={blob}" for blob in tree_blobs(key, data)) if form == "index" else ""
     libc = ctypes.CDLL(None, use_errno=True)
     point = tempfile.mkdtemp(prefix="rkt-tree-", dir="/var/tmp")
     try:
