@@ -149,7 +149,7 @@ static int get_all(Family *f, size_t parent, Error *e) {
                 r = image_manifest_parse(text, size, &m, e);
         if (r < 0 || m->n_dependencies == 0)
                 return r;
-        if (f->members[parent].depth >= IMAGE_DEPENDENCY_DEPTH_MAX)
+        if (f->members[parent].depth + 1 >= IMAGE_DEPENDENCY_DEPTH_MAX)
                 r = error_setf(e, -E2BIG, "its dependencies are nested more than %u deep",
                                IMAGE_DEPENDENCY_DEPTH_MAX);
         for (size_t i = 0; r >= 0 && i < m->n_dependencies; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The recipe. What a reference means decides where to look; the pull policy decides whether the store is enough. */
 #include "image/image-get.h"
+#include "basic/fd.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/image-dependencies.h"
@@ -217,6 +218,18 @@ int image_get_dependency(Store *store, const AcDependency *d, const ImageManifes
         return get_image(store, text, &o, d, root, ret_id, e);
 }
 
+/* When the last byte is here, the image can be mounted. */
+static int render(Store *store, const char *id, Error *e) {
+        char key[STORE_KEY_MAX], tree[STORE_TREE_KEY_MAX];
+        _cleanup_close_ int lock = -EBADF;
+        int r;
+
+        r = store_key_from_id(id, key);
+        if (r >= 0)
+                r = store_lock(store, LOCK_MODE_SHARED, 1, &lock, e);
+        return r < 0 ? r : image_tree_ensure(store, key, tree, e);
+}
+
 /**
  * image_get() - have an image in the store
  * @store:     opened for writing
@@ -239,6 +252,8 @@ int image_get(Store *store, const char *reference, const ImageGetOptions *option
         r = get_image(store, reference, options, NULL, NULL, &id, e);
         if (r >= 0)
                 r = image_get_dependencies(store, id, options, e);
+        if (r >= 0)
+                r = render(store, id, e);
         if (r < 0)
                 return r;
         *ret_id = TAKE_PTR(id);

@@ -434,6 +434,40 @@ static int add_image(Lister *l, const char *key, const PathList *inherited,
         return r;
 }
 
+/* Does a list let through all that another one does? */
+static bool is_wider(char *const *a, char *const *b) {
+        if (!a || a == b)
+                return true;
+        if (!b)
+                return false;
+        for (; *b; a++) {
+                int c = *a ? strcmp(*a, *b) : 1;
+
+                if (c > 0)
+                        return false;
+                b += c == 0;
+        }
+        return true;
+}
+
+/* An image that comes again later, whole, need not come earlier: each of its paths is replaced then, whatever came between.
+ * So a few images that need each other in many ways are unpacked once each. */
+static void drop_repeated(ImageRender *x) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < x->n_parts; i++) {
+                const StoreTreePart *p = x->parts + i;
+                size_t j = i + 1;
+
+                while (j < x->n_parts &&
+                       !(streq(p->key, x->parts[j].key) && is_wider(x->parts[j].whitelist, p->whitelist)))
+                        j++;
+                if (j == x->n_parts)
+                        x->parts[n++] = *p;
+        }
+        x->n_parts = n;
+}
+
 static int make_tree_key(Lister *l, const char *key) {
         ImageRender *x = l->render;
         char hex[DIGEST_HEX_MAX];
@@ -478,8 +512,38 @@ int image_render_list(Store *s, const char *key, ImageRender *ret, Error *e) {
         r = make_tree_key(&l, key);
         if (r < 0)
                 return error_setf(e, r, "cannot hash the dependencies");
+        drop_repeated(&x);
         *ret = x;
         x = IMAGE_RENDER_INIT;
+        return 0;
+}
+
+/**
+ * image_tree_ensure() - have the tree of an image, with all that it depends on
+ * @s:   store, opened for writing; hold its lock shared until the tree is mounted, or a pod's directory names it
+ * @key: image
+ * @ret: the tree's key, for store_tree_mount()
+ * @e:   sentence on failure; may be NULL
+ *
+ * The image and its dependencies count as used now.
+ *
+ * Return: 0, what image_render_list() and store_tree_build() return.
+ */
+int image_tree_ensure(Store *s, const char *key, char ret[STORE_TREE_KEY_MAX], Error *e) {
+        _cleanup_(image_render_done) ImageRender x = IMAGE_RENDER_INIT;
+        int r;
+
+        r = image_render_list(s, key, &x, e);
+        if (r < 0)
+                return r;
+        FOREACH_ARRAY (p, x.parts, x.n_parts)
+                (void) store_image_touch(s, p->key);
+        if (!store_tree_exists(s, x.tree_key)) {
+                r = store_tree_build(s, x.tree_key, x.parts, x.n_parts, e);
+                if (r < 0)
+                        return r;
+        }
+        memcpy(ret, x.tree_key, sizeof(x.tree_key));
         return 0;
 }
 

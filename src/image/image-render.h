@@ -13,7 +13,8 @@
 #define IMAGE_WHITELIST_MAX        4000000U /* paths in all lists together */
 
 typedef struct ImageRender {
-        StoreTreePart *parts; /* the weakest first; the last one is the image */
+        StoreTreePart *
+                parts; /* the weakest first, the last one is the image; without what a later one replaces wholly */
         size_t n_parts;
         char tree_key
                 [STORE_TREE_KEY_MAX]; /* the image's key if it is alone and whole; else "deps-" and a hash */
@@ -28,4 +29,5 @@ int image_dependency_find(Store *s, const AcDependency *d, const ImageManifest *
                           Error *e);
 int image_dependency_check(const AcDependency *d, const StoreImage *image, Error *e);
 int image_dependency_to_string(const AcDependency *d, char **ret);
+int image_tree_ensure(Store *s, const char *key, char ret[STORE_TREE_KEY_MAX], Error *e);
 int image_used_by(Store *s, const char *key, char ***ret, Error *e);

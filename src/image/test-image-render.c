@@ -139,9 +139,9 @@ static const struct {
         { { "A" }, "A" },
         /* appc, section 6.1 */
         { { "A=B,C", "B", "C=D", "D" }, "B D C A" },
-        { { "A=B,C", "B=D", "C=D", "D" }, "D B D C A" },
-        { { "A=B,C,D", "B", "C=B,E", "D=B,E", "E=F", "F" }, "B B F E C B F E D A" },
-        { { "A=B,B", "B" }, "B B A" },
+        { { "A=B,C", "B=D", "C=D", "D" }, "B D C A" }, /* D B D C A, of which the first D changes nothing */
+        { { "A=B,C,D", "B", "C=B,E", "D=B,E", "E=F", "F" }, "C B F E D A" }, /* B B F E C B F E D A */
+        { { "A=B,B", "B" }, "B A" },                                         /* B B A */
         /* section 6.2: ways to write the same path */
         { { "A[/d //d/ /x/../d /../d /.//d/.]" }, "A[d]" },
         { { "A[/b /a /]" }, "A[ a b]" },
@@ -152,6 +152,8 @@ static const struct {
         { { "A=B[/x /y]", "B=C[/x /z]", "C" }, "C[x] B[x] A[x y]" }, /* r09 */
         { { "A=B,C", "B", "C=D[/x]", "D" }, "B D[x] C[x] A" },       /* r10 */
         { { "A=B[/x]", "B[/y]" }, "B[] A[x]" },
+        { { "A=B,C,D", "B[/x /y]", "C=B[/x]", "D=B[/x /y /z]" }, "C[x] B[x y] D[x y z] A" },
+        { { "A=B,C", "B", "C=B[/x]" }, "B B[x] C[x] A" },
 };
 
 static void test_order(void **state) {

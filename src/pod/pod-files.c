@@ -187,6 +187,27 @@ int pod_get_name(Pod *p, char **ret) {
 }
 
 /**
+ * pod_get_app_tree() - what an app's root is made from
+ * @p:   pod
+ * @app: its name
+ * @ret: key of a tree in the store; free()
+ *
+ * Return: 0, -ENOENT, other errno of open() and read().
+ */
+int pod_get_app_tree(Pod *p, const char *app, char **ret) {
+        _cleanup_free_ char *path = strf("appsinfo/%s/treeStoreID", app);
+        _cleanup_close_ int tmp = -EBADF;
+        int r = path ? pod_use_fd(p, &tmp) : -ENOMEM;
+
+        if (r >= 0)
+                r = read_small(r, path, NAME_MAX_BYTES, ret);
+        if (r < 0)
+                return r;
+        (*ret)[strcspn(*ret, "\n")] = '\0';
+        return 0;
+}
+
+/**
  * pod_set_ppid() - keep the process whose first child is the pod's PID 1
  * @p:   pod
  * @pid: of systemd-nspawn

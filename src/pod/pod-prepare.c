@@ -16,6 +16,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
+#include "image/image-render.h"
 #include "pod/env-file.h"
 #include "pod/pod-compose.h"
 #include "pod/pod-gc.h"
@@ -32,6 +33,7 @@ typedef struct Prepare {
         char **ids;
         ImageManifest **manifests; /* one per app */
         char **manifest_texts;
+        char (*trees)[STORE_TREE_KEY_MAX]; /* keys, one per app */
         ComposeImage *images;
         char ***environments;
         char **pod_environment;
@@ -50,6 +52,7 @@ static void prepare_done(Prepare *x) {
         free(x->manifests);
         free(x->manifest_texts);
         free(x->environments);
+        free(x->trees);
         free(x->images);
         strv_free(x->ids);
         strv_free(x->pod_environment);
@@ -112,16 +115,9 @@ static int load_image(Prepare *x, size_t n, Error *e) {
                 r = image_manifest_parse(x->manifest_texts[n], size, &x->manifests[n], e);
         if (r < 0)
                 return r;
-        if (x->manifests[n]->n_dependencies > 0 || strv_length(x->manifests[n]->path_whitelist) > 0)
-                return error_setf(e, -EOPNOTSUPP,
-                                  "image '%s' has dependencies or a pathWhitelist: not supported yet",
-                                  x->manifests[n]->name);
-        /* Made anew if rkt image gc has taken it. */
-        if (!store_tree_exists(x->store, key))
-                r = store_tree_build(x->store, key, &(StoreTreePart){ .key = key }, 1, e);
+        r = image_tree_ensure(x->store, key, x->trees[n], e);
         if (r < 0)
                 return error_prefixf(e, r, "image '%s'", x->manifests[n]->name);
-        (void) store_image_touch(x->store, key);
         x->images[n].id = x->ids[n];
         x->images[n].manifest = x->manifests[n];
         return 0;
@@ -135,7 +131,8 @@ static int load_images(Prepare *x, Error *e) {
         x->manifest_texts = new0(char *, n);
         x->environments = new0(char **, n);
         x->images = new0(ComposeImage, n);
-        if (!x->manifests || !x->manifest_texts || !x->environments || !x->images)
+        x->trees = calloc(n, sizeof(*x->trees));
+        if (!x->manifests || !x->manifest_texts || !x->environments || !x->images || !x->trees)
                 return error_oom(e);
         r = store_lock(x->store, LOCK_MODE_SHARED, 1, &x->store_lock, e);
         if (r >= 0)
@@ -189,15 +186,12 @@ static int write_app_info(const Prepare *x, Pod *p, size_t n, Error *e) {
         const char *app = x->spec->apps[n].name;
         _cleanup_free_ char *dir = strf("appsinfo/%s", app), *manifest = strf("appsinfo/%s/manifest", app),
                             *tree = strf("appsinfo/%s/treeStoreID", app);
-        const char *text = x->manifest_texts[n];
-        char key[STORE_KEY_MAX];
+        const char *text = x->manifest_texts[n], *key = x->trees[n];
         int r;
 
         if (!dir || !manifest || !tree)
                 return error_oom(e);
-        r = store_key_from_id(x->ids[n], key);
-        if (r >= 0)
-                r = mkdir_parents_at(pod_fd(p), dir, 0755);
+        r = mkdir_parents_at(pod_fd(p), dir, 0755);
         if (r >= 0)
                 r = file_write_at(pod_fd(p), manifest, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
         if (r >= 0)

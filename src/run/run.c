@@ -210,14 +210,14 @@ static int mount_root(Run *x, const PodApp *a, Error *e) {
         _cleanup_free_ char *place = strf("opt/stage2/%s/rootfs", a->name), *lower = NULL, *upper = NULL,
                             *work = NULL;
         _cleanup_close_ int target = -EBADF;
-        char key[STORE_KEY_MAX];
+        _cleanup_free_ char *key = NULL;
         int r, fd;
 
         if (!place)
                 return error_oom(e);
-        r = a->image.id ? store_key_from_id(a->image.id, key) : -EINVAL;
-        if (r < 0)
-                return error_setf(e, r, "the pod manifest has no valid image ID");
+        r = pod_get_app_tree(x->pod, a->name, &key);
+        if (r < 0 || !store_tree_key_is_valid(key))
+                return error_setf(e, r < 0 ? r : -EBADMSG, "the pod does not say which tree is its root");
         r = make_layer(x, key, "lower", a->name, &lower, e);
         if (r >= 0)
                 r = make_layer(x, key, "upper", a->name, &upper, e);

@@ -43,15 +43,7 @@ int store_blob_open(Store *s, const char *key, int *ret_fd, uint64_t *ret_size, 
         return 0;
 }
 
-/**
- * store_blob_verify() - are these still the bytes that the key stands for?
- * @s:   store
- * @key: image
- * @e:   sentence on failure; may be NULL
- *
- * Return: 0, -EBADMSG (they are not), -EINVAL, -ENOENT, -EIO, -ENOMEM.
- */
-int store_blob_verify(Store *s, const char *key, Error *e) {
+static int read_and_hash(Store *s, const char *key, int to, Error *e) {
         _cleanup_(digest_freep) Digest *d = NULL;
         _cleanup_free_ char *buffer = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -74,6 +66,9 @@ int store_blob_verify(Store *s, const char *key, Error *e) {
                 r = digest_update(d, buffer, (size_t) n);
                 if (r < 0)
                         return r;
+                r = to < 0 ? 0 : fd_write_all(to, buffer, (size_t) n);
+                if (r < 0)
+                        return error_setf(e, r, "cannot write: %s", strerror(-r));
         }
         r = digest_final_hex(d, hex);
         if (r < 0)
@@ -82,6 +77,31 @@ int store_blob_verify(Store *s, const char *key, Error *e) {
                 return error_setf(e, -EBADMSG,
                                   "image '%s' is damaged: its content has changed; fetch it again", key);
         return 0;
+}
+
+/**
+ * store_blob_verify() - are these still the bytes that the key stands for?
+ * @s:   store
+ * @key: image
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -EBADMSG (they are not), -EINVAL, -ENOENT, -EIO, -ENOMEM.
+ */
+int store_blob_verify(Store *s, const char *key, Error *e) {
+        return read_and_hash(s, key, -EBADF, e);
+}
+
+/**
+ * store_blob_copy() - write the bytes elsewhere
+ * @s:   store
+ * @key: image
+ * @fd:  for writing
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0; -EBADMSG (they were not what the key stands for), -EINVAL, -ENOENT, -EIO, -ENOMEM, errno of write().
+ */
+int store_blob_copy(Store *s, const char *key, int fd, Error *e) {
+        return read_and_hash(s, key, fd, e);
 }
 
 /**

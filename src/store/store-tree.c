@@ -351,6 +351,30 @@ int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size
 }
 
 /**
+ * store_tree_unpack() - make plain files, wherever they are wanted
+ * @s:       store, opened for writing
+ * @parts:   the lowest first; a later one lies over those before it
+ * @n_parts: count, at least 1
+ * @dir_fd:  empty directory; "rootfs" is made in it, by rkt-untar, which reaches nothing else
+ * @e:       sentence on failure; may be NULL
+ *
+ * The blobs are read whole, and their digests checked. Hold store_lock() shared. On failure something may be in the
+ * directory.
+ *
+ * Return: 0, -EINVAL, -ENOENT (no such blob), -EBADMSG (damaged), -EROFS, -ENOSPC, -EIO.
+ */
+int store_tree_unpack(Store *s, const StoreTreePart *parts, size_t n_parts, int dir_fd, Error *e) {
+        int r;
+
+        r = tree_make(s, STORE_TREE_DIR, parts, n_parts, dir_fd, e);
+        if (r < 0)
+                return error_prefixf(e, r, "image '%s'", parts[n_parts - 1].key);
+        return renameat(dir_fd, TREE_TMP_NAME "/rootfs", dir_fd, "rootfs") < 0
+                       ? error_setf(e, -errno, "cannot move an unpacked tree: %m")
+                       : 0;
+}
+
+/**
  * store_tree_blobs() - what a tree needs
  * @s:   store
  * @key: of a tree

@@ -42,5 +42,6 @@ bool store_tree_key_is_valid(const char *key);
 bool store_tree_exists(Store *s, const char *key);
 int store_tree_mount(Store *s, const char *key, int *ret_fd, Error *e);
 int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, Error *e);
+int store_tree_unpack(Store *s, const StoreTreePart *parts, size_t n_parts, int dir_fd, Error *e);
 int store_tree_blobs(Store *s, const char *key, char ***ret, Error *e);
 int store_tree_remove(Store *s, const char *key, Error *e);

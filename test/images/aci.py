@@ -5,10 +5,12 @@ A root is a directory; an ACI is `manifest` and `rootfs/` in a tar, compressed o
 the product, so that each can be wrong on its own.
 """
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 import tempfile
 
 ARCH = {"x86_64": "amd64", "aarch64": "aarch64", "i686": "i386", "ppc64le": "ppc64le", "s390x": "s390x"}[os.uname().machine]
@@ -45,6 +47,55 @@ def pack(output, manifest_doc, rootfs, compression="gz"):
                f"--transform=flags=rSh;s,^{os.path.basename(rootfs)},rootfs,", os.path.basename(rootfs)]
         with open(output + ".new", "wb") as out:
             _pipe(tar, COMPRESSORS[compression], out)
+    os.rename(output + ".new", output)
+    return output
+
+
+def dependency(name, labels=None, **more):
+    """An object of a manifest's `dependencies`; more: imageID, size."""
+    doc = {"imageName": name, **more}
+    if labels:
+        doc["labels"] = [{"name": k, "value": v} for k, v in labels.items()]
+    return doc
+
+
+def entry(path, content=None, **how):
+    """A tar member of pack_entries(): a file if there is content, else a directory; `type` and anything else of
+    tarfile.TarInfo by keyword, `xattrs` as a dictionary."""
+    info = tarfile.TarInfo("rootfs" + (f"/{path}" if path else ""))
+    info.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
+    info.mode = 0o755 if content is None else 0o644
+    info.mtime = 1000000000
+    data = content.encode() if isinstance(content, str) else content or b""
+    info.size = len(data)
+    for key, value in how.pop("xattrs", {}).items():
+        info.pax_headers[f"SCHILY.xattr.{key}"] = value
+    for key, value in how.items():
+        setattr(info, key, value)
+    if info.type == tarfile.LNKTYPE:
+        info.linkname = f"rootfs/{info.linkname}"
+    return info, data
+
+
+def link(path, target, hard=False, **how):
+    """A symbolic link; hard: to another path of the root."""
+    return entry(path, "", type=tarfile.LNKTYPE if hard else tarfile.SYMTYPE, linkname=target, **how)
+
+
+def pack_entries(output, manifest_doc, entries, compression="plain"):
+    """Write an ACI of exactly these entries, in this order; the root's own comes first unless they have one."""
+    entries = list(entries)
+    if not any(i.name == "rootfs" for i, _ in entries):
+        entries.insert(0, entry(""))
+    text = manifest_doc if isinstance(manifest_doc, str) else json.dumps(manifest_doc)
+    info = tarfile.TarInfo("manifest")
+    info.size, info.mode = len(text.encode()), 0o644
+    with tarfile.open(output + ".tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for i, data in [(info, text.encode()), *entries]:
+            tar.addfile(i, io.BytesIO(data))
+    with open(output + ".tar", "rb") as plain, open(output + ".new", "wb") as out:
+        subprocess.run(COMPRESSORS[compression] or ["cat"], stdin=plain, stdout=out, check=True)
+    os.unlink(output + ".tar")
     os.rename(output + ".new", output)
     return output
 
