@@ -331,23 +331,6 @@ static void test_id(void **state) {
         assert_int_equal(image_dependency_find(((Fixture *) *state)->store, &d, root, &image, &e), -EINVAL);
 }
 
-static void test_used_by(void **state) {
-        _cleanup_strv_free_ char **users = NULL;
-        char id[STORE_ID_MAX], key[STORE_KEY_MAX];
-
-        add_short(*state, "A=B");
-        add_short(*state, "B=C");
-        add_short(*state, "C");
-        add_short(*state, "D=E"); /* which is not there */
-        make_id("c", id, key);
-        assert_int_equal(image_used_by(((Fixture *) *state)->store, key, &users, NULL), 0);
-        assert_int_equal(strv_length(users), 2);
-        make_id("a", id, key);
-        assert_true(strv_contains(users, key));
-        make_id("b", id, key);
-        assert_true(strv_contains(users, key));
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_order),
@@ -357,7 +340,6 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_labels, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_id, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_used_by, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

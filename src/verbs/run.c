@@ -50,9 +50,11 @@ static int get_image(const VerbContext *c, RunArgs *a, size_t i, Store *s, char 
 
         image_status_init(&status);
         r = image_limits_parse_all(&limits, a->limits, e);
+        log_set_prefix("image"); /* as rkt has it */
         if (r >= 0)
                 r = image_get(s, a->spec->apps[i].image, &options, &id, e);
         image_status_done(&status);
+        log_set_prefix("run");
         if (r < 0)
                 return r;
         r = store_key_from_id(id, key);
