@@ -87,8 +87,13 @@ int image_verify_new_file(const ImageFetch *f, const char *path, ImageVerify **r
         _cleanup_free_ char *asc = strf("%s.asc", path);
         int r;
 
-        r = asc ? verify_new(f, path, &v, e) : error_oom(e);
-        if (r >= 0 && f->keyring)
+        if (!asc)
+                return error_oom(e);
+        r = verify_new(f, path, &v, e);
+        if (r < 0)
+                return r;
+        assert(v);
+        if (f->keyring)
                 r = read_signature_file(v, str_or(f->options->signature, asc), e);
         if (r < 0)
                 return r;
@@ -142,6 +147,7 @@ int image_verify_new_url(const ImageFetch *f, const char *url, const char *what,
         r = verify_new(f, what, &v, e);
         if (r < 0)
                 return r;
+        assert(v);
         if (f->keyring && f->options->signature) {
                 r = read_signature_file(v, f->options->signature, e);
         } else if (f->keyring) {
