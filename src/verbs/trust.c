@@ -220,7 +220,7 @@ static int trust_run(const VerbContext *c, int argc, char **args, void *options,
                 return remove_keys(c, a, args, e);
         if (a->insecure_allow_http)
                 insecure |= INSECURE_PUBKEY;
-        r = config_load(&dirs, CONFIG_AUTH, &config, e);
+        r = config_load(&dirs, CONFIG_NETWORK, &config, e);
         if (r < 0)
                 return r;
         STRV_FOREACH (w, config->warnings)

@@ -145,6 +145,24 @@ def test_by_discovery(host, server, app, signer):
     host.rkt("fetch", app)
 
 
+def test_credentials(host, server, signer):
+    """The page and the key are asked for with the credentials of their host, and only of theirs."""
+    server.publish_key(signer)
+    page = b'<meta name="ac-discovery-pubkeys" content="images.test https://example.com/pubkeys.gpg">'
+    server.rules[("images.test", "/*ac-discovery")] = Rule(status=200, body=page)
+    path = pathlib.Path("/etc/rkt/auth.d/trust-test.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"rktKind": "auth", "rktVersion": "v1", "domains": ["images.test"], "type": "basic", '
+                    '"credentials": {"user": "u", "password": "p"}}')
+    path.chmod(0o600)
+    try:
+        host.rkt("trust", "--skip-fingerprint-review", "--prefix=images.test/app")
+    finally:
+        path.unlink()
+    asked = {r[1]: r[3].get("Authorization") for r in server.requests}
+    assert asked == {"images.test": "Basic dTpw", "example.com": None}
+
+
 def test_keys_of_another_host(host, server, signer):
     """D7: a key that another host serves is remarked upon, and never trusted without a look."""
     server.publish_key(signer)
