@@ -38,7 +38,7 @@ static int tree_full(int r, Error *e) {
  */
 int erofs_tree_new(ErofsTreeFlags flags, ErofsTree **ret) {
         _cleanup_(erofs_tree_freep) ErofsTree *t = NULL;
-        uint32_t root;
+        uint32_t root = 0;
         int r;
 
         t = new0(ErofsTree, 1);

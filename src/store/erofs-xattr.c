@@ -5,8 +5,8 @@
 
 #include "basic/alloc.h"
 #include "basic/str.h"
+#include "store/acl.h"
 #include "store/erofs-format.h"
-#include "store/posix-acl.h"
 
 #define XATTR_NAME_SIZE_MAX 255 /* of the kernel, prefix and all */
 
@@ -16,8 +16,8 @@ static const struct {
         bool is_whole; /* the prefix is the name */
 } prefixes[] = {
         { "user.", EROFS_XATTR_USER, false },
-        { POSIX_ACL_ACCESS, EROFS_XATTR_ACL_ACCESS, true },
-        { POSIX_ACL_DEFAULT, EROFS_XATTR_ACL_DEFAULT, true },
+        { ACL_XATTR_ACCESS, EROFS_XATTR_ACL_ACCESS, true },
+        { ACL_XATTR_DEFAULT, EROFS_XATTR_ACL_DEFAULT, true },
         { "trusted.", EROFS_XATTR_TRUSTED, false },
         { "security.", EROFS_XATTR_SECURITY, false },
 };
@@ -42,13 +42,13 @@ static int encode(const TarXattr *x, uint8_t **ret, size_t *ret_size, Error *e) 
         char buffer[TAR_NAME_ESCAPED_MAX];
 
         FOREACH_ARRAY (p, prefixes, ELEMENTSOF(prefixes)) {
-                const char *name = startswith(x->name, p->prefix);
-                size_t n = name ? strlen(name) : 0;
+                size_t n_prefix = strlen(p->prefix), n_name = strlen(x->name), n;
                 uint8_t *data;
 
-                if (!name || p->is_whole != (n == 0))
+                if (!startswith(x->name, p->prefix) || p->is_whole != (n_name == n_prefix))
                         continue;
-                if (strlen(x->name) > XATTR_NAME_SIZE_MAX || x->size > UINT16_MAX)
+                n = n_name - n_prefix;
+                if (n_name > XATTR_NAME_SIZE_MAX || x->size > UINT16_MAX)
                         break;
                 *ret_size = EROFS_XATTR_ENTRY_SIZE + n + x->size;
                 data = *ret = malloc(*ret_size);
@@ -57,7 +57,7 @@ static int encode(const TarXattr *x, uint8_t **ret, size_t *ret_size, Error *e) 
                 data[0] = (uint8_t) n;
                 data[1] = p->index;
                 put_le16(data + 2, (uint16_t) x->size);
-                memcpy(data + EROFS_XATTR_ENTRY_SIZE, name, n);
+                memcpy(data + EROFS_XATTR_ENTRY_SIZE, x->name + n_prefix, n);
                 if (x->size > 0)
                         memcpy(data + EROFS_XATTR_ENTRY_SIZE + n, x->value, x->size);
                 return 0;
@@ -141,13 +141,13 @@ int erofs_xattrs_add(ErofsTree *t, const TarEntry *entry, uint32_t old, uint16_t
         uint32_t set = old;
 
         FOREACH_ARRAY (x, entry->xattrs, entry->n_xattrs) {
-                bool access = streq(x->name, POSIX_ACL_ACCESS);
+                bool access = streq(x->name, ACL_XATTR_ACCESS);
                 char buffer[TAR_NAME_ESCAPED_MAX];
                 uint32_t bits = 0;
                 int r = 0;
 
-                if (access || streq(x->name, POSIX_ACL_DEFAULT)) {
-                        r = posix_acl_check(x->value, x->size, &bits);
+                if (access || streq(x->name, ACL_XATTR_DEFAULT)) {
+                        r = acl_check(x->value, x->size, &bits);
                         if (r < 0)
                                 return error_setf(e, -EBADMSG, "its access control list is malformed");
                         if (access)

@@ -11,7 +11,7 @@
 
 #include "basic/alloc.h"
 #include "basic/str.h"
-#include "store/posix-acl.h"
+#include "store/acl.h"
 
 struct TarCheck {
         const TarCheckOps *ops;
@@ -158,10 +158,10 @@ static int xattr_verdict(const TarEntry *t, const TarXattr *x, Error *e) {
         if (user)
                 return !startswith(x->name, "user.overlay.") &&
                        (t->type == TAR_FILE || t->type == TAR_DIRECTORY);
-        if (streq(x->name, POSIX_ACL_ACCESS) || streq(x->name, POSIX_ACL_DEFAULT)) {
-                if (t->type != TAR_DIRECTORY && (t->type != TAR_FILE || streq(x->name, POSIX_ACL_DEFAULT)))
+        if (streq(x->name, ACL_XATTR_ACCESS) || streq(x->name, ACL_XATTR_DEFAULT)) {
+                if (t->type != TAR_DIRECTORY && (t->type != TAR_FILE || streq(x->name, ACL_XATTR_DEFAULT)))
                         return 0;
-                return posix_acl_check(x->value, x->size, NULL) < 0
+                return acl_check(x->value, x->size, NULL) < 0
                                ? error_setf(e, -EBADMSG, "its access control list is malformed")
                                : 1;
         }

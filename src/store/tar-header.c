@@ -10,7 +10,7 @@
 
 #include "basic/alloc.h"
 #include "basic/str.h"
-#include "store/posix-acl.h"
+#include "store/acl.h"
 
 #define PAX_KEY_MAX 512U
 
@@ -336,8 +336,8 @@ static int set_id(uint32_t *p, bool *has, const char *key, const char *value, Er
 /* A list becomes the attribute by which the kernel knows it. What cannot be had (malformed lists, names without numbers,
  * other kinds of lists, SELinux) is left out with a warning. */
 static int set_acl(TarExtra *x, const char *key, const char *value, size_t size, Error *e) {
-        const char *name = streq(key, "SCHILY.acl.access")    ? POSIX_ACL_ACCESS
-                           : streq(key, "SCHILY.acl.default") ? POSIX_ACL_DEFAULT
+        const char *name = streq(key, "SCHILY.acl.access")    ? ACL_XATTR_ACCESS
+                           : streq(key, "SCHILY.acl.default") ? ACL_XATTR_DEFAULT
                                                               : NULL;
         _cleanup_free_ uint8_t *acl = NULL;
         size_t n_acl = 0;
@@ -346,7 +346,7 @@ static int set_acl(TarExtra *x, const char *key, const char *value, size_t size,
         if (name && size == 0)
                 return 0;
         if (name)
-                r = posix_acl_parse(value, size, &acl, &n_acl);
+                r = acl_parse(value, size, &acl, &n_acl);
         if (r >= 0) {
                 k = tar_entry_add_xattr(&x->entry, name, (const char *) acl, n_acl);
                 if (k < 0)

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "basic/fd.h"
-#include "store/posix-acl.h"
+#include "store/acl.h"
 #include "store/test-erofs-read.h"
 
 #define BLOB_SIZE (1U << 20)
@@ -534,19 +534,19 @@ static void test_xattrs(void **state) {
         uint8_t *data;
 
         (void) state;
-        assert_int_equal(posix_acl_parse(text, strlen(text), &acl, &n_acl), 0);
-        assert_int_equal(posix_acl_parse(plain, strlen(plain), &minimal, &n_minimal), 0);
+        assert_int_equal(acl_parse(text, strlen(text), &acl, &n_acl), 0);
+        assert_int_equal(acl_parse(plain, strlen(plain), &minimal, &n_minimal), 0);
         add_xattrs(t, TAR_FILE, "f", 0600,
                    (TarXattr[]){ XATTR("user.a", "1", 1), XATTR("user.empty", "", 0),
-                                 XATTR(POSIX_ACL_ACCESS, acl, n_acl) },
+                                 XATTR(ACL_XATTR_ACCESS, acl, n_acl) },
                    3, 0);
         add_xattrs(t, TAR_FILE, "same", 0600, (TarXattr[]){ XATTR("user.a", "1", 1) }, 1, 0);
-        add_xattrs(t, TAR_FILE, "minimal", 04600, (TarXattr[]){ XATTR(POSIX_ACL_ACCESS, minimal, n_minimal) },
+        add_xattrs(t, TAR_FILE, "minimal", 04600, (TarXattr[]){ XATTR(ACL_XATTR_ACCESS, minimal, n_minimal) },
                    1, 0);
         add_xattrs(t, TAR_DIRECTORY, "d", 0700,
                    (TarXattr[]){ XATTR("user.a", "1", 1), XATTR("user.b", "2", 1) }, 2, 0);
         add_xattrs(t, TAR_DIRECTORY, "d", 0700,
-                   (TarXattr[]){ XATTR(POSIX_ACL_DEFAULT, acl, n_acl), XATTR("user.a", "3", 1) }, 2, 0);
+                   (TarXattr[]){ XATTR(ACL_XATTR_DEFAULT, acl, n_acl), XATTR("user.a", "3", 1) }, 2, 0);
         add_xattrs(t, TAR_FILE, "big", 0600, (TarXattr[]){ XATTR("user.big", big, 65535) }, 1, 0);
         check_both(t, 1);
         data = write_and_check(t, 1, false, &size);
@@ -555,7 +555,7 @@ static void test_xattrs(void **state) {
         ReadInode f = read_lookup(&m, "f"), d = read_lookup(&m, "d"), same = read_lookup(&m, "same");
         size_t n = 0;
         assert_int_equal(f.mode, S_IFREG | 0660); /* the mask is the group's permission */
-        assert_memory_equal(read_xattr(&m, &f, POSIX_ACL_ACCESS, &n), acl, n_acl);
+        assert_memory_equal(read_xattr(&m, &f, ACL_XATTR_ACCESS, &n), acl, n_acl);
         assert_int_equal(read_lookup(&m, "minimal").mode, S_IFREG | 04751);
         assert_int_equal(read_lookup(&m, "minimal").n_xattrs, 0);
         assert_int_equal(d.n_xattrs, 3);
@@ -568,7 +568,7 @@ static void test_xattrs(void **state) {
                    -EBADMSG);
         add_xattrs(t, TAR_FILE, "x2", 0600, (TarXattr[]){ XATTR("security.selinux", "y", 1) }, 1, -EBADMSG);
         add_xattrs(t, TAR_FILE, "x3", 0600, (TarXattr[]){ XATTR("user.big", big, 65536) }, 1, -E2BIG);
-        add_xattrs(t, TAR_FILE, "x4", 0600, (TarXattr[]){ XATTR(POSIX_ACL_ACCESS, "abc", 3) }, 1, -EBADMSG);
+        add_xattrs(t, TAR_FILE, "x4", 0600, (TarXattr[]){ XATTR(ACL_XATTR_ACCESS, "abc", 3) }, 1, -EBADMSG);
         add_xattrs(t, TAR_FILE, "x5", 0600, (TarXattr[]){ XATTR("user.", "", 0) }, 1, -E2BIG);
         memset(name, 'n', sizeof(name));
         memcpy(name, "user.", 5);
@@ -612,7 +612,7 @@ static void test_acl_text(void **state) {
                 _cleanup_free_ uint8_t *v = NULL;
                 size_t n = 0;
 
-                assert_int_equal(posix_acl_parse(c->text, strlen(c->text), &v, &n), c->result);
+                assert_int_equal(acl_parse(c->text, strlen(c->text), &v, &n), c->result);
                 for (size_t i = 4; i < n; i += 8) {
                         strbuf_addf(&b, "%s%u.%u.", i > 4 ? " " : "", get_le16(v + i), get_le16(v + i + 2));
                         if (get_le32(v + i + 4) == UINT32_MAX)
@@ -623,7 +623,7 @@ static void test_acl_text(void **state) {
                 if (c->hex)
                         assert_string_equal(b.data, c->hex);
         }
-        assert_int_equal(posix_acl_parse("user::rwx\0,", 11, &(uint8_t *){ NULL }, &(size_t){ 0 }), -EBADMSG);
+        assert_int_equal(acl_parse("user::rwx\0,", 11, &(uint8_t *){ NULL }, &(size_t){ 0 }), -EBADMSG);
 }
 
 int main(void) {

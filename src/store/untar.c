@@ -24,7 +24,7 @@
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/str.h"
-#include "store/posix-acl.h"
+#include "store/acl.h"
 
 #define COPY_BUFFER (256U * 1024)
 
@@ -120,7 +120,7 @@ static struct timespec entry_mtime(const TarEntry *t) {
 }
 
 static bool is_acl(const TarXattr *x) {
-        return streq(x->name, POSIX_ACL_ACCESS) || streq(x->name, POSIX_ACL_DEFAULT);
+        return streq(x->name, ACL_XATTR_ACCESS) || streq(x->name, ACL_XATTR_DEFAULT);
 }
 
 /* For untar_finish(): a directory's mode and time, and the access control lists of the entry, if there is one. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* See the header. Numbers only: a name in an archive is a name of the machine on which it was made. */
-#include "store/posix-acl.h"
+#include "store/acl.h"
 
 #include <stdbool.h>
 
@@ -119,7 +119,7 @@ static int compare(const void *a, const void *b) {
         return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static int parse_lines(char *text, AclEntry entries[POSIX_ACL_ENTRIES_MAX], size_t *ret_n) {
+static int parse_lines(char *text, AclEntry entries[ACL_ENTRIES_MAX], size_t *ret_n) {
         char *end = NULL;
         int left_out = 0;
         size_t n = 0;
@@ -131,7 +131,7 @@ static int parse_lines(char *text, AclEntry entries[POSIX_ACL_ENTRIES_MAX], size
                 line = str_strip(line);
                 if (*line == '\0')
                         continue;
-                if (n == POSIX_ACL_ENTRIES_MAX)
+                if (n == ACL_ENTRIES_MAX)
                         return -E2BIG;
                 r = parse_line(line, &entries[n]);
                 if (r == -EOPNOTSUPP)
@@ -146,7 +146,7 @@ static int parse_lines(char *text, AclEntry entries[POSIX_ACL_ENTRIES_MAX], size
 }
 
 /**
- * posix_acl_parse() - the value of SCHILY.acl.access or SCHILY.acl.default
+ * acl_parse() - the value of SCHILY.acl.access or SCHILY.acl.default
  * @text:     @size bytes, entries separated by commas or newlines
  * @size:     bytes
  * @ret:      what the kernel takes as attribute; to be freed
@@ -154,16 +154,16 @@ static int parse_lines(char *text, AclEntry entries[POSIX_ACL_ENTRIES_MAX], size
  *
  * Who has no number is left out. The others stay: without any list the mask would become the group's permission.
  *
- * Return: 0, 1 if somebody was left out; -EBADMSG (malformed), -E2BIG (POSIX_ACL_ENTRIES_MAX), -ENOMEM.
+ * Return: 0, 1 if somebody was left out; -EBADMSG (malformed), -E2BIG (ACL_ENTRIES_MAX), -ENOMEM.
  */
-int posix_acl_parse(const char *text, size_t size, uint8_t **ret, size_t *ret_size) {
+int acl_parse(const char *text, size_t size, uint8_t **ret, size_t *ret_size) {
         _cleanup_free_ AclEntry *entries = NULL;
         _cleanup_free_ uint8_t *value = NULL;
         _cleanup_free_ char *copy = NULL;
         size_t n = 0;
         int left_out, r;
 
-        entries = new0(AclEntry, POSIX_ACL_ENTRIES_MAX);
+        entries = new0(AclEntry, ACL_ENTRIES_MAX);
         copy = malloc(size + 1);
         if (!entries || !copy)
                 return -ENOMEM;
@@ -187,7 +187,7 @@ int posix_acl_parse(const char *text, size_t size, uint8_t **ret, size_t *ret_si
                 put(value + 6 + 8 * i, entries[i].perm, 2);
                 put(value + 8 + 8 * i, entries[i].id, 4);
         }
-        r = posix_acl_check(value, 4 + 8 * n, NULL);
+        r = acl_check(value, 4 + 8 * n, NULL);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(value);
@@ -196,20 +196,20 @@ int posix_acl_parse(const char *text, size_t size, uint8_t **ret, size_t *ret_si
 }
 
 /**
- * posix_acl_check() - is that a list that the kernel takes?
+ * acl_check() - is that a list that the kernel takes?
  * @data:     value of the attribute
  * @size:     bytes
  * @ret_mode: the nine permission bits that a file with this access list has; may be NULL
  *
  * Return: 1 if the list says no more than the nine bits, which then replace it; 0 if it says more; -EBADMSG, -E2BIG.
  */
-int posix_acl_check(const void *data, size_t size, uint32_t *ret_mode) {
+int acl_check(const void *data, size_t size, uint32_t *ret_mode) {
         uint32_t mode = 0, seen = 0, last = 0;
         const uint8_t *p = data;
 
         if (size < 4 || (size - 4) % 8 != 0 || get(p, 4) != ACL_VERSION)
                 return -EBADMSG;
-        if ((size - 4) / 8 > POSIX_ACL_ENTRIES_MAX)
+        if ((size - 4) / 8 > ACL_ENTRIES_MAX)
                 return -E2BIG;
         for (size_t i = 4; i < size; i += 8) {
                 uint32_t tag = get(p + i, 2), perm = get(p + i + 2, 2), id = get(p + i + 4, 4);
