@@ -42,8 +42,7 @@ static int find_id(Store *store, const char *id, StoreImage *ret, Error *e) {
         if (r == -ENOENT)
                 return error_setf(e, r, "no image IDs found: none in the store begins with \"%s\"", id);
         if (r == -ENOTUNIQ)
-                return error_setf(e, r, "ambiguous image ID: more than one in the store begins with \"%s\"",
-                                  id);
+                return error_prefixf(e, r, "ambiguous image ID");
         if (r < 0)
                 return r;
         return store_image_load(store, key, ret, e);

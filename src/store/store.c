@@ -30,9 +30,10 @@
 #include "store/store-internal.h"
 #include "store/store-tree.h"
 
-#define KEY_PREFIX     "sha512-"
-#define LOCKS_MAX      (4U * 1024 * 1024) /* bytes of /proc/locks */
-#define TURN_WAIT_MSEC 300U               /* of somebody who shares, for somebody who waits to be alone */
+#define KEY_PREFIX          "sha512-"
+#define AMBIGUOUS_SHOWN_MAX 8                  /* images in a message */
+#define LOCKS_MAX           (4U * 1024 * 1024) /* bytes of /proc/locks */
+#define TURN_WAIT_MSEC      300U /* of somebody who shares, for somebody who waits to be alone */
 
 static bool is_digest(const char *s, size_t n_digits) {
         const char *hex = startswith(s, KEY_PREFIX);
@@ -525,18 +526,51 @@ int store_tmp_clean(Store *s, Error *e) {
         return 0;
 }
 
+/* The key that a file in cas/ref/image is about. */
+static bool key_of_ref(const char *name, char ret[STORE_KEY_MAX]) {
+        if (strlen(name) < STORE_KEY_MAX)
+                return false;
+        memcpy(ret, name, STORE_KEY_MAX - 1);
+        ret[STORE_KEY_MAX - 1] = '\0';
+        return store_key_is_valid(ret);
+}
+
+/* names: from the first one that begins with prefix. All of those, as long as a reader needs to choose one. */
+static int ambiguous(char *const *names, const char *prefix, size_t n, Error *e) {
+        size_t shown = MIN(MAX(n + 2, strlen(KEY_PREFIX) + 12), (size_t) STORE_KEY_MAX - 1), more = 0;
+        char last[STORE_KEY_MAX] = "", key[STORE_KEY_MAX];
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        unsigned count = 0;
+
+        for (; *names && strncmp(*names, prefix, n) == 0; names++) {
+                if (!key_of_ref(*names, key) || streq(key, last))
+                        continue;
+                memcpy(last, key, sizeof(last));
+                if (++count > AMBIGUOUS_SHOWN_MAX)
+                        more++;
+                else
+                        strbuf_addf(&b, "%s%.*s", count > 1 ? ", " : "", (int) shown, key);
+        }
+        if (more > 0)
+                strbuf_addf(&b, " and %zu more", more);
+        return b.failed ? error_oom(e)
+                        : error_setf(e, -ENOTUNIQ, "\"%s\" may be %s", prefix, str_or(b.data, ""));
+}
+
 /**
  * store_key_find() - the image that a user means by a part of its id
  * @s:      store
  * @prefix: "sha512-" and at least two digits, up to all 128
  * @ret:    the key
- * @e:      sentence on failure; may be NULL
+ * @e:      sentence on failure, with the images that it could be; may be NULL
  *
  * Return: 0, -EINVAL (no such form), -ENOENT, -ENOTUNIQ.
  */
 int store_key_find(Store *s, const char *prefix, char ret[STORE_KEY_MAX], Error *e) {
         _cleanup_strv_free_ char **names = NULL;
-        const char *digits = startswith(prefix, KEY_PREFIX), *found = NULL;
+        const char *digits = startswith(prefix, KEY_PREFIX);
+        char key[STORE_KEY_MAX];
+        char **first = NULL;
         size_t n;
         int r;
 
@@ -550,21 +584,12 @@ int store_key_find(Store *s, const char *prefix, char ret[STORE_KEY_MAX], Error 
                 return error_setf(e, r, "cannot list '%s/cas/ref/image': %s", s->dir, strerror(-r));
         n = MIN(strlen(prefix), STORE_KEY_MAX - 1);
         for (char **i = names; i && *i; i++) {
-                char key[STORE_KEY_MAX];
-
-                if (strncmp(*i, prefix, n) != 0 || strlen(*i) < STORE_KEY_MAX)
+                if (strncmp(*i, prefix, n) != 0 || !key_of_ref(*i, key))
                         continue;
-                memcpy(key, *i, STORE_KEY_MAX - 1);
-                key[STORE_KEY_MAX - 1] = '\0';
-                if (!store_key_is_valid(key))
-                        continue;
-                if (found && strncmp(found, key, STORE_KEY_MAX - 1) != 0)
-                        return error_setf(e, -ENOTUNIQ, "more than one image id begins with '%s'", prefix);
-                found = *i;
+                if (first && !streq(key, ret))
+                        return ambiguous(first, prefix, n, e);
+                first = first ? first : i;
+                memcpy(ret, key, STORE_KEY_MAX);
         }
-        if (!found)
-                return error_setf(e, -ENOENT, "no image has the id '%s'", prefix);
-        memcpy(ret, found, STORE_KEY_MAX - 1);
-        ret[STORE_KEY_MAX - 1] = '\0';
-        return 0;
+        return first ? 0 : error_setf(e, -ENOENT, "no image has the id '%s'", prefix);
 }

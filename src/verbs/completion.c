@@ -8,7 +8,7 @@
 
 #define LIST_PODS                                                                                            \
         "rkt list --full --no-legend 2>/dev/null | sed -n 's/^\\([0-9a-f]\\{8\\}-[0-9a-f-]*\\).*/\\1/p'"
-#define LIST_IMAGES "rkt image list --no-legend --fields=name 2>/dev/null"
+#define LIST_IMAGES "rkt image list --no-legend --fields=name,id 2>/dev/null | tr -s '\\t ' '\\n'"
 
 /* What completes the arguments of a verb: a command that lists them; NULL for none. */
 static const char *argument_list(const Verb *v) {
