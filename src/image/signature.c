@@ -187,6 +187,8 @@ int signature_check_write(SignatureCheck *c, const void *data, size_t size, Erro
 
                         if (r < 0)
                                 return r;
+                        if (c->status_done) /* what it reads from now on changes nothing */
+                                c->data_fd = fd_close(c->data_fd);
                         continue;
                 }
                 if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {

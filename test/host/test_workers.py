@@ -117,8 +117,8 @@ def test_worker_that_never_ends(host, images, server, trusted, signer, tmp_path,
     try:
         pid = int(host.wait_for("the worker", lambda: host.run(
             "pgrep", "-x", "-P", fetch.pid, worker, check=False).out.strip()))
-        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
-        assert re.search(r"^Max cpu time +\d+ +\d+ ", limits, re.M), limits
+        host.wait_for("its limit", lambda: re.search(
+            r"^Max cpu time +\d+ +\d+ ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M))
         host.wait_for("the attack", lambda: "State:\tR" in pathlib.Path(f"/proc/{pid}/status").read_text())
         host.run("kill", "-KILL", pid)  # what the kernel does at that limit
         _, err = fetch.communicate(timeout=30)
