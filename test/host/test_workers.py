@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A worker that was taken over can do what its row of ARCHITECTURE.md's table says, and nothing else.
 
-The build has each worker once more, with an attacker behind the sandbox's door (src/helper/hostile). Here rkt runs them,
+The build has each worker once more, with an attacker behind the sandbox's door (src/helper/test-hostile.c). Here rkt runs them,
 the input says which attack is made, and each must fail: no breach, a fetch that ends with one clear error, nothing left."""
 import json
 import os
