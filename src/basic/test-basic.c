@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "basic/copy-tree.h"
 #include "basic/digest.h"
 #include "basic/error.h"
 #include "basic/fd.h"
@@ -185,15 +186,61 @@ static void test_remove_deep_tree(void **state) {
         assert_int_equal(rmdir(template), 0);
 }
 
+static void test_copy_tree(void **state _unused_) {
+        const struct timespec times[2] = { { 5, 6 }, { 7, 8 } };
+        char from[] = "/tmp/test-copy-XXXXXX", to[] = "/tmp/test-copy-XXXXXX";
+        _cleanup_close_ int a = -EBADF, b = -EBADF, f = -EBADF;
+        _cleanup_free_ char *text = NULL;
+        char target[10] = "";
+        struct stat st, st2;
+        size_t size;
+
+        assert_non_null(mkdtemp(from));
+        assert_non_null(mkdtemp(to));
+        a = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        b = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(mkdirat(a, "d", 0750), 0);
+        assert_int_equal(file_write_at(a, "d/f", "text", 4, 04640, FILE_WRITE_NO_SYNC), 0);
+        f = openat(a, "d/f", O_WRONLY | O_CLOEXEC);
+        assert_int_equal(ftruncate(f, 5000000), 0);
+        assert_int_equal(pwrite(f, "x", 1, 4000000), 1);
+        assert_int_equal(futimens(f, times), 0);
+        assert_int_equal(linkat(a, "d/f", a, "hard", 0), 0);
+        assert_int_equal(symlinkat("/etc", a, "d/link"), 0);
+        assert_int_equal(mkfifoat(a, "fifo", 0600), 0);
+        assert_int_equal(fchmodat(a, "d", 0, 0), 0);
+        if (geteuid() != 0)
+                assert_int_equal(fchmodat(a, "d", 0750, 0), 0);
+        assert_int_equal(copy_tree(a, b, NULL), 0);
+        assert_int_equal(fstatat(b, "d", &st, 0), 0);
+        assert_int_equal(st.st_mode, geteuid() == 0 ? S_IFDIR : S_IFDIR | 0750);
+        assert_int_equal(fchmodat(b, "d", 0700, 0), 0);
+        assert_int_equal(fstatat(b, "d/f", &st, 0), 0);
+        assert_int_equal(fstatat(b, "hard", &st2, 0), 0);
+        assert_int_equal(st.st_ino, st2.st_ino);
+        assert_int_equal(st.st_mode, S_IFREG | 04640);
+        assert_int_equal(st.st_mtim.tv_sec, 7);
+        assert_int_equal(st.st_mtim.tv_nsec, 8);
+        assert_int_equal(st.st_size, 5000000);
+        assert_true(st.st_blocks < 1000);
+        assert_int_equal(file_read_at(b, "hard", 6000000, &text, &size), 0);
+        assert_memory_equal(text, "text", 5);
+        assert_int_equal(text[4000000], 'x');
+        assert_int_equal(readlinkat(b, "d/link", target, sizeof(target)), 4);
+        assert_int_equal(fstatat(b, "fifo", &st, 0), 0);
+        assert_int_equal(st.st_mode, S_IFIFO | 0600);
+        assert_int_equal(copy_tree(a, b, NULL), -EEXIST); /* nothing is replaced */
+        assert_int_equal(fchmodat(a, "d", 0700, 0), 0);
+        assert_int_equal(remove_tree_at(AT_FDCWD, from), 0);
+        assert_int_equal(remove_tree_at(AT_FDCWD, to), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_remove_deep_tree),
-                cmocka_unit_test(test_parse),
-                cmocka_unit_test(test_path),
-                cmocka_unit_test(test_strings),
-                cmocka_unit_test(test_digest),
-                cmocka_unit_test(test_files),
-                cmocka_unit_test(test_process),
+                cmocka_unit_test(test_copy_tree), cmocka_unit_test(test_remove_deep_tree),
+                cmocka_unit_test(test_parse),     cmocka_unit_test(test_path),
+                cmocka_unit_test(test_strings),   cmocka_unit_test(test_digest),
+                cmocka_unit_test(test_files),     cmocka_unit_test(test_process),
         };
 
         return cmocka_run_group_tests_name("basic", tests, NULL, NULL);

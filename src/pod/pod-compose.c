@@ -408,6 +408,8 @@ static int annotate_pod(const Compose *c, Error *e) {
                                                 pod_exit_policy_to_string(s->exit_policy));
         if (r >= 0 && s->log != POD_LOG_BOTH)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_LOG, pod_log_mode_to_string(s->log));
+        if (r >= 0 && !s->overlay)
+                r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_OVERLAY, "no");
         if (r >= 0 && s->insecure != INSECURE_NONE) {
                 r = insecure_flags_to_string(s->insecure, &insecure);
                 if (r >= 0)

@@ -188,7 +188,7 @@ int set_overlay(PodLoader *l, const PodPart *part, const PodLine *line, void *ta
         if (b < 0)
                 return loader_bad_value(l, part, line, line->value, value_check(CHECK_BOOLEAN, line->value));
         ((PodSpec *) target)->overlay = b;
-        return b ? 0 : loader_later(l, part, line, NULL);
+        return 0;
 }
 
 /**

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "basic/alloc.h"
+#include "basic/copy-tree.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/mount-fd.h"
@@ -205,10 +206,41 @@ static int mount_overlay(const char *lower, const char *upper, const char *work,
         return r < 0 ? error_setf(e, r, "cannot mount its root: %s", strerror(-r)) : 0;
 }
 
+/* Overlay=no: the root is a directory of the pod's own. */
+static int copy_root(Run *x, const char *key, int place_fd, Error *e) {
+        _cleanup_close_ int tree = -EBADF, root = -EBADF, mnt = -EBADF;
+        int r = store_tree_mount(x->store, key, &tree, e);
+
+        if (r < 0)
+                return r;
+        root = openat(place_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = root < 0 ? error_setf(e, -errno, "cannot open its root: %s", strerror(errno))
+                     : copy_tree(tree, root, e);
+        if (r < 0)
+                return r;
+        r = mount_clone(place_fd, MOUNT_ATTR_NODEV, &mnt);
+        if (r >= 0)
+                r = mount_move(mnt, place_fd);
+        return r < 0 ? error_setf(e, r, "cannot mount its root: %s", strerror(-r)) : 0;
+}
+
+static int mount_layers(Run *x, const char *key, const char *app, int place_fd, Error *e) {
+        _cleanup_free_ char *lower = NULL, *upper = NULL, *work = NULL;
+        int r = make_layer(x, key, "lower", app, &lower, e);
+
+        if (r >= 0)
+                r = make_layer(x, key, "upper", app, &upper, e);
+        if (r >= 0)
+                r = make_layer(x, key, "work", app, &work, e);
+        if (r >= 0)
+                r = mount_lower(x, key, lower, e);
+        return r < 0 ? r : mount_overlay(lower, upper, work, place_fd, e);
+}
+
 /* The tree of the app's image below, the pod's own directory above; returns the root. */
 static int mount_root(Run *x, const PodApp *a, Error *e) {
-        _cleanup_free_ char *place = strf("opt/stage2/%s/rootfs", a->name), *lower = NULL, *upper = NULL,
-                            *work = NULL;
+        const char *overlay = pod_manifest_annotation(x->manifest, POD_ANNOTATION_OVERLAY);
+        _cleanup_free_ char *place = strf("opt/stage2/%s/rootfs", a->name);
         _cleanup_close_ int target = -EBADF;
         _cleanup_free_ char *key = NULL;
         int r, fd;
@@ -218,22 +250,14 @@ static int mount_root(Run *x, const PodApp *a, Error *e) {
         r = pod_get_app_tree(x->pod, a->name, &key);
         if (r < 0 || !store_tree_key_is_valid(key))
                 return error_setf(e, r < 0 ? r : -EBADMSG, "the pod does not say which tree is its root");
-        r = make_layer(x, key, "lower", a->name, &lower, e);
-        if (r >= 0)
-                r = make_layer(x, key, "upper", a->name, &upper, e);
-        if (r >= 0)
-                r = make_layer(x, key, "work", a->name, &work, e);
-        if (r >= 0)
-                r = mount_lower(x, key, lower, e);
-        if (r < 0)
-                return r;
         r = mkdir_parents_at(x->stage1_fd, place, 0755);
         if (r < 0)
                 return error_setf(e, r, "cannot make %s: %s", place, strerror(-r));
         target = openat(x->stage1_fd, place, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (target < 0)
                 return error_setf(e, -errno, "cannot open %s: %s", place, strerror(errno));
-        r = mount_overlay(lower, upper, work, target, e);
+        r = streq_ptr(overlay, "no") ? copy_root(x, key, target, e)
+                                     : mount_layers(x, key, a->name, target, e);
         if (r < 0)
                 return r;
         fd = openat(x->stage1_fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -381,6 +381,16 @@ static int set_hostname(const Option *o, const char *value, void *data, Error *e
         return str_replace(&((RunArgs *) data)->spec->hostname, value) < 0 ? error_oom(e) : 0;
 }
 
+static int set_no_overlay(const Option *o, const char *value, void *data, Error *e) {
+        int b = parse_boolean(value);
+
+        if (b < 0)
+                return error_setf(e, b, "invalid argument \"%s\" for --no-overlay: it must be true or false",
+                                  value);
+        ((RunArgs *) data)->spec->overlay = !b;
+        return 0;
+}
+
 static int set_pull_policy(const Option *o, const char *value, void *data, Error *e) {
         PodSpec *s = ((RunArgs *) data)->spec;
 
@@ -452,6 +462,8 @@ const Option run_options[] = {
           .help = "image: a free annotation, shown by list and status" },
         { "user-label", 0, OPTION_SET, APP(user_labels), set_app_pair, .value = "NAME=VALUE",
           .help = "image: a free label" },
+        { "no-overlay", 0, OPTION_SET, .set = set_no_overlay, .bare = "true",
+          .help = "copy the images' trees instead of mounting overlays" },
         { "uuid-file-save", 0, OPTION_STRING, offsetof(RunArgs, uuid_file_save), .value = "FILE",
           .help = "write the pod's UUID there" },
         { "volume", 0, OPTION_SET, .set = set_volume, .value = "NAME,kind=host,source=PATH",
@@ -467,7 +479,6 @@ const Option run_options[] = {
         { "interactive", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
         { "ipc", 0, OPTION_UNSUPPORTED, .fallback = "auto" },
         { "mds-register", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
-        { "no-overlay", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
         { "pod-manifest", 0, OPTION_UNSUPPORTED },
         { "port", 0, OPTION_UNSUPPORTED },
         { "private-users", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },

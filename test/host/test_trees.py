@@ -110,6 +110,25 @@ def test_pod_sees_the_tree(host, pods, images, backend):
     host.wait_for("a fresh root", lambda: host.journal("-M", name, "-t", "main").count("finished") == 1)
 
 
+@pytest.mark.parametrize("tree", ["index", "dir"])
+def test_pod_without_overlay(host, pods, images, no_images, tree):  # pylint: disable=unused-argument
+    """EXP-01: Overlay=no: the root is a copy, the same as far as a pod can see; the image's tree stays as it is."""
+    image = images.make("example.com/tree", root=tree_root)
+    fetch(host, image, tree)
+    name = pods.shell("copy", image, "; ".join(SCRIPT.splitlines()), pod="Overlay=no\n")
+    for starts in (1, 2):
+        pods.start(name)
+        host.wait_for("the script", lambda: host.journal("-M", name, "-t", "main").count("finished") == 1)
+        said = host.journal("-M", name, "-t", "main").split()
+        assert said[-1] == "finished" and said[2:6] == ["deep", "same", "removed", "new"], starts
+        leader, root = pod_root(host, name)
+        mounts = [li.split() for li in pathlib.Path("/proc", leader, "mountinfo").read_text().splitlines()]
+        assert not [m for m in mounts if m[4].startswith("/opt/stage2/main/rootfs") and "overlay" in m]
+        assert os.getxattr(root / "usr/bin/who-cap", "security.capability") == CAPABILITY
+        pods.stop(name)
+    host.rkt("run", "--no-overlay", "--net=none", "--insecure-options=image", image, "--exec=/bin/true")
+
+
 def test_kill_leaves_no_loop_device(host, pods, images):
     """3.8: a pod whose processes are killed takes its mounts and loop devices along."""
     host.run("systemctl", "set-environment", "RKT_TREE_BACKEND=index-loop")
