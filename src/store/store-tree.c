@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
@@ -92,28 +91,12 @@ static const TreeBackend *form_of(StoreTreeBackend b) {
         return b == STORE_TREE_DIR ? &tree_dir : b == STORE_TREE_IMAGE ? &tree_image : &tree_index;
 }
 
-/* Linux knows EROFS blocks of 512 bytes since 6.4. An index that came from a newer kernel does not count before. */
-static bool is_index_known(void) {
-        unsigned major = 0, minor = 0;
-        struct utsname u;
-        char *rest;
-
-        if (uname(&u) < 0)
-                return true;
-        major = (unsigned) strtoul(u.release, &rest, 10);
-        if (*rest == '.')
-                minor = (unsigned) strtoul(rest + 1, NULL, 10);
-        return major > 6 || (major == 6 && minor >= 4);
-}
-
 /* The one that has a tree of this key; NULL: none. */
 static const TreeBackend *find_backend(Store *s, const char *key) {
         char dir[STORE_TREE_PATH_MAX], path[STORE_TREE_PATH_MAX + 32];
 
         store_tree_path(key, dir);
         FOREACH_ARRAY (b, backends, ELEMENTSOF(backends)) {
-                if (*b == &tree_index && !is_index_known())
-                        continue;
                 (void) snprintf(path, sizeof(path), "%s/%s", dir, (*b)->name);
                 if (faccessat(s->cas_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
                         return *b;

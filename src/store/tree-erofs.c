@@ -16,8 +16,10 @@
 #include "store/store-internal.h"
 #include "store/tree-backend.h"
 
-#define PROBE_BLOCK 512U
-#define PROBE_NAME  "probe"
+#define PROBE_SOURCE 512U   /* not at a page's start, as files in a tar */
+#define PROBE_SIZE   12345U /* several pages, the last one not whole */
+#define PROBE_BLOB   13312U
+#define PROBE_NAME   "probe"
 
 /* Files of the store, with names, for erofs_mount(). */
 typedef struct FileList {
@@ -98,9 +100,9 @@ static int image_mount(Store *s, const char *key, int *ret_fd, Error *e) {
 const TreeBackend tree_index = { .id = STORE_TREE_INDEX, .name = "index.erofs", .mount = index_mount };
 const TreeBackend tree_image = { .id = STORE_TREE_IMAGE, .name = "image.erofs", .mount = image_mount };
 
-/* A blob of one block, and the tree of a file that is this block. */
+/* A blob, and the tree of a file in it. */
 typedef struct Probe {
-        char block[PROBE_BLOCK];
+        char blob[PROBE_BLOB];
         int blob_fd;
         int image_fd;
         ErofsTree *tree;
@@ -115,18 +117,19 @@ static void probe_done(Probe *p) {
 /* The files are in the store, for what can be mounted is also a matter of the file system beneath. */
 static int probe_init(Probe *p, Store *s) {
         _cleanup_close_ int tmp = openat(s->cas_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        TarSegment segment = { .size = PROBE_BLOCK };
+        TarSegment segment = { .size = PROBE_SIZE, .source = PROBE_SOURCE };
         TarEntry entry = { .type = TAR_FILE,
                            .path = (char[]){ PROBE_NAME },
                            .mode = 0600,
-                           .size = PROBE_BLOCK,
+                           .size = PROBE_SIZE,
                            .segments = &segment,
                            .n_segments = 1 };
         int r = tmp < 0 ? -errno : tmpfile_open_at(tmp, 0600, &p->blob_fd);
 
-        memset(p->block, 'p', sizeof(p->block));
+        for (size_t i = 0; i < sizeof(p->blob); i++)
+                p->blob[i] = (char) (i / 64 + i); /* no two blocks are the same */
         if (r >= 0)
-                r = fd_write_all(p->blob_fd, p->block, sizeof(p->block));
+                r = fd_write_all(p->blob_fd, p->blob, sizeof(p->blob));
         if (r >= 0)
                 r = tmpfile_open_at(tmp, 0600, &p->image_fd);
         if (r >= 0)
@@ -137,13 +140,13 @@ static int probe_init(Probe *p, Store *s) {
 static bool probe_mount(const Probe *p, ErofsMountHow how, bool is_index) {
         const ErofsFile image = { .fd = p->image_fd }, device = { .fd = p->blob_fd };
         _cleanup_close_ int root = -EBADF, file = -EBADF;
-        char block[PROBE_BLOCK];
+        char content[PROBE_SIZE + 1];
 
         if (erofs_mount(how, &image, &device, is_index ? 1 : 0, &root, NULL) < 0)
                 return false;
         file = openat(root, PROBE_NAME, O_RDONLY | O_CLOEXEC);
-        return file >= 0 && fd_read_full(file, block, sizeof(block)) == (ssize_t) sizeof(block) &&
-               memcmp(block, p->block, sizeof(block)) == 0;
+        return file >= 0 && fd_read_full(file, content, sizeof(content)) == (ssize_t) PROBE_SIZE &&
+               memcmp(content, p->blob + PROBE_SOURCE, PROBE_SIZE) == 0;
 }
 
 static int probe_write(Probe *p, bool is_index) {

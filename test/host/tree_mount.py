@@ -2,6 +2,7 @@
 """A rendered tree as a directory, whatever its backend is."""
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import pathlib
@@ -23,10 +24,22 @@ def tree_form(key, data=DATA):
     return found[0] if found else None
 
 
-def form_of_kernel():
-    """What new trees are under this kernel: an index needs its blocks of 512 bytes."""
+def forms_of_kernel():
+    """What new trees may be under this kernel: 512-byte blocks came with 6.4, but distributions take over what they like."""
     release = tuple(int(n) for n in os.uname().release.split(".")[:2])
-    return "index" if release >= (6, 4) else "image"
+    return ("index",) if release >= (6, 4) else ("index", "image")
+
+
+def _mount_by_loop(source, devices, point):
+    """As a kernel that mounts no files wants it; the devices go with the mount."""
+    nodes = [subprocess.run(["losetup", "--read-only", "--find", "--show", d], check=True, capture_output=True,
+                            text=True).stdout.strip() for d in devices]
+    options = ",".join(["ro", "loop", *(f"device={n}" for n in nodes)])
+    try:
+        subprocess.run(["mount", "-t", "erofs", "-o", options, source, point], check=True)
+    finally:
+        for node in nodes:
+            subprocess.run(["losetup", "--detach", node], check=True)  # when nobody uses it any more
 
 
 def tree_blobs(key, data=DATA):
@@ -50,9 +63,9 @@ def mounted(key, data=DATA):
     try:
         source = next(tree.glob("*.erofs"))
         if libc.mount(bytes(source), point.encode(), b"erofs", MS_RDONLY, options.encode()) != 0:
-            if form == "index":
+            if ctypes.get_errno() != errno.ENOTBLK:
                 raise OSError(ctypes.get_errno(), f"cannot mount {source} with {options}")
-            subprocess.run(["mount", "-t", "erofs", "-o", "ro,loop", source, point], check=True)
+            _mount_by_loop(source, [o.partition("=")[2] for o in options.split(",") if o], point)
         try:
             yield pathlib.Path(point)
         finally:

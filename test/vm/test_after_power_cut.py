@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tree_mount import form_of_kernel, mounted, tree_form
+from tree_mount import forms_of_kernel, mounted, tree_form
 
 pytestmark = pytest.mark.leaves("the pod of the power cut runs through all of these")
 
@@ -37,7 +37,7 @@ def test_complete_image_is_complete(host):
 def test_complete_image_can_be_mounted(host):
     """Its tree is whole, in the form that this kernel mounts."""
     key = pathlib.Path("/var/tmp/complete").read_text().strip()[:71]
-    assert tree_form(key) == form_of_kernel()
+    assert tree_form(key) in forms_of_kernel()
     with mounted(key) as tree:
         assert (tree / "usr/bin/busybox").read_bytes() == pathlib.Path("/usr/bin/busybox").read_bytes()
     assert key in host.rkt("image", "list", "--no-legend", "--fields=id", "--full").out
