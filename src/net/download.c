@@ -212,8 +212,8 @@ static int meta_line(Download *d, PullLineType *ret, uint64_t *ret_size, Error *
  */
 int download_head(Download *d, const PullHead **ret, Error *e) {
         while (!d->head_done) {
-                PullLineType type;
-                uint64_t size;
+                PullLineType type = PULL_LINE_END;
+                uint64_t size = 0;
                 int r;
 
                 r = meta_line(d, &type, &size, e);
@@ -228,8 +228,8 @@ int download_head(Download *d, const PullHead **ret, Error *e) {
 }
 
 static int check_end(Download *d, Error *e) {
-        PullLineType type;
-        uint64_t size;
+        PullLineType type = PULL_LINE_END;
+        uint64_t size = 0;
         int r;
 
         r = meta_line(d, &type, &size, e);
