@@ -15,9 +15,9 @@ failures = []
 graph = {}
 
 for path in sorted(list((ROOT / 'src').rglob('*.[ch]')) + list((ROOT / 'generators').rglob('*.[ch]'))):
-    layer = 'generators' if path.parent.name == 'generators' else path.parent.name
     text = path.read_text()
     rel = str(path.relative_to(ROOT))
+    layer = rel.removeprefix('src/').split('/')[0]
     name = f'{layer}/{path.name}'
     graph[name] = []
     is_test = path.name.startswith(('test-', 'fuzz-'))

@@ -360,7 +360,7 @@ int config_data_dir(const ConfigDirs *dirs, const char *fallback, char **ret, Er
 
         if (r < 0)
                 return r;
-        return str_replace(ret, c->data_dir ? c->data_dir : fallback) < 0 ? error_oom(e) : 0;
+        return str_replace(ret, c && c->data_dir ? c->data_dir : fallback) < 0 ? error_oom(e) : 0;
 }
 
 /**

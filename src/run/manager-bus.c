@@ -7,7 +7,7 @@
 #include "run/manager-bus.h"
 
 /**
- * manager_bus_open - connect to PID 1's private socket, which only root may use
+ * manager_bus_open() - connect to PID 1's private socket, which only root may use
  * @ret: the connection, the caller's to close
  *
  * Return: 0, or a negative errno.
@@ -27,7 +27,7 @@ int manager_bus_open(sd_bus **ret) {
 }
 
 /**
- * manager_bus_unit_property - read a property that is a string of a unit
+ * manager_bus_unit_property() - read a property that is a string of a unit
  * @bus: from manager_bus_open()
  * @unit: full name of the unit; one that is not loaded has the defaults
  * @interface: last part of the interface's name, "Unit" or "Path"
