@@ -372,8 +372,9 @@ static int load_manifest(Store *s, const char *key, ImageManifest **ret, Error *
 
 static int add_image(Lister *l, const char *key, const PathList *inherited, Error *e);
 
+/* NOLINTNEXTLINE(misc-no-recursion) bounded by IMAGE_DEPENDENCY_DEPTH_MAX */
 static int add_dependency(Lister *l, const ImageManifest *m, const AcDependency *d, const PathList *allowed,
-                          Error *e) { /* NOLINT(misc-no-recursion) */
+                          Error *e) {
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         _cleanup_error_ Error sub = ERROR_INIT;
         _cleanup_free_ char *what = NULL;
@@ -397,8 +398,8 @@ static int add_dependency(Lister *l, const ImageManifest *m, const AcDependency 
 }
 
 /* Depth first, the image itself last. */
-static int add_image(Lister *l, const char *key, const PathList *inherited,
-                     Error *e) { /* NOLINT(misc-no-recursion) */
+/* NOLINTNEXTLINE(misc-no-recursion) bounded by IMAGE_DEPENDENCY_DEPTH_MAX */
+static int add_image(Lister *l, const char *key, const PathList *inherited, Error *e) {
         _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
         PathList own, allowed;
         Link *link;

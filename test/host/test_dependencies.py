@@ -16,6 +16,7 @@ import pytest
 from images import aci
 from images.server import Rule
 from tree_compare import differences
+from tree_mount import mounted, tree_form
 
 pytestmark = pytest.mark.usefixtures("installed", "no_images")
 
@@ -134,8 +135,9 @@ class Model:
         return any_time
 
 
-def store_all(host, work, images, run=None):
-    """Make the images {letter: {entries, deps, whitelist}} and put them into the store, A last."""
+def store_all(host, work, images, run=None, env=None):
+    """Make the images {letter: {entries, deps, whitelist}} and put them into the store, A last; returns
+    the trees that are made with A."""
     for name in sorted(images, reverse=True):
         image = images[name]
         more = {}
@@ -151,7 +153,9 @@ def store_all(host, work, images, run=None):
         order.append(name)
         todo += images[name].get("deps", [])
     for name in dict.fromkeys(reversed(order)):
-        host.rkt(UNSIGNED, "fetch", "--pull-policy=never", images[name]["path"])
+        before = set(os.listdir(TREES)) if TREES.is_dir() else set()
+        host.rkt(UNSIGNED, "fetch", "--pull-policy=never", images[name]["path"], env=env)
+    return set(os.listdir(TREES)) - before
 
 
 E, L = aci.entry, aci.link
@@ -236,6 +240,23 @@ def test_rendered(host, work, case):
     host.rkt("image", "extract", "--rootfs-only", f"{HERE}/a", work / "alone")
     names = {i.name for i, _ in images["A"]["entries"]}
     assert {p.name for p in (work / "alone").iterdir()} == {n.split("/")[1] for n in names if "/" in n}
+
+
+@pytest.mark.parametrize("form", ["index", "image", "dir"])
+def test_tree_of_every_kind(host, work, form):
+    """What pods mount equals what render makes, whatever the tree is on disk: one index over the blobs, without a copy of
+    their data; a whole image; plain files."""
+    env = {"RKT_TREE_BACKEND": form}
+    for n, case in enumerate(["order", "types change", "attributes of folders", "hard links stay in their image",
+                              "a link of another image is not followed", "a link of the same image is",
+                              "list of the image", "hard link of a dependency", "all lists on the way"]):
+        (work / str(n)).mkdir()
+        key, = (t for t in store_all(host, work / str(n), CASES[case], env=env) if t.startswith("deps-"))
+        assert tree_form(key) == form
+        host.rkt("image", "render", "--rootfs-only", f"{HERE}/a", work / str(n) / "out")
+        with mounted(key) as root:
+            found = differences(work / str(n) / "out", root)
+        assert not found, case + ":\n" + "\n".join(found)
 
 
 # --- fetching --------------------------------------------------------------------------------------------------------
@@ -408,7 +429,7 @@ def test_endless_dependency(host, server, publish):
 SHOW = "cd /t && find . | sort | while read -r f; do stat -c '%n %f %u %g %h %Y' \"$f\"; done; cat d/f x l"
 
 
-@pytest.mark.parametrize("backend", ["", "dir"])
+@pytest.mark.parametrize("backend", ["index", "index-loop", "image", "dir"])
 def test_run(host, work, backend):
     """A pod has the root that render gives, in each backend; its tree is known by treeStoreID."""
     images = {"A": {"deps": ["B", "C"], "entries": [E("t/x", "a"), E("t/d", mode=0o711, mtime=7)]},
@@ -417,10 +438,10 @@ def test_run(host, work, backend):
               "C": {"entries": []}}
     doc = aci.manifest(f"{HERE}/c")
     busybox = aci.pack(str(work / "busybox.aci"), doc, aci.cached_root(aci.busybox_root, "/var/tmp/rkt-test"))
-    store_all(host, work, images, run={"exec": ["/bin/sh", "-c", SHOW]})
+    env = {"RKT_TREE_BACKEND": backend}
+    store_all(host, work, images, run={"exec": ["/bin/sh", "-c", SHOW]}, env=env)
     host.rkt("image", "rm", f"{HERE}/c")
-    host.rkt(UNSIGNED, "fetch", busybox)
-    env = {"RKT_TREE_BACKEND": backend} if backend else None
+    host.rkt(UNSIGNED, "fetch", busybox, env=env)
     shown = host.rkt("run", "--pull-policy=never", UNSIGNED, f"{HERE}/a", env=env)
     host.rkt("image", "render", "--rootfs-only", f"{HERE}/a", work / "out")
     expected = host.run("chroot", work / "out", "/bin/sh", "-c", SHOW).out
