@@ -172,6 +172,7 @@ static int copy_node(int from_fd, int to_fd, const char *name, const struct stat
         return RET_NERRNO(utimensat(to_fd, name, times, AT_SYMLINK_NOFOLLOW));
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than COPY_TREE_DEPTH_MAX */
 static int copy_subdirectory(Copy *c, int from_fd, int to_fd, const char *name, const struct stat *st,
                              Error *e) {
         _cleanup_close_ int from = openat(from_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
@@ -187,6 +188,7 @@ static int copy_subdirectory(Copy *c, int from_fd, int to_fd, const char *name, 
         return r < 0 ? r : copy_attributes(c, from, to, st);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than COPY_TREE_DEPTH_MAX */
 static int copy_object(Copy *c, int from_fd, int to_fd, const char *name, Error *e) {
         struct stat st;
         int r;
@@ -203,6 +205,7 @@ static int copy_object(Copy *c, int from_fd, int to_fd, const char *name, Error 
 }
 
 /* The sentence is made where the failure is, with the path beneath the top. */
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than COPY_TREE_DEPTH_MAX */
 static int copy_directory(Copy *c, int from_fd, int to_fd, Error *e) {
         size_t length = strlen(c->path);
         _cleanup_closedir_ DIR *dir = NULL;
