@@ -25,7 +25,7 @@ def cited(text, family):
     """The numbers of a family that a text cites."""
     more = r"(?:\s*(?:,|/|\.\.\.?|…|–|-|\band\b|\bto\b)\s*(?:{0})?\d+)*"
     if family == "ROW":
-        start, prefix = r"\b[Rr]ows?[ -]?(\d+{more})", ""
+        start, prefix = r"(?:\b[Rr]ows?[ -]?|\bCase\()(\d+{more})", ""
     elif len(family) == 1:
         start, prefix = rf"\b{family}-?(\d+{{more}})\b", rf"{family}-?"
     else:
