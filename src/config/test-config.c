@@ -130,7 +130,7 @@ typedef struct Dirs {
 } Dirs;
 
 static void dirs_init(Dirs *d) {
-        (void) strcpy(d->top, "/tmp/rkt-config-XXXXXX");
+        *d = (Dirs){ .top = "/tmp/rkt-config-XXXXXX" };
         assert_non_null(mkdtemp(d->top));
         (void) snprintf(d->system, sizeof(d->system), "%s/system", d->top);
         (void) snprintf(d->local, sizeof(d->local), "%s/local", d->top);

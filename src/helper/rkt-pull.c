@@ -143,7 +143,7 @@ static void report(int r, const char *sentence) {
         if (!s)
                 return;
         if (strlen(s) > PULL_TEXT_MAX)
-                strcpy(s + PULL_TEXT_MAX - 4, "...\n"); /* as long as before, at most */
+                memcpy(s + PULL_TEXT_MAX - 4, "...\n", sizeof("...\n")); /* as long as before, at most */
         for (char *p = s; p[1]; p++)
                 if (*p < ' ' || *p > '~')
                         *p = '?';

@@ -325,7 +325,7 @@ static bool is_address(const char *s) {
                 return true;
         if (strlen(s) >= sizeof(copy))
                 return false;
-        strcpy(copy, s);
+        memcpy(copy, s, strlen(s) + 1);
         slash = strchr(copy, '/');
         if (slash) {
                 *slash++ = '\0';
@@ -412,7 +412,7 @@ static bool is_port_mapping(const char *s) {
 
         if (strlen(s) >= sizeof(copy))
                 return false;
-        strcpy(copy, s);
+        memcpy(copy, s, strlen(s) + 1);
         slash = strchr(copy, '/');
         if (slash) {
                 *slash++ = '\0';
