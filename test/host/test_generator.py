@@ -181,7 +181,7 @@ def test_edit(host, pods, image):
         editor.unlink()
 
 
-def test_many_files_at_once(host, pods):
+def test_many_files_at_once(host, pods, watched):  # pylint: disable=unused-argument
     """rkt-pods.path misses none of many files that are dropped while it reloads."""
     text = "[App]\nImage=/x.aci\n"
     names = []
@@ -192,7 +192,7 @@ def test_many_files_at_once(host, pods):
     assert host.show("rkt-pods.path", "ActiveState") == "active"
 
 
-def test_change_while_nobody_watches(host, pods):
+def test_change_while_nobody_watches(host, pods, watched):  # pylint: disable=unused-argument
     """Between the end of a reload and the next watch of rkt-pods.path there is a gap, here made a second long."""
     drop_in = pathlib.Path("/run/systemd/system/rkt-pods.service.d/gap.conf")
     drop_in.parent.mkdir(parents=True)
