@@ -235,17 +235,24 @@ static bool is_beneath(const char *path, const char *top) {
  * @e:       sentence on failure; may be NULL
  *
  * systemd would name neither the directory nor the app. What is mounted only inside the pod cannot be seen from here and is
- * left to it, as is anything but a plain path ("-/path", "~").
+ * left to it, as is anything but a plain path ("-/path", "~"). Directories of the kernel's are refused, as 257 does: below
+ * /proc are links that lead out of the root.
  *
- * Return: 0, -ENOENT, -ENOTDIR, other errno of openat2().
+ * Return: 0, -EINVAL, -ENOENT, -ENOTDIR, other errno of openat2().
  */
 int app_root_check_directory(const PodApp *a, int root_fd, const AppFacts *f, Error *e) {
-        static const char *const later[] = { "/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp" };
+        static const char *const api[] = { "/dev", "/proc", "/sys" };
+        static const char *const later[] = { "/run", "/tmp", "/var/tmp" };
         const char *directory = a->app->working_directory;
         int fd;
 
         if (!directory || *directory != '/')
                 return 0;
+        FOREACH_ARRAY (top, api, ELEMENTSOF(api))
+                if (is_beneath(directory, *top))
+                        return error_setf(e, -EINVAL,
+                                          "app '%s': working directory '%s' is in %s, which is the kernel's",
+                                          a->name, directory, *top);
         FOREACH_ARRAY (l, later, ELEMENTSOF(later))
                 if (is_beneath(directory, *l))
                         return 0;
