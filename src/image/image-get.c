@@ -8,6 +8,9 @@
 #include "image/image-fetch.h"
 #include "image/image-render.h"
 #include "image/import-aci.h"
+#include "store/store-blob.h"
+
+#define GET_ATTEMPTS 3
 
 #define SYSTEM_CONFIG "/usr/lib/rkt"
 #define LOCAL_CONFIG  "/etc/rkt"
@@ -229,6 +232,15 @@ static int render(Store *store, const char *id, Error *e) {
         return r < 0 ? r : image_tree_ensure(store, key, tree, e);
 }
 
+/* Removed again by another process, before we could look at it. */
+static bool is_gone(Store *store, const char *id) {
+        _cleanup_free_ char *manifest = NULL;
+        char key[STORE_KEY_MAX];
+
+        return store_key_from_id(id, key) >= 0 &&
+               store_manifest_read(store, key, &manifest, NULL, NULL) == -ENOENT;
+}
+
 /**
  * image_get() - have an image in the store
  * @store:     opened for writing
@@ -238,23 +250,39 @@ static int render(Store *store, const char *id, Error *e) {
  * @e:         sentence on failure; may be NULL
  *
  * With all that it depends on, each got by the same policy; what came in before one of them failed stays.
- * A path always means "import this file", whatever the pull policy. An image that fails is not in the store.
+ * A path always means "import this file", whatever the pull policy. An image that fails is not in the store. One that others
+ * remove as soon as it is there is got GET_ATTEMPTS times; then it counts as got.
  *
  * Return: 0; -EINVAL (not a reference), -ENOENT (no such image, no signature), -EHOSTUNREACH, -EPERM (plain http),
  * -ENOKEY (signed by a stranger), -EKEYREJECTED, -EKEYEXPIRED, -EKEYREVOKED (signature, certificate), -EBADMSG (damaged, or not what was asked for),
  * -ENOEXEC (another os or arch), -EOPNOTSUPP, -ENOSPC, and what the layers below return.
  */
 int image_get(Store *store, const char *reference, const ImageGetOptions *options, char **ret_id, Error *e) {
-        _cleanup_free_ char *id = NULL;
-        int r;
+        for (unsigned attempt = 1;; attempt++) {
+                _cleanup_error_ Error error = ERROR_INIT;
+                _cleanup_free_ char *id = NULL;
+                int r;
 
-        r = get_image(store, reference, options, NULL, NULL, &id, e);
-        if (r >= 0)
-                r = image_get_dependencies(store, id, options, e);
-        if (r >= 0)
-                r = render(store, id, e);
-        if (r < 0)
-                return r;
-        *ret_id = TAKE_PTR(id);
-        return 0;
+                r = get_image(store, reference, options, NULL, NULL, &id, e);
+                if (r < 0)
+                        return r;
+                r = image_get_dependencies(store, id, options, &error);
+                if (r >= 0)
+                        r = render(store, id, &error);
+                if (r == -ENOENT && is_gone(store, id)) {
+                        if (attempt < GET_ATTEMPTS)
+                                continue;
+                        r = 0; /* it was there, and somebody does not want it */
+                }
+                if (r < 0) {
+                        if (e) {
+                                error_done(e);
+                                *e = error;
+                                error = ERROR_INIT;
+                        }
+                        return r;
+                }
+                *ret_id = TAKE_PTR(id);
+                return 0;
+        }
 }

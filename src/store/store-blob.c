@@ -123,6 +123,8 @@ int store_manifest_read(Store *s, const char *key, char **ret, size_t *ret_size,
                 return error_setf(e, -EINVAL, "'%.150s' is not the key of an image", key);
         store_blob_path(key, ".manifest", path);
         r = file_read_at(s->cas_fd, path, STORE_MANIFEST_MAX, ret, &size);
+        if (r == -ENOENT)
+                return error_setf(e, r, "image '%s' is not in the store (any more)", key);
         if (r < 0)
                 return error_setf(e, r, "cannot read the manifest of image '%s': %s", key, strerror(-r));
         if (ret_size)
