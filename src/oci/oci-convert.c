@@ -228,22 +228,27 @@ static char *real_time_name(const char *s) {
 int oci_stop_signal_normalize(const char *s, char **ret, Error *e) {
         const char *bare = startswith(s, "SIG") ? startswith(s, "SIG") : s;
         unsigned number = 0;
+        char *text;
 
         (void) parse_uint(s, 64, &number);
         for (int i = 1; i < 32; i++) {
                 const char *name = sigabbrev_np(i);
 
                 if (name && (streq(name, bare) || (unsigned) i == number)) {
-                        *ret = strf("SIG%s", name);
-                        return *ret ? 0 : error_oom(e);
+                        text = strf("SIG%s", name);
+                        if (!text)
+                                return error_oom(e);
+                        *ret = text;
+                        return 0;
                 }
         }
         if (number >= 34)
-                *ret = number == 34 ? strdup("SIGRTMIN") : strf("SIGRTMIN+%u", number - 34);
+                text = number == 34 ? strdup("SIGRTMIN") : strf("SIGRTMIN+%u", number - 34);
         else
-                *ret = real_time_name(bare);
-        if (!*ret)
+                text = real_time_name(bare);
+        if (!text)
                 return error_setf(e, -EINVAL, "StopSignal '%.50s' is no signal", s);
+        *ret = text;
         return 0;
 }
 

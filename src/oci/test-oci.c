@@ -528,6 +528,24 @@ static void test_convert_annotations(void **state) {
         }
 }
 
+static void test_convert_local(void **state) {
+        static const char text[] =
+                "{\"os\":\"linux\",\"architecture\":\"riscv64\"," ROOTFS "}"; /* appc has no such machine */
+        _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
+        _cleanup_(oci_config_freep) OciConfig *c = NULL;
+        _cleanup_(oci_name_freep) OciName *n = NULL;
+
+        assert_int_equal(oci_name_parse("oci:/srv/shop:1.2", &n, NULL), 0);
+        assert_int_equal(oci_config_parse(text, strlen(text), &c, NULL), 0);
+        assert_int_equal(oci_config_to_manifest(c, &(OciOrigin){ .name = n, .config_digest = A }, &m, NULL),
+                         0);
+        assert_string_equal(m->name, "shop");
+        assert_string_equal(image_manifest_label(m, "version"), "1.2");
+        assert_null(image_manifest_label(m, "arch"));
+        assert_null(image_manifest_annotation(m, "appc.io/docker/registryurl"));
+        assert_string_equal(image_manifest_annotation(m, "appc.io/docker/repository"), "shop");
+}
+
 static void test_convert_users(void **state) {
         static const struct {
                 const char *text, *user, *group;
@@ -623,8 +641,9 @@ int main(void) {
                 cmocka_unit_test(test_platform),      cmocka_unit_test(test_index),
                 cmocka_unit_test(test_layout),        cmocka_unit_test(test_docker_archive),
                 cmocka_unit_test(test_convert),       cmocka_unit_test(test_convert_annotations),
-                cmocka_unit_test(test_convert_users), cmocka_unit_test(test_bad_configs),
-                cmocka_unit_test(test_config_checks), cmocka_unit_test(test_signals),
+                cmocka_unit_test(test_convert_users), cmocka_unit_test(test_convert_local),
+                cmocka_unit_test(test_bad_configs),   cmocka_unit_test(test_config_checks),
+                cmocka_unit_test(test_signals),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
