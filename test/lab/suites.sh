@@ -80,7 +80,7 @@ suite_host() {
         in_lab rm -f /tmp/host.xml
         # every test of this release runs with sanitizers; without them only what shows that this build works too
         if [ "$1-$2" = host-bookworm ] && chosen host-asan && [ -z "$FILTERED" ]; then
-                files=(test_boot.py test_pod_lifecycle.py test_trees.py test_trust.py)
+                files=(test_boot.py test_pod_lifecycle.py test_trees.py test_trust.py test_workers.py)
         fi
         "$LAB" sh --name "$NAME" -- env --chdir=/src/test/host PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
                 LAB_PROFILE="$3" ASAN_OPTIONS=detect_leaks=0 \
