@@ -56,7 +56,8 @@ Download *download_free(Download *d) {
  * Return: as worker_spawn().
  */
 int pull_worker_spawn(bool discovery, const int *fds, size_t n_fds, Process *ret, Error *e) {
-        char *const argv[] = { (char[]){ "rkt-pull" }, discovery ? (char[]){ "discovery" } : NULL, NULL };
+        char name[] = "rkt-pull", mode[] = "discovery";
+        char *const argv[] = { name, discovery ? mode : NULL, NULL };
 
         return worker_spawn("rkt-pull", PULL_USER, argv, fds, n_fds, ret, e);
 }

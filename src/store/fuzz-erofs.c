@@ -54,6 +54,8 @@ static void check(ErofsTree *t, bool full) {
                 MUST(e.message);
                 return;
         }
+        if (size == 0)
+                abort();
         p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         MUST(p != MAP_FAILED);
         m.self = (ReadBlob){ p, size };

@@ -556,6 +556,11 @@ static bool find_sorted(char ***v, const char *key) {
         return *v && **v && streq(**v, key);
 }
 
+static void image_list_move(StoreImageList *to, StoreImageList *from) {
+        *to = *from;
+        *from = (StoreImageList){};
+}
+
 /**
  * store_image_list() - all images
  * @s:   store
@@ -601,8 +606,7 @@ int store_image_list(Store *s, StoreImageList *ret, Error *e) {
                         i.tree_size = 0;
                 l.images[l.n_images++] = i;
         }
-        *ret = l;
-        l = (StoreImageList){};
+        image_list_move(ret, &l);
         return 0;
 }
 

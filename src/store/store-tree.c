@@ -288,7 +288,7 @@ int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, si
 static int make_and_commit(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
                            Error *e) {
         _cleanup_close_ int commit = -EBADF;
-        StoreTreeBackend backend;
+        StoreTreeBackend backend = STORE_TREE_DIR;
         int r = store_tree_choose(s, &backend, e);
 
         if (r >= 0)

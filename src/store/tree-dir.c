@@ -77,7 +77,7 @@ static int run_untar(int entries_fd, int root_fd, int *fds, size_t n_blobs, Fram
         r = worker_spawn("rkt-untar", NULL, argv, fds, N_FDS + n_blobs, &untar, e);
         if (r < 0)
                 return r;
-        out_write = fd_close(out_write);
+        (void) fd_close(TAKE_FD(out_write));
         r = read_untar(out_read, ret, e);
         if (r < 0)
                 return r;
