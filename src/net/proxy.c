@@ -285,6 +285,11 @@ static int check(const char *text, const char *name, Error *e) {
         return r < 0 ? error_prefixf(e, r, "the proxy in %s is wrong", name) : 0;
 }
 
+static void settings_move(ProxySettings *to, ProxySettings *from) {
+        *to = *from;
+        *from = (ProxySettings){};
+}
+
 /**
  * proxy_settings_from_environment() - HTTP_PROXY, HTTPS_PROXY, NO_PROXY, or the same in lower case
  * @ret: for proxy_settings_done()
@@ -313,7 +318,6 @@ int proxy_settings_from_environment(ProxySettings *ret, Error *e) {
                                   no, PULL_TEXT_MAX);
         if (p.http && !p.https && str_replace(&p.https, p.http) < 0)
                 return error_oom(e);
-        *ret = p;
-        p = (ProxySettings){};
+        settings_move(ret, &p);
         return 0;
 }

@@ -98,7 +98,7 @@ int pull_request_write(const PullRequest *r, char **ret) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
 
         FOREACH_ARRAY (f, texts, ELEMENTSOF(texts)) {
-                const char *value = *(char *const *) ((const char *) r + f->offset);
+                const char *value = *(char *const *) (const void *) ((const char *) r + f->offset);
 
                 if (value && (!*value || !pull_text_is_plain(value)))
                         return -EINVAL;
@@ -115,7 +115,7 @@ int pull_request_write(const PullRequest *r, char **ret) {
         if (r->resume_tag)
                 strbuf_addf(&b, "resume-from %" PRIu64 "\n", r->resume_from);
         FOREACH_ARRAY (f, numbers, ELEMENTSOF(numbers)) {
-                unsigned value = *(const unsigned *) ((const char *) r + f->offset);
+                unsigned value = *(const unsigned *) (const void *) ((const char *) r + f->offset);
 
                 strbuf_addf(&b, "%s %u\n", f->name, value == PULL_NONE ? 0 : value > 0 ? value : f->fallback);
         }
@@ -135,9 +135,10 @@ static int parse_flag(const char *s, bool *ret) {
 static int request_line(PullRequest *r, const char *key, const char *value) {
         FOREACH_ARRAY (f, texts, ELEMENTSOF(texts))
                 if (streq(key, f->name))
-                        return *value ? str_replace((char **) ((char *) r + f->offset), value) : -EINVAL;
+                        return *value ? str_replace((char **) (void *) ((char *) r + f->offset), value)
+                                      : -EINVAL;
         FOREACH_ARRAY (f, numbers, ELEMENTSOF(numbers)) {
-                unsigned *n = (unsigned *) ((char *) r + f->offset);
+                unsigned *n = (unsigned *) (void *) ((char *) r + f->offset);
 
                 if (streq(key, f->name))
                         return parse_uint(value, f->max, n) < 0 || (*n == 0 && !f->may_be_0) ? -EINVAL : 0;
