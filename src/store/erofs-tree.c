@@ -388,8 +388,8 @@ static int find_parent(ErofsTree *t, const TarEntry *entry, uint32_t *ret, const
  */
 int erofs_tree_lookup(ErofsTree *t, const char *path, uint32_t *ret) {
         uint32_t parent, *slot;
-        const char *name;
-        size_t size;
+        const char *name = path;
+        size_t size = 0;
         int r;
 
         if (*path == '\0') {

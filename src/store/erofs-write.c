@@ -224,9 +224,9 @@ static int write_chunks(Writer *w, const ErofsNode *n) {
 /* The directory's names, up to the end or as many blocks, each filled up. */
 static int write_dir(Writer *w, ErofsNames *n, uint64_t n_blocks) {
         const ErofsLayout *l = &w->layout;
-        size_t count, size;
+        size_t count;
 
-        while (n_blocks-- > 0 && (size = erofs_dir_block(l, *n, &count)) > 0) {
+        while (n_blocks-- > 0 && erofs_dir_block(l, *n, &count) > 0) {
                 uint8_t *p = extend(w, (size_t) 1 << l->block_bits);
                 size_t at = count * EROFS_DIRENT_SIZE;
 

@@ -93,8 +93,8 @@ static int change(ErofsTree *t, const TarXattr *x, bool remove, uint32_t old, ui
                 if (r < 0)
                         return full(r, e);
         }
-        if (r < 0)
-                return r;
+        if (r < 0 || !data)
+                return r < 0 ? r : -ENOMEM;
         ids = erofs_xattrs_get(t, old, &n);
         for (size_t i = 0; i < n; i++)
                 if (!same_name(t->xattrs.data + ids[i], data))

@@ -123,7 +123,7 @@ bool store_tree_exists(Store *s, const char *key) {
 
 /* Of another kernel, or damaged: nobody can have it mounted. */
 static bool is_useless(Store *s, const TreeBackend *b, int r) {
-        StoreTreeBackend best;
+        StoreTreeBackend best = STORE_TREE_DIR;
 
         if (b == &tree_dir || s->read_only)
                 return false;
