@@ -54,7 +54,7 @@ static int find_id(Store *store, const char *id, StoreImage *ret, Error *e) {
 /**
  * image_find_name() - look in the store only, by a parsed reference
  * @store: a store
- * @name:  IMAGE_NAME_ID, IMAGE_NAME_APPC, or IMAGE_NAME_URL (what that URL gave last)
+ * @name:  IMAGE_NAME_ID, IMAGE_NAME_APPC; IMAGE_NAME_URL, IMAGE_NAME_DOCKER, IMAGE_NAME_OCI (what that gave last)
  * @ret:   for store_image_done()
  * @e:     sentence on failure; may be NULL
  *
@@ -68,6 +68,8 @@ int image_find_name(Store *store, const ImageName *name, StoreImage *ret, Error 
         switch (name->type) {
         case IMAGE_NAME_ID: return find_id(store, name->text, ret, e);
         case IMAGE_NAME_URL:
+        case IMAGE_NAME_DOCKER:
+        case IMAGE_NAME_OCI:
                 r = store_remote_load(store, name->text, &remote, e);
                 return r < 0 ? r : store_image_load(store, remote.key, ret, e);
         case IMAGE_NAME_APPC:

@@ -27,6 +27,7 @@ ImageName *image_name_free(ImageName *n) {
         }
         free(n->labels);
         free(n->text);
+        oci_name_free(n->oci);
         free(n);
         return NULL;
 }
@@ -181,6 +182,26 @@ static int parse_path(ImageName *n, const char *s, const char *path, Error *e) {
         return str_replace(&n->text, path) < 0 ? error_oom(e) : 0;
 }
 
+static bool is_oci(const char *s) {
+        static const char *const prefixes[] = { "docker:", "cimd:docker:", "oci:", "oci-archive:",
+                                                "docker-archive:" };
+
+        FOREACH_ARRAY (p, prefixes, ELEMENTSOF(prefixes))
+                if (startswith(s, *p))
+                        return true;
+        return false;
+}
+
+static int parse_oci(ImageName *n, const char *s, Error *e) {
+        int r;
+
+        r = oci_name_parse(s, &n->oci, e);
+        if (r < 0)
+                return r;
+        n->type = n->oci->transport == OCI_TRANSPORT_REGISTRY ? IMAGE_NAME_DOCKER : IMAGE_NAME_OCI;
+        return oci_name_to_string(n->oci, &n->text) < 0 ? error_oom(e) : 0;
+}
+
 /* A ':' or ',' makes it a name, unless it begins as a path does. */
 static bool is_clearly_path(const char *s) {
         return *s == '/' || startswith(s, "./") || startswith(s, "../");
@@ -209,16 +230,8 @@ static int parse_any(ImageName *n, const char *s, Error *e) {
                         return error_setf(e, -EINVAL, "invalid image string \"%s\": write file:///PATH", s);
                 return parse_path(n, s, rest, e);
         }
-        if ((rest = startswith(s, "docker://")) || (rest = startswith(s, "docker:"))) {
-                n->type = IMAGE_NAME_DOCKER;
-                if (!*rest)
-                        return error_setf(e, -EINVAL, "invalid image string \"%s\": there is no name", s);
-                return str_replace(&n->text, rest) < 0 ? error_oom(e) : 0;
-        }
-        if (startswith(s, "oci:") || startswith(s, "oci-archive:") || startswith(s, "docker-archive:")) {
-                n->type = IMAGE_NAME_OCI;
-                return str_replace(&n->text, s) < 0 ? error_oom(e) : 0;
-        }
+        if (is_oci(s))
+                return parse_oci(n, s, e);
         if (strstr(s, "://") && !is_clearly_path(s))
                 return error_setf(e, -EINVAL,
                                   "invalid image string \"%s\": images come by https://, http://, file:// or "
@@ -238,7 +251,7 @@ static int parse_any(ImageName *n, const char *s, Error *e) {
  * @ret: for image_name_free()
  * @e:   sentence on failure, quoting @s only when it is printable; may be NULL
  *
- * Return: 0, -EINVAL, -E2BIG, -ENOMEM.
+ * Return: 0, -EINVAL, -E2BIG, -EOPNOTSUPP (an unknown kind of digest, a later cimd:), -ENOMEM.
  */
 int image_name_parse(const char *s, ImageName **ret, Error *e) {
         _cleanup_(image_name_freep) ImageName *n = NULL;
@@ -275,8 +288,6 @@ int image_name_to_string(const ImageName *n, char **ret) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         const char *version = image_name_label(n, "version");
 
-        if (n->type == IMAGE_NAME_DOCKER)
-                strbuf_add(&b, "docker://");
         strbuf_add(&b, n->text);
         if (version)
                 strbuf_addf(&b, ":%s", version);

@@ -71,10 +71,21 @@ static const struct {
         { "https://example.com/a.aci", IMAGE_NAME_URL, "https://example.com/a.aci", NULL },
         { "http://example.com/a.aci", IMAGE_NAME_URL, "http://example.com/a.aci", NULL },
         { "ftp://example.com/a.aci", -EINVAL, "invalid image string", NULL },
-        { "docker://busybox:latest", IMAGE_NAME_DOCKER, "busybox:latest", NULL },
-        { "docker:busybox", IMAGE_NAME_DOCKER, "busybox", NULL },
-        { "docker://", -EINVAL, "no name", NULL },
+        /* ecosystem, 1.1 */
+        { "docker://busybox:latest", IMAGE_NAME_DOCKER, "docker://docker.io/library/busybox:latest", NULL },
+        { "docker:busybox", IMAGE_NAME_DOCKER, "docker://docker.io/library/busybox:latest", NULL },
+        { "docker://Quay.io/a/b:c", IMAGE_NAME_DOCKER, "docker://quay.io/a/b:c", NULL },
+        { "cimd:docker:v=0:registry-1.docker.io/library/redis:7", IMAGE_NAME_DOCKER,
+          "docker://docker.io/library/redis:7", NULL },
+        { "cimd:docker:v=9:redis", -EOPNOTSUPP, "version 0", NULL },
+        { "docker://", -EINVAL, "docker://", NULL },
+        { "docker://a/b:../x", -EINVAL, "no tag", NULL }, /* robustness R9 */
+        { "docker://redis,os=linux", -EINVAL, "no labels", NULL },
         { "oci:/a/b", IMAGE_NAME_OCI, "oci:/a/b", NULL },
+        { "oci:/a/b:v1", IMAGE_NAME_OCI, "oci:/a/b:v1", NULL },
+        { "oci:/a/b:../v1", -EINVAL, "'..'", NULL }, /* robustness R12 */
+        { "oci-archive:a.tar", IMAGE_NAME_OCI, "oci-archive:a.tar", NULL },
+        { "docker-archive:a.tar:redis:7", IMAGE_NAME_OCI, "docker-archive:a.tar:redis:7", NULL },
 };
 
 static void test_parse(void **state) {
@@ -99,7 +110,7 @@ static void test_parse(void **state) {
 }
 
 static void test_to_string(void **state) {
-        static const char *const same[] = { "example.com/app:1.2,channel=beta", "docker://a/b:c",
+        static const char *const same[] = { "example.com/app:1.2,channel=beta", "docker://quay.io/b:c",
                                             "https://a/b.aci", "sha512-ab" };
 
         for (size_t i = 0; i < ELEMENTSOF(same); i++) {

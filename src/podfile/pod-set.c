@@ -265,18 +265,10 @@ static bool is_image_id(const char *s) {
         return hex && hex_is_valid(hex) && strlen(hex) <= 128;
 }
 
-/* What is wrong with an image reference; NULL for nothing. *ret_later is set for kinds that cannot be got yet. */
-static const char *image_wrong(const char *s, const char **ret_later) {
-        static const struct {
-                const char *prefix, *later;
-        } kinds[] = {
-                { "https://", NULL },
-                { "http://", NULL },
-                { "docker://", "docker://" },
-                { "oci:", "oci:" },
-                { "oci-archive:", "oci-archive:" },
-                { "docker-archive:", "docker-archive:" },
-        };
+/* What is wrong with an image reference; NULL for nothing. What follows a prefix is looked at when the image is got. */
+static const char *image_wrong(const char *s) {
+        static const char *const kinds[] = { "https://", "http://",      "docker://",      "cimd:docker:",
+                                             "oci:",     "oci-archive:", "docker-archive:" };
 
         if (strlen(s) > 4096)
                 return "longer than 4096 bytes";
@@ -284,12 +276,10 @@ static const char *image_wrong(const char *s, const char **ret_later) {
                 if ((unsigned char) *p <= ' ' || *p == 0x7f)
                         return "contains a blank or a control character";
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
-                const char *rest = startswith(s, kinds[i].prefix);
+                const char *rest = startswith(s, kinds[i]);
 
-                if (!rest)
-                        continue;
-                *ret_later = kinds[i].later;
-                return *rest ? NULL : "nothing follows the prefix";
+                if (rest)
+                        return *rest ? NULL : "nothing follows the prefix";
         }
         if (startswith(s, "file://"))
                 s += strlen("file://");
@@ -317,20 +307,18 @@ static const char *image_wrong(const char *s, const char **ret_later) {
  */
 int set_image(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
         _cleanup_free_ char *text = NULL;
-        const char *wrong, *later = NULL;
         AppSpec *a = target;
+        const char *wrong;
         int r;
 
         r = loader_text(l, part, line, &text);
         if (r <= 0)
                 return r;
-        wrong = image_wrong(text, &later);
+        wrong = image_wrong(text);
         /* kept also when wrong, so that it does not count as missing */
         if (str_replace(&a->image, text) < 0)
                 return -ENOMEM;
-        if (wrong)
-                return loader_bad_value(l, part, line, text, wrong);
-        return later ? loader_later(l, part, line, later) : 0;
+        return wrong ? loader_bad_value(l, part, line, text, wrong) : 0;
 }
 
 /* Takes out double slashes and one at the end. */

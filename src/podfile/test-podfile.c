@@ -251,7 +251,6 @@ static void test_not_yet(void **state) {
              NULL, &x);
         expect_strv(x.spec->unsupported, "a:2: [Pod] Network: default is not supported yet|"
                                          "a:3: [Pod] PublishPort: not supported yet|"
-                                         "a:7: [App] Image: docker:// is not supported yet|"
                                          "a:8: [App] StandardInput: tty is not supported yet");
 }
 
