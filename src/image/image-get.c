@@ -224,14 +224,15 @@ int image_get_dependency(Store *store, const AcDependency *d, const ImageManifes
 
 /* When the last byte is here, the image can be mounted. */
 static int render(Store *store, const char *id, Error *e) {
-        char key[STORE_KEY_MAX], tree[STORE_TREE_KEY_MAX];
+        _cleanup_strv_free_ char **trees = NULL;
         _cleanup_close_ int lock = -EBADF;
+        char key[STORE_KEY_MAX];
         int r;
 
         r = store_key_from_id(id, key);
         if (r >= 0)
                 r = store_lock(store, LOCK_MODE_SHARED, 1, &lock, e);
-        return r < 0 ? r : image_tree_ensure(store, key, tree, e);
+        return r < 0 ? r : image_tree_ensure(store, key, &trees, e);
 }
 
 /* Removed again by another process, before we could look at it. */

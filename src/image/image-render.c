@@ -520,18 +520,19 @@ int image_render_list(Store *s, const char *key, ImageRender *ret, Error *e) {
 }
 
 /**
- * image_tree_ensure() - have the tree of an image, with all that it depends on
- * @s:   store, opened for writing; hold its lock shared until the tree is mounted, or a pod's directory names it
- * @key: image
- * @ret: the tree's key, for store_tree_mount()
- * @e:   sentence on failure; may be NULL
+ * image_tree_ensure() - have the trees of an image, with all that it depends on
+ * @s:         store, opened for writing; hold its lock shared until they are mounted, or a pod's directory names them
+ * @key:       image
+ * @ret_trees: their keys, the weakest first, for store_tree_mount(); strv_free()
+ * @e:         sentence on failure; may be NULL
  *
  * The image and its dependencies count as used now.
  *
  * Return: 0, what image_render_list() and store_tree_build() return.
  */
-int image_tree_ensure(Store *s, const char *key, char ret[STORE_TREE_KEY_MAX], Error *e) {
+int image_tree_ensure(Store *s, const char *key, char ***ret_trees, Error *e) {
         _cleanup_(image_render_done) ImageRender x = IMAGE_RENDER_INIT;
+        _cleanup_strv_free_ char **trees = NULL;
         int r;
 
         r = image_render_list(s, key, &x, e);
@@ -544,6 +545,8 @@ int image_tree_ensure(Store *s, const char *key, char ret[STORE_TREE_KEY_MAX], E
                 if (r < 0)
                         return r;
         }
-        memcpy(ret, x.tree_key, sizeof(x.tree_key));
+        if (strv_extend(&trees, x.tree_key) < 0)
+                return error_oom(e);
+        *ret_trees = TAKE_PTR(trees);
         return 0;
 }

@@ -29,4 +29,4 @@ int image_dependency_find(Store *s, const AcDependency *d, const ImageManifest *
                           Error *e);
 int image_dependency_check(const AcDependency *d, const StoreImage *image, Error *e);
 int image_dependency_to_string(const AcDependency *d, char **ret);
-int image_tree_ensure(Store *s, const char *key, char ret[STORE_TREE_KEY_MAX], Error *e);
+int image_tree_ensure(Store *s, const char *key, char ***ret_trees, Error *e);

@@ -13,11 +13,13 @@
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "basic/tmpfile.h"
 #include "pod/pod-internal.h"
 
 #define NAME_MAX_BYTES   256
 #define NUMBER_MAX_BYTES 32
+#define TREES_MAX_BYTES  (64U * 1024) /* 500 keys, what an overlay can have */
 
 static usec_t usec_from(const struct timespec *ts) {
         return (usec_t) ts->tv_sec * USEC_PER_SEC + (usec_t) ts->tv_nsec / 1000;
@@ -187,24 +189,41 @@ int pod_get_name(Pod *p, char **ret) {
 }
 
 /**
- * pod_get_app_tree() - what an app's root is made from
- * @p:   pod
- * @app: its name
- * @ret: key of a tree in the store; free()
+ * pod_read_app_trees() - as pod_get_app_trees(), of a pod's directory
+ * @pod_fd: the directory
+ * @app:    its name
+ * @ret:    strv_free()
  *
- * Return: 0, -ENOENT, other errno of open() and read().
+ * Return: 0, -ENODATA, -ENOENT, other errno of open() and read().
  */
-int pod_get_app_tree(Pod *p, const char *app, char **ret) {
-        _cleanup_free_ char *path = strf("appsinfo/%s/treeStoreID", app);
-        _cleanup_close_ int tmp = -EBADF;
-        int r = path ? pod_use_fd(p, &tmp) : -ENOMEM;
+int pod_read_app_trees(int pod_fd, const char *app, char ***ret) {
+        _cleanup_free_ char *path = strf("appsinfo/%s/treeStoreID", app), *text = NULL;
+        _cleanup_strv_free_ char **keys = NULL;
+        int r = path ? read_small(pod_fd, path, TREES_MAX_BYTES, &text) : -ENOMEM;
 
         if (r >= 0)
-                r = read_small(r, path, NAME_MAX_BYTES, ret);
+                r = strv_split(text, "\n", &keys);
         if (r < 0)
                 return r;
-        (*ret)[strcspn(*ret, "\n")] = '\0';
+        if (!keys || !keys[0])
+                return -ENODATA;
+        *ret = TAKE_PTR(keys);
         return 0;
+}
+
+/**
+ * pod_get_app_trees() - what an app's root is made from
+ * @p:   pod
+ * @app: its name
+ * @ret: keys of trees in the store, the weakest first; strv_free()
+ *
+ * Return: 0, -ENODATA (it says none), -ENOENT, other errno of open() and read().
+ */
+int pod_get_app_trees(Pod *p, const char *app, char ***ret) {
+        _cleanup_close_ int tmp = -EBADF;
+        int r = pod_use_fd(p, &tmp);
+
+        return r < 0 ? r : pod_read_app_trees(r, app, ret);
 }
 
 /**

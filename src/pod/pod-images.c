@@ -11,8 +11,6 @@
 #include "pod/pod-internal.h"
 #include "pod/pod-list.h"
 
-#define TREE_ID_MAX 256
-
 /**
  * pod_trees_done() - free what it holds
  * @t: is POD_TREES_INIT afterwards
@@ -40,10 +38,12 @@ static int add_tree(PodTrees *t, const Pod *p, const char *tree) {
 }
 
 static int add_app(PodTrees *t, const Pod *p, int fd, const char *app) {
-        _cleanup_free_ char *path = strf("appsinfo/%s/treeStoreID", app), *tree = NULL;
-        int r = path ? file_read_at(fd, path, TREE_ID_MAX, &tree, NULL) : -ENOMEM;
+        _cleanup_strv_free_ char **trees = NULL;
+        int r = pod_read_app_trees(fd, app, &trees);
 
-        return r < 0 ? r : add_tree(t, p, str_strip(tree));
+        for (char **i = trees; r >= 0 && i && *i; i++)
+                r = add_tree(t, p, *i);
+        return r;
 }
 
 static int add_pod(PodTrees *t, Pod *p) {

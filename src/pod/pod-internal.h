@@ -25,3 +25,4 @@ int pod_place(char ret[64], PodDirectory d, const char *name);
 int pod_find(Pods *ps, const char *uuid, int *ret_fd, PodDirectory *ret_directory, PodState *ret_state);
 void pod_drop_fd(Pod *p);
 int pod_use_fd(Pod *p, int *tmp_fd);
+int pod_read_app_trees(int pod_fd, const char *app, char ***ret);

@@ -33,7 +33,7 @@ typedef struct Prepare {
         char **ids;
         ImageManifest **manifests; /* one per app */
         char **manifest_texts;
-        char (*trees)[STORE_TREE_KEY_MAX]; /* keys, one per app */
+        char ***trees; /* per app: keys, the weakest first */
         ComposeImage *images;
         char ***environments;
         char **pod_environment;
@@ -48,6 +48,8 @@ static void prepare_done(Prepare *x) {
                         free(x->manifest_texts[i]);
                 if (x->environments)
                         strv_free(x->environments[i]);
+                if (x->trees)
+                        strv_free(x->trees[i]);
         }
         free(x->manifests);
         free(x->manifest_texts);
@@ -115,7 +117,7 @@ static int load_image(Prepare *x, size_t n, Error *e) {
                 r = image_manifest_parse(x->manifest_texts[n], size, &x->manifests[n], e);
         if (r < 0)
                 return r;
-        r = image_tree_ensure(x->store, key, x->trees[n], e);
+        r = image_tree_ensure(x->store, key, &x->trees[n], e);
         if (r < 0)
                 return error_prefixf(e, r, "image '%s'", x->manifests[n]->name);
         x->images[n].id = x->ids[n];
@@ -131,7 +133,7 @@ static int load_images(Prepare *x, Error *e) {
         x->manifest_texts = new0(char *, n);
         x->environments = new0(char **, n);
         x->images = new0(ComposeImage, n);
-        x->trees = calloc(n, sizeof(*x->trees));
+        x->trees = new0(char **, n);
         if (!x->manifests || !x->manifest_texts || !x->environments || !x->images || !x->trees)
                 return error_oom(e);
         r = store_lock(x->store, LOCK_MODE_SHARED, 1, &x->store_lock, e);
@@ -185,17 +187,17 @@ static int make_persistent_volumes(const Prepare *x, const char *volumes_dir, co
 static int write_app_info(const Prepare *x, Pod *p, size_t n, Error *e) {
         const char *app = x->spec->apps[n].name;
         _cleanup_free_ char *dir = strf("appsinfo/%s", app), *manifest = strf("appsinfo/%s/manifest", app),
-                            *tree = strf("appsinfo/%s/treeStoreID", app);
-        const char *text = x->manifest_texts[n], *key = x->trees[n];
+                            *tree = strf("appsinfo/%s/treeStoreID", app), *keys = NULL;
+        const char *text = x->manifest_texts[n];
         int r;
 
-        if (!dir || !manifest || !tree)
+        if (!dir || !manifest || !tree || strv_join(x->trees[n], "\n", &keys) < 0)
                 return error_oom(e);
         r = mkdir_parents_at(pod_fd(p), dir, 0755);
         if (r >= 0)
                 r = file_write_at(pod_fd(p), manifest, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
         if (r >= 0)
-                r = file_write_at(pod_fd(p), tree, key, strlen(key), 0644, FILE_WRITE_NO_SYNC);
+                r = file_write_at(pod_fd(p), tree, keys, strlen(keys), 0644, FILE_WRITE_NO_SYNC);
         return r < 0 ? error_setf(e, r, "cannot write %s: %s", dir, strerror(-r)) : 0;
 }
 

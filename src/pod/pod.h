@@ -48,7 +48,7 @@ int pod_read_manifest(Pod *p, PodManifest **ret, Error *e);
 int pod_read_manifest_text(Pod *p, char **ret, size_t *ret_size, Error *e);
 int pod_set_name(Pod *p, const char *name, Error *e);
 int pod_get_name(Pod *p, char **ret);
-int pod_get_app_tree(Pod *p, const char *app, char **ret);
+int pod_get_app_trees(Pod *p, const char *app, char ***ret);
 int pod_set_ppid(Pod *p, pid_t pid, Error *e);
 int pod_get_pid(Pod *p, pid_t *ret);
 int pod_set_app_status(Pod *p, const char *app, int status, Error *e);

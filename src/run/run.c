@@ -14,15 +14,14 @@
 #include <unistd.h>
 
 #include "basic/alloc.h"
-#include "basic/copy-tree.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
-#include "basic/mount-fd.h"
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "config.h"
 #include "pod/pod-compose.h"
+#include "run/app-mount.h"
 #include "run/app-root.h"
 #include "run/console.h"
 #include "run/machine.h"
@@ -30,7 +29,6 @@
 #include "run/run.h"
 #include "run/stage1-root.h"
 #include "run/volume.h"
-#include "store/store-tree.h"
 
 #define STAGE1        "stage1/rootfs"
 #define HOST_JOURNAL  "/run/systemd/journal"
@@ -155,124 +153,22 @@ static int open_stage1(Run *x, Error *e) {
         return x->stage1_fd < 0 ? error_setf(e, -errno, "cannot open %s: %s", x->root, strerror(errno)) : 0;
 }
 
-/* In lowerdir= a colon separates layers. */
-static char *escape_layer(const char *path) {
-        StrBuf b = STRBUF_INIT;
-        char *text;
-
-        for (const char *p = path; *p; p++) {
-                if (*p == ':' || *p == '\\')
-                        strbuf_add(&b, "\\");
-                strbuf_add_n(&b, p, 1);
-        }
-        return strbuf_steal(&b, &text) < 0 ? NULL : text;
-}
-
-/* Directories of one app's root, beneath the pod's: "NAME/APP" in overlay/KEY. */
-static int make_layer(Run *x, const char *key, const char *name, const char *app, char **ret, Error *e) {
-        _cleanup_free_ char *path = strf("overlay/%s/%s/%s", key, name, app);
-        int r;
-
-        if (!path || pod_path(x->pod, path, ret) < 0)
-                return error_oom(e);
-        r = mkdir_parents_at(x->pod_fd, path, 0755);
-        return r < 0 ? error_setf(e, r, "cannot make '%s': %s", *ret, strerror(-r)) : 0;
-}
-
-/* The image's tree, mounted beside stage1's root, where the pod does not see it: overlayfs finds layers by their paths. */
-static int mount_lower(Run *x, const char *key, const char *place, Error *e) {
-        _cleanup_close_ int tree = -EBADF, target = -EBADF;
-        int r = store_tree_mount(x->store, key, &tree, e);
-
-        if (r < 0)
-                return r;
-        target = open(place, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        r = target < 0 ? -errno : mount_move(tree, target);
-        return r < 0 ? error_setf(e, r, "cannot mount its image: %s", strerror(-r)) : 0;
-}
-
-static int mount_overlay(const char *lower, const char *upper, const char *work, int target_fd, Error *e) {
-        _cleanup_free_ char *escaped = escape_layer(lower);
-        const MountOption options[] = { { "lowerdir", escaped }, { "upperdir", upper }, { "workdir", work } };
-        _cleanup_close_ int mnt = -EBADF;
-        int r;
-
-        if (!escaped)
-                return error_oom(e);
-        r = mount_fs("overlay", options, ELEMENTSOF(options), MOUNT_ATTR_NODEV, &mnt, e);
-        if (r < 0)
-                return r;
-        r = mount_move(mnt, target_fd);
-        return r < 0 ? error_setf(e, r, "cannot mount its root: %s", strerror(-r)) : 0;
-}
-
-/* Overlay=no: the root is a directory of the pod's own. */
-static int copy_root(Run *x, const char *key, int place_fd, Error *e) {
-        _cleanup_close_ int tree = -EBADF, root = -EBADF, mnt = -EBADF;
-        int r = store_tree_mount(x->store, key, &tree, e);
-
-        if (r < 0)
-                return r;
-        root = openat(place_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        r = root < 0 ? error_setf(e, -errno, "cannot open its root: %s", strerror(errno))
-                     : copy_tree(tree, root, e);
-        if (r < 0)
-                return r;
-        r = mount_clone(place_fd, MOUNT_ATTR_NODEV, &mnt);
-        if (r >= 0)
-                r = mount_move(mnt, place_fd);
-        return r < 0 ? error_setf(e, r, "cannot mount its root: %s", strerror(-r)) : 0;
-}
-
-static int mount_layers(Run *x, const char *key, const char *app, int place_fd, Error *e) {
-        _cleanup_free_ char *lower = NULL, *upper = NULL, *work = NULL;
-        int r = make_layer(x, key, "lower", app, &lower, e);
-
-        if (r >= 0)
-                r = make_layer(x, key, "upper", app, &upper, e);
-        if (r >= 0)
-                r = make_layer(x, key, "work", app, &work, e);
-        if (r >= 0)
-                r = mount_lower(x, key, lower, e);
-        return r < 0 ? r : mount_overlay(lower, upper, work, place_fd, e);
-}
-
-/* The tree of the app's image below, the pod's own directory above; returns the root. */
-static int mount_root(Run *x, const PodApp *a, Error *e) {
-        const char *overlay = pod_manifest_annotation(x->manifest, POD_ANNOTATION_OVERLAY);
-        _cleanup_free_ char *place = strf("opt/stage2/%s/rootfs", a->name);
-        _cleanup_close_ int target = -EBADF;
-        _cleanup_free_ char *key = NULL;
-        int r, fd;
-
-        if (!place)
-                return error_oom(e);
-        r = pod_get_app_tree(x->pod, a->name, &key);
-        if (r < 0 || !store_tree_key_is_valid(key))
-                return error_setf(e, r < 0 ? r : -EBADMSG, "the pod does not say which tree is its root");
-        r = mkdir_parents_at(x->stage1_fd, place, 0755);
-        if (r < 0)
-                return error_setf(e, r, "cannot make %s: %s", place, strerror(-r));
-        target = openat(x->stage1_fd, place, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (target < 0)
-                return error_setf(e, -errno, "cannot open %s: %s", place, strerror(errno));
-        r = streq_ptr(overlay, "no") ? copy_root(x, key, target, e)
-                                     : mount_layers(x, key, a->name, target, e);
-        if (r < 0)
-                return r;
-        fd = openat(x->stage1_fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? error_setf(e, -errno, "cannot open its root: %s", strerror(errno)) : fd;
-}
-
 /* Furnishing comes before the volumes, so that nothing is written into one; programs may lie in one. */
 static int make_app(Run *x, size_t n, const AppRootContext *c, Error *e) {
         const PodApp *a = &x->manifest->apps[n];
         AppFacts *f = &x->facts[n];
-        _cleanup_close_ int root = mount_root(x, a, e);
-        int r;
+        const AppMountContext mount = {
+                .store = x->store,
+                .pod = x->pod,
+                .pod_fd = x->pod_fd,
+                .stage1_fd = x->stage1_fd,
+                .copy = streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_OVERLAY), "no"),
+        };
+        _cleanup_close_ int root = -EBADF;
+        int r = app_mount_root(&mount, a->name, &root, e);
 
-        if (root < 0)
-                return error_prefixf(e, root, "app '%s'", a->name);
+        if (r < 0)
+                return error_prefixf(e, r, "app '%s'", a->name);
         r = app_root_find_user(a, root, f, e);
         if (r >= 0)
                 r = app_root_furnish(a, root, c, e);
