@@ -261,6 +261,15 @@ int tree_backend_of(Store *s, const char *key, StoreTreeBackend *ret) {
         return -ENOENT;
 }
 
+static int add_parts(Store *s, TreeMaker *m, const StoreTreePart *parts, size_t n_parts, bool merge,
+                     BlobList *l, Error *e) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < n_parts; i++)
+                r = add_part(s, m, parts + i, merge, l, e);
+        return r;
+}
+
 /**
  * tree_make() - make a tree, synced, where nobody looks for it
  * @s:       store
@@ -280,8 +289,8 @@ int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, si
         uint64_t size;
         int r = tree_maker_new(s, backend, merge ? TREE_MAKER_MERGE : 0, &m, e);
 
-        for (size_t i = 0; r >= 0 && i < n_parts; i++)
-                r = add_part(s, m, parts + i, merge, &l, e);
+        if (r >= 0)
+                r = add_parts(s, m, parts, n_parts, merge, &l, e);
         return r < 0 ? r : tree_maker_write(m, tmp_fd, l.blobs, l.n, &size, e);
 }
 
@@ -355,6 +364,48 @@ int store_tree_unpack(Store *s, const StoreTreePart *parts, size_t n_parts, int 
         return renameat(dir_fd, TREE_TMP_NAME "/rootfs", dir_fd, "rootfs") < 0
                        ? error_setf(e, -errno, "cannot move an unpacked tree: %m")
                        : 0;
+}
+
+typedef struct Walk {
+        StoreTreeVisit visit;
+        void *userdata;
+        const BlobList *blobs;
+} Walk;
+
+static int visit_with_blob(void *userdata, const TarEntry *t, unsigned device, Error *e) {
+        const Walk *w = userdata;
+
+        return w->visit(w->userdata, t, device < w->blobs->n ? w->blobs->blobs[device].fd : -EBADF, e);
+}
+
+/**
+ * store_tree_walk() - what would be unpacked, entry by entry
+ * @s:        store
+ * @parts:    the lowest first; a later one lies over those before it
+ * @n_parts:  count, at least 1
+ * @visit:    gets each entry; a negative result ends the walk
+ * @userdata: for it
+ * @e:        sentence on failure; may be NULL
+ *
+ * The root comes first, every directory before what is in it, a file before hard links to it; names ascend in each directory.
+ * The blobs are read whole before that, and their digests checked. Hold store_lock() shared.
+ *
+ * Return: 0, -EINVAL, -ENOENT (no such blob), -EBADMSG (damaged), -EIO, what @visit returned.
+ */
+int store_tree_walk(Store *s, const StoreTreePart *parts, size_t n_parts, StoreTreeVisit visit,
+                    void *userdata, Error *e) {
+        _cleanup_(tree_maker_freep) TreeMaker *m = NULL;
+        _cleanup_(blob_list_done) BlobList l = {};
+        Walk w = { visit, userdata, &l };
+        int r;
+
+        /* in memory, whatever trees are made of here */
+        r = tree_maker_new(s, STORE_TREE_INDEX, TREE_MAKER_MERGE, &m, e);
+        if (r >= 0)
+                r = add_parts(s, m, parts, n_parts, true, &l, e);
+        if (r < 0)
+                return error_prefixf(e, r, "image '%s'", parts[n_parts - 1].key);
+        return tree_maker_walk(m, visit_with_blob, &w, e);
 }
 
 /**

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "store/store.h"
+#include "store/tar-entry.h"
 
 #define STORE_TREE_KEY_MAX (sizeof("deps-") + STORE_KEY_MAX)
 
@@ -34,6 +35,9 @@ typedef struct StoreTreePart {
                 whitelist; /* paths: nothing else of it is taken; NULL: all is; empty: nothing but the root */
 } StoreTreePart;
 
+/* One object; its segments point into the file behind blob_fd. Both are lent. */
+typedef int (*StoreTreeVisit)(void *userdata, const TarEntry *t, int blob_fd, Error *e);
+
 const char *store_tree_backend_to_string(StoreTreeBackend b);
 StoreTreeBackend store_tree_backend_from_string(const char *s);
 int store_tree_choose(Store *s, StoreTreeBackend *ret, Error *e);
@@ -43,5 +47,7 @@ bool store_tree_exists(Store *s, const char *key);
 int store_tree_mount(Store *s, const char *key, int *ret_fd, Error *e);
 int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, Error *e);
 int store_tree_unpack(Store *s, const StoreTreePart *parts, size_t n_parts, int dir_fd, Error *e);
+int store_tree_walk(Store *s, const StoreTreePart *parts, size_t n_parts, StoreTreeVisit visit,
+                    void *userdata, Error *e);
 int store_tree_blobs(Store *s, const char *key, char ***ret, Error *e);
 int store_tree_remove(Store *s, const char *key, Error *e);

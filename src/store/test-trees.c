@@ -68,6 +68,34 @@ static void assert_file(int root, const char *path, const char *content) {
         assert_string_equal(text, content);
 }
 
+typedef struct Walked {
+        StrBuf names;
+        char content[16]; /* of etc/both */
+} Walked;
+
+static int on_entry(void *userdata, const TarEntry *t, int blob_fd, Error *e) {
+        Walked *w = userdata;
+
+        strbuf_addf(&w->names, "%s%s%s ", t->path, t->link ? ">" : "", str_or(t->link, ""));
+        if (streq(t->path, "etc/both")) {
+                assert_int_equal(t->size, t->segments[0].size);
+                assert_int_equal(pread(blob_fd, w->content, t->size, (off_t) t->segments[0].source), t->size);
+        }
+        return streq(t->path, "etc/upper") ? error_setf(e, -ECANCELED, "enough") : 0;
+}
+
+/* What is merged, without a tree on disk; an error of who looks ends it. */
+static void check_walk(Store *s, const StoreTreePart *parts, size_t n_parts) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        Walked w = {};
+
+        assert_int_equal(store_tree_walk(s, parts, n_parts, on_entry, &w, &e), -ECANCELED);
+        assert_string_equal(e.message, "enough");
+        assert_string_equal(w.names.data, " etc etc/both etc/link etc/lower etc/upper ");
+        assert_string_equal(w.content, "upper\n");
+        strbuf_done(&w.names);
+}
+
 static void check_parts(Store *s) {
         const char *const kept[] = { "/etc/both", "/etc/lower", "/etc/link", NULL };
         char lower[STORE_KEY_MAX], upper[STORE_KEY_MAX];
@@ -80,6 +108,7 @@ static void check_parts(Store *s) {
 
         import_two(s, lower, upper);
         assert_false(store_tree_exists(s, DEPS));
+        check_walk(s, parts, ELEMENTSOF(parts));
         assert_int_equal(store_tree_mount(s, DEPS, &root, NULL), -ENOENT);
         assert_int_equal(store_tree_build(s, DEPS, parts, ELEMENTSOF(parts), NULL), 0);
         assert_true(store_tree_exists(s, DEPS));

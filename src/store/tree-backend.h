@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/erofs-writer.h"
 #include "store/store-tree.h"
 #include "store/tar-entry.h"
 
@@ -50,6 +51,7 @@ int tree_maker_part(TreeMaker *m, const StoreTreePart *part, unsigned device, Er
 int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e);
 int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_blobs, uint64_t *ret_size,
                      Error *e);
+int tree_maker_walk(TreeMaker *m, ErofsTreeVisit visit, void *userdata, Error *e);
 int tree_backend_of(Store *s, const char *key, StoreTreeBackend *ret);
 int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
               Error *e);

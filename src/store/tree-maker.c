@@ -189,7 +189,7 @@ static int write_devices(int tree_fd, const TreeBlob *blobs, size_t n_blobs) {
         return b.failed ? -ENOMEM : file_write_at(tree_fd, TREE_DEVICES_NAME, b.data, b.size, 0600, 0);
 }
 
-static int visit(void *userdata, const TarEntry *t, unsigned device, Error *e) {
+static int keep_entry(void *userdata, const TarEntry *t, unsigned device, Error *e) {
         TarEntry entry = *t;
 
         entry.device = (uint16_t) device;
@@ -203,7 +203,7 @@ static int write_files(TreeMaker *m, int tree_fd, const TreeBlob *blobs, size_t 
         if (m->tree) {
                 r = open_entries(m, e);
                 if (r >= 0)
-                        r = erofs_tree_walk(m->tree, visit, m, e);
+                        r = erofs_tree_walk(m->tree, keep_entry, m, e);
         }
         if (r >= 0)
                 r = flush_entries(m, 0, e);
@@ -283,4 +283,19 @@ int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_b
                 return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", m->store->dir, strerror(-r));
         return m->backend == STORE_TREE_DIR ? write_files(m, tree, blobs, n_blobs, ret_size, e)
                                             : write_erofs(m, tree, blobs, n_blobs, ret_size, e);
+}
+
+/**
+ * tree_maker_walk() - hand out what would be made
+ * @m:        maker that merges, which has every entry; of no use afterwards
+ * @visit:    gets each entry
+ * @userdata: for it
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM, -E2BIG, what @visit returned.
+ */
+int tree_maker_walk(TreeMaker *m, ErofsTreeVisit visit, void *userdata, Error *e) {
+        int r = finish_part(m, e);
+
+        return r < 0 ? r : erofs_tree_walk(m->tree, visit, userdata, e);
 }
