@@ -8,8 +8,8 @@
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "basic/suggest.h"
 #include "podfile/pod-loader.h"
-#include "podfile/suggest.h"
 
 /* ---- [Pod] ---- */
 

@@ -8,8 +8,8 @@
 #include "basic/ini.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "basic/suggest.h"
 #include "podfile/pod-text.h"
-#include "podfile/suggest.h"
 
 static void pod_line_done(PodLine *line) {
         free(line->value);

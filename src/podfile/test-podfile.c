@@ -9,11 +9,11 @@
 
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "basic/suggest.h"
 #include "podfile/pod-file.h"
 #include "podfile/pod-order.h"
 #include "podfile/pod-unit.h"
 #include "podfile/specifier.h"
-#include "podfile/suggest.h"
 
 typedef struct Loaded {
         PodSpec *spec;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "basic/macro.h"
-#include "podfile/suggest.h"
+#include "basic/suggest.h"
 
 #define SUGGEST_WORD_MAX 64
 
