@@ -7,3 +7,5 @@
 void config_auth_done(ConfigAuth *a);
 int config_add_auth(Config *c, const char *domain, const ConfigAuth *credentials, Error *e);
 int config_add_registry(Config *c, const char *registry, const ConfigAuth *credentials, Error *e);
+void registry_rule_done(RegistryRule *r);
+int registry_rules_merge(Config *into, Config *from, Error *e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The merged configuration as `rkt config` prints it: rkt's document, in an order that does not change. */
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "config/config.h"
 
 static void member(JsonWriter *w, const char *key, const char *value) {
@@ -69,8 +70,33 @@ static void write_proxy(JsonWriter *w, const Config *c) {
         json_write_end_object(w);
 }
 
+static void strings(JsonWriter *w, const char *key, char **values) {
+        json_write_key(w, key);
+        json_write_begin_array(w);
+        STRV_FOREACH (v, values)
+                json_write_string(w, *v);
+        json_write_end_array(w);
+}
+
+/* One section of registries.d, with the defaults filled in. */
+static void write_rule(JsonWriter *w, const RegistryRule *r) {
+        begin(w, "registry", NULL, NULL);
+        member(w, "prefix", r->prefix);
+        member(w, "location", str_or(r->location, r->prefix));
+        strings(w, "mirrors", r->mirrors);
+        member(w, "insecure", r->allow_http ? "http" : r->insecure_tls ? "tls" : "no");
+        json_write_key(w, "blocked");
+        json_write_boolean(w, r->is_blocked);
+        member(w, "pullFromMirror", registry_pull_to_string(r->pull));
+        member(w, "certificateAuthority", r->ca);
+        member(w, "certificate", r->certificate);
+        member(w, "key", r->key);
+        member(w, "file", r->file);
+        json_write_end_object(w);
+}
+
 /**
- * config_write_json() - write {"stage0": [...]}, one element per domain, registry, paths, stage1
+ * config_write_json() - write {"stage0": [...]}, one element per domain, registry, paths, stage1, rule of registries.d
  * @c: configuration
  * @w: writer
  */
@@ -93,6 +119,8 @@ void config_write_json(const Config *c, JsonWriter *w) {
         json_write_end_object(w);
         if (c->proxy_http || c->proxy_https || c->no_proxy)
                 write_proxy(w, c);
+        FOREACH_ARRAY (r, c->rules, c->n_rules)
+                write_rule(w, r);
         json_write_end_array(w);
         json_write_end_object(w);
 }

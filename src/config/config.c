@@ -6,18 +6,18 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "config/config-internal.h"
+#include "config/registries.h"
 
 static const struct {
         ConfigPart part;
         const char *name;
 } folders[] = {
-        { CONFIG_AUTH, "auth.d" },
-        { CONFIG_PATHS, "paths.d" },
-        { CONFIG_STAGE1, "stage1.d" },
-        { CONFIG_PROXY, "proxy.d" },
+        { CONFIG_AUTH, "auth.d" },   { CONFIG_PATHS, "paths.d" },           { CONFIG_STAGE1, "stage1.d" },
+        { CONFIG_PROXY, "proxy.d" }, { CONFIG_REGISTRIES, "registries.d" },
 };
 
 /**
@@ -71,6 +71,10 @@ Config *config_free(Config *c) {
         FOREACH_ARRAY (r, c->registries, c->n_registries)
                 registry_done(r);
         free(c->registries);
+        FOREACH_ARRAY (r, c->rules, c->n_rules)
+                registry_rule_done(r);
+        free(c->rules);
+        (void) strv_free(c->rule_files);
         free(c->data_dir);
         free(c->stage1_images_dir);
         free(c->stage1_name);
@@ -222,7 +226,9 @@ static int merge(Config *into, Config *from, Error *e) {
         STRV_FOREACH (w, from->warnings)
                 if (strv_extend(&into->warnings, *w) < 0)
                         return error_oom(e);
-        return merge_auths(into, from, e);
+        if (merge_auths(into, from, e) < 0)
+                return -ENOMEM;
+        return registry_rules_merge(into, from, e);
 }
 
 /* Who may write the file decides where our credentials go; who may read it knows them. */
@@ -236,6 +242,18 @@ static int check_mode(Config *c, bool has_secrets, const char *path, mode_t mode
                          path) < 0)
                 return error_oom(e);
         return 0;
+}
+
+/* A link is not followed: a folder that somebody may write must not make us read other files. One to /dev/null masks. */
+static int skip_link(Config *c, int dir_fd, const char *path, Error *e) {
+        char target[sizeof("/dev/null")] = "";
+
+        if (readlinkat(dir_fd, path_basename(path), target, sizeof(target)) == sizeof(target) - 1 &&
+            memcmp(target, "/dev/null", sizeof(target) - 1) == 0)
+                return 0;
+        return strv_extendf(&c->warnings, "'%s' is a link and is not read; put a file there", path) < 0
+                       ? error_oom(e)
+                       : 0;
 }
 
 static int load_file(Config *c, ConfigPart part, int dir_fd, const char *folder, const char *name, Error *e) {
@@ -252,10 +270,7 @@ static int load_file(Config *c, ConfigPart part, int dir_fd, const char *folder,
                                ? 0
                                : error_setf(e, -errno, "cannot look at '%s': %s", path, strerror(errno));
         if (S_ISLNK(st.st_mode))
-                return strv_extendf(&c->warnings, "'%s' is a link and is not read; put a file there", path) <
-                                       0
-                               ? error_oom(e)
-                               : 0;
+                return skip_link(c, dir_fd, path, e);
         if (!S_ISREG(st.st_mode))
                 return 0;
         fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -272,6 +287,8 @@ static int load_file(Config *c, ConfigPart part, int dir_fd, const char *folder,
                        st.st_mode, e);
         if (r < 0)
                 return r;
+        if (part == CONFIG_REGISTRIES)
+                return registries_parse(c, path, text, size, e);
         r = config_parse(c, part, text, size, e);
         return r < 0 ? error_prefixf(e, r, "'%s'", path) : 0;
 }
@@ -297,8 +314,10 @@ static int load_folder(Config *c, ConfigPart part, const char *dir, const char *
         if (strv_length(names) > CONFIG_FILES_MAX)
                 return error_setf(e, -E2BIG, "'%s' has more than %u files", folder, CONFIG_FILES_MAX);
         STRV_FOREACH (n, names) {
-                if (!endswith(*n, ".json"))
+                if (!endswith(*n, part == CONFIG_REGISTRIES ? ".conf" : ".json"))
                         continue;
+                if (part == CONFIG_REGISTRIES && strv_extend(&c->rule_files, *n) < 0)
+                        return error_oom(e);
                 r = load_file(c, part, fd, folder, *n, e);
                 if (r < 0)
                         return r;

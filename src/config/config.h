@@ -2,8 +2,9 @@
 /* rkt's configuration files: credentials, paths, the default stage1. What rkt reads, from where, and what overrides what.
  *
  * Three directories, the later one wins: system (/usr/lib/rkt), local (/etc/rkt), user (--user-config=). In each: auth.d
- * (kinds auth, dockerAuth), paths.d (paths), stage1.d (stage1), proxy.d (proxy, ours); in these: regular files *.json. Within one directory nothing
- * may be said twice; across them the later overrides per domain, per registry, per path, name+version together. */
+ * (kinds auth, dockerAuth), paths.d (paths), stage1.d (stage1), proxy.d (proxy, ours); in these: regular files *.json. Within
+ * one directory nothing may be said twice; across them the later overrides per domain, per registry, per path, name+version
+ * together. And registries.d (ours): INI files *.conf, see config/registries.h. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,12 +24,13 @@
 
 /* Which folders are read. A command that needs no credentials does not ask for them: their files may be unreadable. */
 typedef enum ConfigPart {
-        CONFIG_AUTH = 1 << 0,   /* auth.d */
-        CONFIG_PATHS = 1 << 1,  /* paths.d */
-        CONFIG_STAGE1 = 1 << 2, /* stage1.d */
-        CONFIG_PROXY = 1 << 3,  /* proxy.d */
-        CONFIG_ALL = CONFIG_AUTH | CONFIG_PATHS | CONFIG_STAGE1 | CONFIG_PROXY,
-        CONFIG_NETWORK = CONFIG_AUTH | CONFIG_PROXY, /* what requests need */
+        CONFIG_AUTH = 1 << 0,       /* auth.d */
+        CONFIG_PATHS = 1 << 1,      /* paths.d */
+        CONFIG_STAGE1 = 1 << 2,     /* stage1.d */
+        CONFIG_PROXY = 1 << 3,      /* proxy.d */
+        CONFIG_REGISTRIES = 1 << 4, /* registries.d */
+        CONFIG_ALL = CONFIG_AUTH | CONFIG_PATHS | CONFIG_STAGE1 | CONFIG_PROXY | CONFIG_REGISTRIES,
+        CONFIG_NETWORK = CONFIG_AUTH | CONFIG_PROXY | CONFIG_REGISTRIES, /* what requests need */
 } ConfigPart;
 
 typedef enum AuthType {
@@ -55,11 +57,35 @@ typedef struct ConfigRegistry {
         char *user, *password;
 } ConfigRegistry;
 
+/* Which pulls ask the mirrors. */
+typedef enum RegistryPull {
+        REGISTRY_PULL_ALL,
+        REGISTRY_PULL_DIGEST_ONLY, /* those by digest: a mirror cannot give another image then */
+        REGISTRY_PULL_TAG_ONLY,
+        _REGISTRY_PULL_MAX,
+        _REGISTRY_PULL_INVALID = -EINVAL,
+} RegistryPull;
+
+/* One section [Registry] of registries.d. Places are HOST[:PORT][/PATH], lower case. */
+typedef struct RegistryRule {
+        char *file;     /* name within registries.d */
+        unsigned line;  /* of the section's header */
+        char *prefix;   /* a place, or *.HOST */
+        char *location; /* a place that stands for the prefix; NULL: the prefix itself */
+        char **mirrors; /* places that stand for the prefix, in the order to ask */
+        bool allow_http, insecure_tls, is_blocked;
+        RegistryPull pull;
+        char *ca, *certificate, *key; /* absolute paths, or NULL */
+} RegistryRule;
+
 typedef struct Config {
         ConfigAuth *auths; /* sorted by domain */
         size_t n_auths;
         ConfigRegistry *registries; /* sorted by name */
         size_t n_registries;
+        RegistryRule *rules;
+        size_t n_rules;
+        char **rule_files; /* names of files that were read in registries.d, for the directory that comes later */
         char *data_dir;                     /* absolute, or NULL */
         char *stage1_images_dir;            /* absolute, or NULL */
         char *stage1_name, *stage1_version; /* both or none */
@@ -85,3 +111,4 @@ const ConfigAuth *config_auth(const Config *c, const char *host, unsigned port);
 const ConfigRegistry *config_registry(const Config *c, const char *registry);
 void config_write_json(const Config *c, JsonWriter *w);
 const char *auth_type_to_string(AuthType t);
+const char *registry_pull_to_string(RegistryPull p);
