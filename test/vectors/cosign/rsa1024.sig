@@ -1,0 +1,1 @@
+uKLLic4JQdTyTAus5BhDhdqgB3q5qfVKkXnWi/PRE1ns4r33iPHa6G2+19VmqalKKlFlKRCnHdtiaLRvXVo4ejVGmO0bIvfmyP/knzgAHmECaAM/SnKBf+xDTPUNBb5SQ1HaZrWrv0sduc1xoDmVchkX7gSEBkp7UaGUnkP+OKM=
