@@ -3,6 +3,9 @@
  * socket, no capability, a user of its own, and the system calls below. Whatever takes it over can write to one pipe.
  *
  *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX [strict]
+ *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX list|list-data
+ *
+ * With "list" it only says which files are where; with "list-data" it also hands out the inflated bytes.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,9 +18,11 @@
 #include "basic/alloc.h"
 #include "basic/parse.h"
 #include "basic/sandbox.h"
+#include "basic/str.h"
 #include "store/frame.h"
 #include "store/inflate.h"
 #include "store/tar-check.h"
+#include "store/tar-list.h"
 
 #define PIECE      (256U * 1024)
 #define MEMORY_MAX (UINT64_C(256) << 20)
@@ -104,6 +109,36 @@ static int run(const Arguments *a, FrameWriter *out, Error *e) {
         return frame_writer_send(out, FRAME_END, &end, sizeof(end));
 }
 
+static int run_list(const Arguments *a, bool with_data, FrameWriter *out, Error *e) {
+        _cleanup_(inflate_freep) Inflate *in = NULL;
+        _cleanup_(tar_list_freep) TarList *list = NULL;
+        _cleanup_free_ uint8_t *buffer = malloc(PIECE);
+        FrameEnd end = {};
+        ssize_t n;
+        int r;
+
+        if (!buffer || tar_list_new(out, &a->limits, &list) < 0)
+                return error_oom(e);
+        r = inflate_new(STDIN_FILENO, &in, e);
+        if (r < 0)
+                return r;
+        while ((n = inflate_read(in, buffer, PIECE, e)) > 0) {
+                end.size += (uint64_t) n;
+                r = with_data ? check_ratio(a, inflate_n_in(in), end.size, e) : 0;
+                if (r >= 0)
+                        r = tar_list_push(list, buffer, (size_t) n, e);
+                if (r >= 0 && with_data && frame_writer_send(out, FRAME_DATA, buffer, (size_t) n) < 0)
+                        r = error_setf(e, -EPIPE, "cannot write to the store");
+                if (r < 0)
+                        return r;
+        }
+        r = n < 0 ? (int) n : tar_list_finish(list, e);
+        if (r < 0)
+                return r;
+        end.n_entries = tar_list_n_entries(list);
+        return frame_writer_send(out, FRAME_END, &end, sizeof(end));
+}
+
 static int parse_arguments(int argc, char *argv[], Arguments *ret) {
         uint64_t *const fields[] = { &ret->limits.size_max, &ret->limits.entries_max, &ret->ratio_max,
                                      &ret->ratio_after, &ret->manifest_max };
@@ -121,10 +156,12 @@ int main(int argc, char *argv[]) {
         SandboxSpec sandbox = SANDBOX_INIT;
         FrameWriter out = FRAME_WRITER_INIT;
         _cleanup_error_ Error e = ERROR_INIT;
+        const char *mode = argc > 1 ? argv[argc - 1] : "";
+        bool list_data = streq(mode, "list-data"), list = list_data || streq(mode, "list");
         Arguments a = {};
         int r;
 
-        if (parse_arguments(argc, argv, &a) < 0) {
+        if (parse_arguments(argc - list, argv, &a) < 0) {
                 (void) fprintf(stderr, "rkt-parse is started by rkt, not by hand\n");
                 return EXIT_FAILURE;
         }
@@ -136,7 +173,7 @@ int main(int argc, char *argv[]) {
         sandbox.file_size_max = 0;
         r = sandbox_enter(&sandbox, &e);
         if (r >= 0)
-                r = run(&a, &out, &e);
+                r = list ? run_list(&a, list_data, &out, &e) : run(&a, &out, &e);
         frame_writer_done(&out);
         if (r < 0)
                 (void) frame_write_error(STDOUT_FILENO, r, error_text(&e, r));

@@ -5,6 +5,7 @@
 
 #include "store/frame.h"
 #include "store/tar-check.h"
+#include "store/tar-list.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +33,21 @@ static int on_warning(void *userdata, const char *sentence) {
         return 0;
 }
 
+/* What is listed must be possible to read. */
+static void list(const uint8_t *data, size_t size, size_t piece, const TarStreamLimits *limits) {
+        _cleanup_(tar_list_freep) TarList *l = NULL;
+        FrameWriter out = FRAME_WRITER_INIT;
+
+        /* collected, not written: with the limits above nothing has to leave */
+        if (tar_list_new(&out, limits, &l) >= 0) {
+                for (size_t i = 2; i < size; i += piece)
+                        if (tar_list_push(l, data + i, MIN(piece, size - i), NULL) < 0)
+                                break;
+                (void) tar_list_finish(l, NULL);
+        }
+        frame_writer_done(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const TarCheckOps ops = { .entry = on_entry, .manifest = on_manifest, .warning = on_warning };
         const TarStreamLimits limits = { .size_max = 1U << 20, .entries_max = 1000 };
@@ -42,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (size < 2 || tar_check_new(&ops, NULL, &limits, 4096, &c) < 0)
                 return 0;
         piece = 1 + (size_t) data[0] + 256 * (size_t) data[1];
+        list(data, size, piece, &limits);
         for (size_t i = 2; i < size; i += piece)
                 if (tar_check_push(c, data + i, MIN(piece, size - i), &e) < 0)
                         return 0;
