@@ -102,8 +102,15 @@ static bool is_set(const char *s) {
         return s && *s;
 }
 
-/* What goes into a header line, or beside one, is printable ASCII without blanks. */
-static int check_word(const char *field, const char *s, Error *e) {
+/**
+ * config_check_word() - what goes into a header line, or beside one, is printable ASCII without blanks
+ * @field: what it is, for the sentence
+ * @s:     is not in the sentence
+ * @e:     sentence on failure
+ *
+ * Return: 0, -E2BIG, -EINVAL.
+ */
+int config_check_word(const char *field, const char *s, Error *e) {
         if (strlen(s) > CONFIG_SECRET_MAX)
                 return error_setf(e, -E2BIG, "%s is longer than %u bytes", field, CONFIG_SECRET_MAX);
         for (const char *p = s; *p; p++)
@@ -115,26 +122,34 @@ static int check_word(const char *field, const char *s, Error *e) {
         return 0;
 }
 
-/* User and password travel as base64, so they may be any text; control characters are mistakes (RFC 7617). */
+/**
+ * config_check_plain() - user and password travel as base64, so they may be any text but control characters (RFC 7617)
+ * @field: what it is, for the sentence
+ * @s:     is not in the sentence
+ * @e:     sentence on failure
+ *
+ * Return: 0, -E2BIG, -EINVAL.
+ */
+int config_check_plain(const char *field, const char *s, Error *e) {
+        if (strlen(s) > CONFIG_SECRET_MAX)
+                return error_setf(e, -E2BIG, "%s is longer than %u bytes", field, CONFIG_SECRET_MAX);
+        for (const char *p = s; *p; p++)
+                if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        return error_setf(e, -EINVAL, "%s contains a control character", field);
+        return 0;
+}
+
 static int check_basic(const char *user, const char *password, Error *e) {
+        int r;
+
         if (!is_set(user))
                 return error_setf(e, -ENODATA, "credentials: user not specified");
         if (!is_set(password))
                 return error_setf(e, -ENODATA, "credentials: password not specified");
         if (strchr(user, ':'))
                 return error_setf(e, -EINVAL, "credentials: user must not contain ':'");
-        for (size_t i = 0; i < 2; i++) {
-                const char *field = i == 0 ? "user" : "password", *s = i == 0 ? user : password;
-
-                if (strlen(s) > CONFIG_SECRET_MAX)
-                        return error_setf(e, -E2BIG, "credentials: %s is longer than %u bytes", field,
-                                          CONFIG_SECRET_MAX);
-                for (const char *p = s; *p; p++)
-                        if ((unsigned char) *p < ' ' || *p == 0x7f)
-                                return error_setf(e, -EINVAL, "credentials: %s contains a control character",
-                                                  field);
-        }
-        return 0;
+        r = config_check_plain("credentials: user", user, e);
+        return r < 0 ? r : config_check_plain("credentials: password", password, e);
 }
 
 static int check_aws(const ConfigAuth *a, Error *e) {
@@ -144,11 +159,11 @@ static int check_aws(const ConfigAuth *a, Error *e) {
                 return error_setf(e, -ENODATA, "credentials: accessKeyID not specified");
         if (!is_set(a->secret_access_key))
                 return error_setf(e, -ENODATA, "credentials: secretAccessKey not specified");
-        r = check_word("credentials: accessKeyID", a->access_key_id, e);
+        r = config_check_word("credentials: accessKeyID", a->access_key_id, e);
         if (r >= 0 && strpbrk(a->access_key_id, "/,"))
                 r = error_setf(e, -EINVAL, "credentials: accessKeyID must not contain '/' or ','");
         if (r >= 0)
-                r = check_word("credentials: secretAccessKey", a->secret_access_key, e);
+                r = config_check_word("credentials: secretAccessKey", a->secret_access_key, e);
         if (r >= 0 && is_set(a->aws_region) &&
             !str_in_set(a->aws_region, "abcdefghijklmnopqrstuvwxyz0123456789-"))
                 r = error_setf(e, -EINVAL, "credentials: awsRegion '%.100s' is not like 'us-east-1'",
@@ -173,7 +188,7 @@ static int check_credentials(const char *type, ConfigAuth *a, Error *e) {
         if (!is_set(a->token))
                 return error_setf(e, -ENODATA,
                                   "credentials: no oauth bearer token specified (field 'token')");
-        return check_word("credentials: token", a->token, e);
+        return config_check_word("credentials: token", a->token, e);
 }
 
 /* HOST or HOST:PORT as in a URL; an IPv6 address in brackets. */
@@ -303,12 +318,12 @@ static int set_proxy(Config *c, ConfigFile *f, Error *e) {
         int r = 0;
 
         if (is_set(f->proxy_http))
-                r = check_word("field 'http'", f->proxy_http, e);
+                r = config_check_word("field 'http'", f->proxy_http, e);
         if (r >= 0 && is_set(f->proxy_https))
-                r = check_word("field 'https'", f->proxy_https, e);
+                r = config_check_word("field 'https'", f->proxy_https, e);
         STRV_FOREACH (host, f->no_proxy) {
                 if (r >= 0)
-                        r = check_word("field 'noProxy'", *host, e);
+                        r = config_check_word("field 'noProxy'", *host, e);
                 if (r >= 0 && (strchr(*host, ',') || !**host))
                         r = error_setf(e, -EINVAL, "field 'noProxy': one host each, '%.100s' is not", *host);
         }

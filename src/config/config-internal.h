@@ -9,3 +9,5 @@ int config_add_auth(Config *c, const char *domain, const ConfigAuth *credentials
 int config_add_registry(Config *c, const char *registry, const ConfigAuth *credentials, Error *e);
 void registry_rule_done(RegistryRule *r);
 int registry_rules_merge(Config *into, Config *from, Error *e);
+int config_check_word(const char *field, const char *s, Error *e);
+int config_check_plain(const char *field, const char *s, Error *e);
