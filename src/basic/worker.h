@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Starting the programs that do what this process must not: rkt-pull, rkt-gpgv, rkt-parse, rkt-untar. */
+/* Starting the programs that do what this process must not: rkt-pull, rkt-gpgv, rkt-cosign, rkt-parse, rkt-untar. */
 #pragma once
 
 #include "basic/process.h"

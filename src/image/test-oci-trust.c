@@ -40,10 +40,10 @@ static int setup(void **state) {
         char template[] = "/tmp/test-oci-trust-XXXXXX";
 
         top = strdup(mkdtemp(template));
-        copy_data("vectors/cosign/p256.pub", "etc/trustedkeys/cosign.d/p256.pub");
-        copy_data("vectors/cosign/p256.pub", "usr/trustedkeys/cosign.d/p256.pub");
-        copy_data("vectors/cosign/ed25519.pub", "keys/ed25519.pub");
-        copy_data("vectors/cosign/rsa1024.pub", "keys/weak.pub");
+        copy_data("data/cosign/p256.pub", "etc/trustedkeys/cosign.d/p256.pub");
+        copy_data("data/cosign/p256.pub", "usr/trustedkeys/cosign.d/p256.pub");
+        copy_data("data/cosign/ed25519.pub", "keys/ed25519.pub");
+        copy_data("data/cosign/rsa1024.pub", "keys/weak.pub");
         copy_data("corpus/fuzz-pgp-key/alice.asc", "keys/alice.asc");
         return top ? 0 : -1;
 }
