@@ -223,9 +223,13 @@ static int with_spec(const char *name, int (*verb)(const char *name, const PodSp
 
 static int stop_post(const char *name) {
         _cleanup_(pods_closep) Pods *pods = NULL;
+        _cleanup_strv_free_ char **sentences = NULL;
         Error e = {};
         int r = pods_open(arg_data_dir, &pods, &e);
 
+        if (r >= 0 && run_explain(pods, name, &sentences, NULL) >= 0)
+                STRV_FOREACH (s, sentences)
+                        log_error("%s", *s);
         if (r >= 0)
                 r = run_stop_post(pods, name, &e);
         if (r < 0)

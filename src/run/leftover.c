@@ -13,7 +13,9 @@
 #include "basic/fs-at.h"
 #include "basic/path.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "pod/pod-gc.h"
+#include "pod/pod-list.h"
 #include "run/machine.h"
 #include "run/run.h"
 
@@ -83,6 +85,68 @@ int run_release(Pod *p, void *userdata, Error *e) {
                 return 0;
         r = remove_tree_at(dir, path_basename(path));
         return r < 0 ? error_setf(e, r, "cannot remove %s: %s", path, strerror(-r)) : 0;
+}
+
+/* What systemd says by an exit status when it could not start a program (systemd.exec(5)); what an image can be the cause of. */
+static const char *start_failure(int status) {
+        switch (status) {
+        case 200: return "its working directory cannot be entered (200/CHDIR)";
+        case 203: return "its program cannot be executed (203/EXEC)";
+        case 216: return "its groups cannot be set (216/GROUP)";
+        case 217: return "its user cannot be set (217/USER)";
+        case 218: return "its capabilities cannot be set (218/CAPABILITIES)";
+        case 226: return "its mounts cannot be made (226/NAMESPACE)";
+        case 228: return "its system call filter cannot be set (228/SECCOMP)";
+        default: return NULL;
+        }
+}
+
+static int explain_pod(Pod *p, char ***ret, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        int status, r = pod_read_manifest(p, &m, e);
+
+        if (r < 0)
+                return r;
+        FOREACH_ARRAY (a, m->apps, m->n_apps) {
+                const char *why = pod_get_app_status(p, a->name, &status) >= 0 ? start_failure(status) : NULL;
+                char *sentence;
+
+                if (!why)
+                        continue;
+                sentence = strf("app '%s' could not be started as '%s': %s", a->name,
+                                a->app && a->app->exec && a->app->exec[0] ? a->app->exec[0] : "", why);
+                if (strv_consume(ret, sentence) < 0)
+                        return error_oom(e);
+        }
+        return 0;
+}
+
+/**
+ * run_explain() - which apps of a pod of a unit could not be started
+ * @pods: all pods
+ * @name: machine name; its processes are gone, and run_stop_post() was not called yet
+ * @ret:  one sentence for each, for strv_free(); NULL: none
+ * @e:    sentence on failure; may be NULL
+ *
+ * systemd says the same in the pod's journal, but the process that says so is gone before journald can tell to which unit
+ * it belonged: the unit's status on the host often lacks it.
+ *
+ * Return: 0, errors of the pods' directories, -ENOMEM.
+ */
+int run_explain(Pods *pods, const char *name, char ***ret, Error *e) {
+        _cleanup_pod_list_ PodList l = POD_LIST_INIT;
+        int r = pod_list_load(pods, &l, e);
+
+        if (r < 0)
+                return r;
+        for (size_t i = l.n_pods; i-- > 0;) { /* the list has the oldest first */
+                _cleanup_free_ char *have = NULL;
+
+                if (pod_directory(l.pods[i]) == POD_DIRECTORY_RUN && pod_get_name(l.pods[i], &have) >= 0 &&
+                    streq(have, name))
+                        return explain_pod(l.pods[i], ret, e);
+        }
+        return 0;
 }
 
 /**

@@ -19,4 +19,5 @@ typedef struct RunOptions {
 int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e);
 int run_release(Pod *p, void *userdata, Error *e);
 char *run_journal_path(const char *uuid);
+int run_explain(Pods *pods, const char *name, char ***ret, Error *e);
 int run_stop_post(Pods *pods, const char *name, Error *e);

@@ -52,7 +52,7 @@ def test_app_that_cannot_start_fails_the_start(host, pods, image):
     """An app that fails before the pod is ready makes systemctl start fail; DIAG-01: the program is named."""
     name = pods.write("nostart", ISOLATED + app_section("main", image, None, "Exec=/foo-not-there"))
     assert pods.start(name, check=False).rc != 0
-    assert "/foo-not-there" in host.status(f"pod@{name}")
+    assert "app 'main' could not be started as '/foo-not-there'" in host.status(f"pod@{name}")
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])
