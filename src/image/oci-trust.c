@@ -210,8 +210,10 @@ static int join(OciTrust *t, const char *config, const OciTrustSection *s, const
         int r;
 
         r = get_policy(t, prefix, &p, e);
-        if (r >= 0)
-                r = check_agreement(p, s, e);
+        if (r < 0)
+                return r;
+        assert(p);
+        r = check_agreement(p, s, e);
         if (r < 0)
                 return r;
         p->insecure = s->insecure;
