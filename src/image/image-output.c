@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Export, extract, render. A directory is made beside its place under another name and moved there by one rename. Until that
+/* Extract, render. A directory is made beside its place under another name and moved there by one rename. Until that
  * is done, a second process waits for our end, however it comes, and takes away what is half: there is no later user of the
  * user's directory who could do that. */
 #include "image/image-output.h"
@@ -19,23 +19,13 @@
 #include "basic/tmpfile.h"
 #include "basic/uuid.h"
 #include "image/image-render.h"
+#include "image/output-file.h"
 #include "store/store-blob.h"
 #include "store/store-tree.h"
 
 #define GUARD_TRIES    100
 #define GUARD_USEC     20000
 #define SCRATCH_PREFIX 180 /* bytes of the target's name that are in the scratch directory's */
-
-/* Where something goes: a folder, and a name in it. */
-typedef struct Place {
-        int folder_fd;
-        char *name;
-        char *path; /* for messages */
-        bool exists;
-        mode_t type; /* of what the path leads to */
-} Place;
-
-#define PLACE_INIT ((Place){ .folder_fd = -EBADF })
 
 /* A directory beside the place. */
 typedef struct Scratch {
@@ -46,133 +36,6 @@ typedef struct Scratch {
 } Scratch;
 
 #define SCRATCH_INIT ((Scratch){ .fd = -EBADF, .guard_fd = -EBADF })
-
-static void place_done(Place *p) {
-        (void) fd_close(p->folder_fd);
-        free(p->name);
-        free(p->path);
-}
-
-/* The name of what a path means: "." and links to files have none of their own. type: what it leads to; 0: nothing. */
-static int resolve(const char *path, mode_t type, char **ret) {
-        const char *base;
-        size_t n = strlen(path);
-        char *real;
-
-        while (n > 1 && (path[n - 1] == '/' || (path[n - 1] == '.' && path[n - 2] == '/')))
-                n--;
-        *ret = strndup(path, n);
-        if (!*ret)
-                return -ENOMEM;
-        base = path_basename(*ret);
-        if (!S_ISREG(type) && !streq(base, ".") && !streq(base, ".."))
-                return 0;
-        real = realpath(path, NULL);
-        if (!real)
-                return -errno;
-        free(*ret);
-        *ret = real;
-        return 0;
-}
-
-static int place_find(const char *path, bool make_folder, Place *ret, Error *e) {
-        _cleanup_free_ char *real = NULL, *folder = NULL;
-        const char *slash;
-        struct stat st = {};
-        int r;
-
-        if (!*path)
-                return error_setf(e, -EINVAL, "the output needs a path");
-        (void) stat(path, &st);
-        ret->type = st.st_mode & S_IFMT;
-        r = resolve(path, ret->type, &real);
-        if (r < 0)
-                return error_setf(e, r, "cannot find '%s': %s", path, strerror(-r));
-        ret->path = strdup(real);
-        slash = strrchr(real, '/');
-        folder = !slash ? strdup(".") : strndup(real, slash == real ? 1 : (size_t) (slash - real));
-        ret->name = strdup(slash ? slash + 1 : real);
-        if (!ret->path || !folder || !ret->name)
-                return error_oom(e);
-        if (!*ret->name) { /* "/" */
-                ret->exists = true;
-                return 0;
-        }
-        if (make_folder) {
-                r = mkdir_parents_at(AT_FDCWD, folder, 0755);
-                if (r < 0)
-                        return error_setf(e, r, "cannot create '%s': %s", folder, strerror(-r));
-        }
-        ret->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (ret->folder_fd < 0)
-                return error_setf(e, -errno, "cannot open '%s': %m", folder);
-        ret->exists = fstatat(ret->folder_fd, ret->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-        return 0;
-}
-
-static mode_t mode_for_new(mode_t mode) {
-        mode_t mask = umask(022);
-
-        (void) umask(mask);
-        return mode & ~mask;
-}
-
-/* A pipe, a terminal, /dev/null: there is nothing to replace. */
-static int export_to_special(Store *s, const char *key, const Place *p, Error *e) {
-        _cleanup_close_ int fd = openat(p->folder_fd, p->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-
-        if (fd < 0)
-                return error_setf(e, -errno, "unable to open output ACI file '%s': %m", p->path);
-        return store_blob_copy(s, key, fd, e);
-}
-
-static int export_to_file(Store *s, const char *key, const Place *p, FileWriteFlags flags, Error *e) {
-        _cleanup_close_ int fd = -EBADF;
-        int r;
-
-        r = tmpfile_open_at(p->folder_fd, mode_for_new(0644), &fd);
-        if (r < 0)
-                return error_setf(e, r, "unable to open output ACI file '%s': %s", p->path, strerror(-r));
-        r = store_blob_copy(s, key, fd, e);
-        if (r < 0)
-                return error_prefixf(e, r, "'%s'", p->path);
-        r = tmpfile_link_at(fd, p->folder_fd, p->name, flags);
-        if (r == -EEXIST)
-                return error_setf(e, r, "output ACI file exists (try --overwrite)");
-        return r < 0 ? error_setf(e, r, "cannot create '%s': %s", p->path, strerror(-r)) : 0;
-}
-
-/**
- * image_export() - the uncompressed archive, byte for byte as its ID was made from
- * @s:     store
- * @key:   image
- * @path:  file that is made
- * @flags: IMAGE_OUTPUT_OVERWRITE
- * @e:     sentence on failure; may be NULL
- *
- * The bytes are hashed on the way: a damaged image is not exported.
- *
- * Return: 0, -EEXIST, -EISDIR, -EBADMSG (damaged), -ENOENT, -ENOSPC, other errno.
- */
-int image_export(Store *s, const char *key, const char *path, ImageOutputFlags flags, Error *e) {
-        _cleanup_(place_done) Place p = PLACE_INIT;
-        _cleanup_close_ int lock = -EBADF;
-        int r;
-
-        r = place_find(path, false, &p, e);
-        if (r < 0)
-                return r;
-        if (p.exists && !(flags & IMAGE_OUTPUT_OVERWRITE))
-                return error_setf(e, -EEXIST, "output ACI file exists (try --overwrite)");
-        if (p.exists && S_ISDIR(p.type))
-                return error_setf(e, -EISDIR, "unable to open output ACI file '%s': it is a directory", path);
-        r = store_lock(s, LOCK_MODE_SHARED, 1, &lock, e);
-        if (r < 0)
-                return r;
-        if (p.type != 0 && !S_ISREG(p.type))
-                return export_to_special(s, key, &p, e);
-        return export_to_file(s, key, &p, flags & IMAGE_OUTPUT_OVERWRITE ? 0 : FILE_WRITE_NO_REPLACE, e);
-}
 
 /* Runs until the other end of the pipe is closed. A worker that still writes ends with our parent. */
 static _noreturn_ void guard(int folder_fd, int pipe_fd, const char *name) {
@@ -221,7 +84,7 @@ static void scratch_done(Scratch *x) {
         free(x->name);
 }
 
-static int scratch_new(const Place *p, Scratch *ret, Error *e) {
+static int scratch_new(const OutputPlace *p, Scratch *ret, Error *e) {
         char uuid[UUID_STRING_MAX];
         int r = uuid_new(uuid);
 
@@ -240,7 +103,7 @@ static int scratch_new(const Place *p, Scratch *ret, Error *e) {
 }
 
 /* What must not go away, whatever is asked for: the root, and what holds the store. */
-static int check_overwrite(Store *s, const Place *p, Error *e) {
+static int check_overwrite(Store *s, const OutputPlace *p, Error *e) {
         _cleanup_free_ char *target = realpath(p->path, NULL), *store = realpath(store_dir(s), NULL);
         const char *rest;
 
@@ -274,11 +137,12 @@ static int write_manifest(Store *s, const char *key, int dir_fd, Error *e) {
         r = store_manifest_read(s, key, &text, &size, e);
         if (r < 0)
                 return r;
-        r = file_write_at(dir_fd, "manifest", text, size, mode_for_new(0644), FILE_WRITE_NO_SYNC);
+        r = file_write_at(dir_fd, "manifest", text, size, output_mode(0644), FILE_WRITE_NO_SYNC);
         return r < 0 ? error_setf(e, r, "cannot write the manifest: %s", strerror(-r)) : 0;
 }
 
-static int move_to_place(const Place *p, int dir_fd, const char *name, ImageOutputFlags flags, Error *e) {
+static int move_to_place(const OutputPlace *p, int dir_fd, const char *name, ImageOutputFlags flags,
+                         Error *e) {
         int r;
 
         r = rename_noreplace_at(dir_fd, name, p->folder_fd, p->name);
@@ -306,12 +170,12 @@ static int move_to_place(const Place *p, int dir_fd, const char *name, ImageOutp
  * dependency), what image_render_list() returns, -ENOSPC, other errno.
  */
 int image_unpack(Store *s, const char *key, const char *path, ImageOutputFlags flags, Error *e) {
-        _cleanup_(place_done) Place p = PLACE_INIT;
+        _cleanup_(output_place_done) OutputPlace p = OUTPUT_PLACE_INIT;
         _cleanup_(scratch_done) Scratch x = SCRATCH_INIT;
         _cleanup_close_ int lock = -EBADF, tree = -EBADF;
         int r;
 
-        r = place_find(path, true, &p, e);
+        r = output_place_find(path, true, &p, e);
         if (r >= 0 && p.exists && !(flags & IMAGE_OUTPUT_OVERWRITE))
                 r = error_setf(e, -EEXIST, "output directory exists (try --overwrite)");
         if (r >= 0 && p.exists)
@@ -326,7 +190,7 @@ int image_unpack(Store *s, const char *key, const char *path, ImageOutputFlags f
                 return r;
         if (flags & IMAGE_OUTPUT_ROOTFS_ONLY)
                 return move_to_place(&p, x.fd, "rootfs", flags, e);
-        if (mkdirat(x.fd, "image", mode_for_new(0755)) < 0)
+        if (mkdirat(x.fd, "image", output_mode(0755)) < 0)
                 return error_setf(e, -errno, "cannot create '%s': %m", p.path);
         tree = openat(x.fd, "image", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (tree < 0)

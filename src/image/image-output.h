@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Images out of the store, into files that the user names. They appear whole, or nothing does, even if we are killed. */
+/* Images out of the store, into directories that the user names. They appear whole, or nothing does, even if we are killed. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,5 +13,4 @@ typedef enum ImageOutputFlags {
         IMAGE_OUTPUT_DEPENDENCIES = 1 << 2, /* with dependencies and whitelists: what a pod would see */
 } ImageOutputFlags;
 
-int image_export(Store *s, const char *key, const char *path, ImageOutputFlags flags, Error *e);
 int image_unpack(Store *s, const char *key, const char *path, ImageOutputFlags flags, Error *e);

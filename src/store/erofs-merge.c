@@ -232,15 +232,19 @@ static char *node_path(const ErofsTree *t, uint32_t id) {
         return path;
 }
 
-static int to_entry(const ErofsTree *t, uint32_t id, TarEntry *ret) {
-        const ErofsNode *n = &t->nodes[id];
-
-        *ret = (TarEntry){ .type = (TarType) n->type,
+static TarEntry attributes(const ErofsNode *n, TarType type) {
+        return (TarEntry){ .type = type,
                            .mode = n->mode,
                            .uid = n->uid,
                            .gid = n->gid,
                            .mtime_sec = n->mtime_sec,
                            .mtime_nsec = n->mtime_nsec };
+}
+
+static int to_entry(const ErofsTree *t, uint32_t id, TarEntry *ret) {
+        const ErofsNode *n = &t->nodes[id];
+
+        *ret = attributes(n, (TarType) n->type);
         switch (n->type) {
         case TAR_CHRDEV:
         case TAR_BLKDEV:
@@ -280,7 +284,8 @@ static int visit_node(const ErofsTree *t, uint32_t id, uint32_t *seen, ErofsTree
         int r = 0;
 
         if (t->nodes[inode].type != TAR_DIRECTORY && seen[inode] != EROFS_NONE) {
-                entry.type = TAR_HARDLINK;
+                /* with the file's mode and owner: there are readers of archives that set them again */
+                entry = attributes(&t->nodes[inode], TAR_HARDLINK);
                 entry.link = node_path(t, seen[inode]);
                 if (!entry.link)
                         return error_oom(e);

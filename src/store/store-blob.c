@@ -43,7 +43,7 @@ int store_blob_open(Store *s, const char *key, int *ret_fd, uint64_t *ret_size, 
         return 0;
 }
 
-static int read_and_hash(Store *s, const char *key, int to, Error *e) {
+static int read_and_hash(Store *s, const char *key, TarSink sink, void *userdata, Error *e) {
         _cleanup_(digest_freep) Digest *d = NULL;
         _cleanup_free_ char *buffer = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -64,11 +64,10 @@ static int read_and_hash(Store *s, const char *key, int to, Error *e) {
                 if (n == 0)
                         break;
                 r = digest_update(d, buffer, (size_t) n);
+                if (r >= 0 && sink)
+                        r = sink(userdata, buffer, (size_t) n, e);
                 if (r < 0)
                         return r;
-                r = to < 0 ? 0 : fd_write_all(to, buffer, (size_t) n);
-                if (r < 0)
-                        return error_setf(e, r, "cannot write: %s", strerror(-r));
         }
         r = digest_final_hex(d, hex);
         if (r < 0)
@@ -88,20 +87,21 @@ static int read_and_hash(Store *s, const char *key, int to, Error *e) {
  * Return: 0, -EBADMSG (they are not), -EINVAL, -ENOENT, -EIO, -ENOMEM.
  */
 int store_blob_verify(Store *s, const char *key, Error *e) {
-        return read_and_hash(s, key, -EBADF, e);
+        return read_and_hash(s, key, NULL, NULL, e);
 }
 
 /**
- * store_blob_copy() - write the bytes elsewhere
- * @s:   store
- * @key: image
- * @fd:  for writing
- * @e:   sentence on failure; may be NULL
+ * store_blob_copy() - hand out the bytes
+ * @s:        store
+ * @key:      image
+ * @sink:     gets them
+ * @userdata: for it
+ * @e:        sentence on failure; may be NULL
  *
- * Return: 0; -EBADMSG (they were not what the key stands for), -EINVAL, -ENOENT, -EIO, -ENOMEM, errno of write().
+ * Return: 0; -EBADMSG (they were not what the key stands for), -EINVAL, -ENOENT, -EIO, -ENOMEM, what @sink returned.
  */
-int store_blob_copy(Store *s, const char *key, int fd, Error *e) {
-        return read_and_hash(s, key, fd, e);
+int store_blob_copy(Store *s, const char *key, TarSink sink, void *userdata, Error *e) {
+        return read_and_hash(s, key, sink, userdata, e);
 }
 
 /**

@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 #include "store/store.h"
+#include "store/tar-write.h"
 
 #define STORE_MANIFEST_MAX (1024U * 1024)
 
 int store_blob_open(Store *s, const char *key, int *ret_fd, uint64_t *ret_size, Error *e);
 int store_blob_verify(Store *s, const char *key, Error *e);
-int store_blob_copy(Store *s, const char *key, int fd, Error *e);
+int store_blob_copy(Store *s, const char *key, TarSink sink, void *userdata, Error *e);
 int store_manifest_read(Store *s, const char *key, char **ret, size_t *ret_size, Error *e);

@@ -366,6 +366,55 @@ int store_tree_unpack(Store *s, const StoreTreePart *parts, size_t n_parts, int 
                        : 0;
 }
 
+struct StoreTreeReader {
+        TreeMaker *maker;
+        BlobList blobs;
+};
+
+/**
+ * store_tree_reader_new() - look at what would be unpacked
+ * @s:       store
+ * @parts:   the lowest first; a later one lies over those before it
+ * @n_parts: count, at least 1
+ * @ret:     for store_tree_reader_free(), before the store's end
+ * @e:       sentence on failure; may be NULL
+ *
+ * The blobs are read whole, and their digests checked. Hold store_lock() shared.
+ *
+ * Return: 0, -EINVAL, -ENOENT (no such blob), -EBADMSG (damaged), -EIO, -ENOMEM.
+ */
+int store_tree_reader_new(Store *s, const StoreTreePart *parts, size_t n_parts, StoreTreeReader **ret,
+                          Error *e) {
+        _cleanup_(store_tree_reader_freep) StoreTreeReader *x = new0(StoreTreeReader, 1);
+        int r;
+
+        if (!x)
+                return error_oom(e);
+        /* in memory, whatever trees are made of here */
+        r = tree_maker_new(s, STORE_TREE_INDEX, TREE_MAKER_MERGE, &x->maker, e);
+        if (r >= 0)
+                r = add_parts(s, x->maker, parts, n_parts, true, &x->blobs, e);
+        if (r < 0)
+                return error_prefixf(e, r, "image '%s'", parts[n_parts - 1].key);
+        *ret = TAKE_PTR(x);
+        return 0;
+}
+
+/**
+ * store_tree_reader_free() - free
+ * @x: may be NULL
+ *
+ * Return: NULL.
+ */
+StoreTreeReader *store_tree_reader_free(StoreTreeReader *x) {
+        if (!x)
+                return NULL;
+        (void) tree_maker_free(x->maker);
+        blob_list_done(&x->blobs);
+        free(x);
+        return NULL;
+}
+
 typedef struct Walk {
         StoreTreeVisit visit;
         void *userdata;
@@ -379,33 +428,20 @@ static int visit_with_blob(void *userdata, const TarEntry *t, unsigned device, E
 }
 
 /**
- * store_tree_walk() - what would be unpacked, entry by entry
- * @s:        store
- * @parts:    the lowest first; a later one lies over those before it
- * @n_parts:  count, at least 1
+ * store_tree_reader_walk() - entry by entry; as often as wanted
+ * @x:        reader
  * @visit:    gets each entry; a negative result ends the walk
  * @userdata: for it
  * @e:        sentence on failure; may be NULL
  *
  * The root comes first, every directory before what is in it, a file before hard links to it; names ascend in each directory.
- * The blobs are read whole before that, and their digests checked. Hold store_lock() shared.
  *
- * Return: 0, -EINVAL, -ENOENT (no such blob), -EBADMSG (damaged), -EIO, what @visit returned.
+ * Return: 0, -ENOMEM, what @visit returned.
  */
-int store_tree_walk(Store *s, const StoreTreePart *parts, size_t n_parts, StoreTreeVisit visit,
-                    void *userdata, Error *e) {
-        _cleanup_(tree_maker_freep) TreeMaker *m = NULL;
-        _cleanup_(blob_list_done) BlobList l = {};
-        Walk w = { visit, userdata, &l };
-        int r;
+int store_tree_reader_walk(StoreTreeReader *x, StoreTreeVisit visit, void *userdata, Error *e) {
+        Walk w = { visit, userdata, &x->blobs };
 
-        /* in memory, whatever trees are made of here */
-        r = tree_maker_new(s, STORE_TREE_INDEX, TREE_MAKER_MERGE, &m, e);
-        if (r >= 0)
-                r = add_parts(s, m, parts, n_parts, true, &l, e);
-        if (r < 0)
-                return error_prefixf(e, r, "image '%s'", parts[n_parts - 1].key);
-        return tree_maker_walk(m, visit_with_blob, &w, e);
+        return tree_maker_walk(x->maker, visit_with_blob, &w, e);
 }
 
 /**

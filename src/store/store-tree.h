@@ -35,6 +35,8 @@ typedef struct StoreTreePart {
                 whitelist; /* paths: nothing else of it is taken; NULL: all is; empty: nothing but the root */
 } StoreTreePart;
 
+typedef struct StoreTreeReader StoreTreeReader;
+
 /* One object; its segments point into the file behind blob_fd. Both are lent. */
 typedef int (*StoreTreeVisit)(void *userdata, const TarEntry *t, int blob_fd, Error *e);
 
@@ -47,7 +49,10 @@ bool store_tree_exists(Store *s, const char *key);
 int store_tree_mount(Store *s, const char *key, int *ret_fd, Error *e);
 int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, Error *e);
 int store_tree_unpack(Store *s, const StoreTreePart *parts, size_t n_parts, int dir_fd, Error *e);
-int store_tree_walk(Store *s, const StoreTreePart *parts, size_t n_parts, StoreTreeVisit visit,
-                    void *userdata, Error *e);
+int store_tree_reader_new(Store *s, const StoreTreePart *parts, size_t n_parts, StoreTreeReader **ret,
+                          Error *e);
+StoreTreeReader *store_tree_reader_free(StoreTreeReader *x);
+DEFINE_CLEANUP(StoreTreeReader *, store_tree_reader_free);
+int store_tree_reader_walk(StoreTreeReader *x, StoreTreeVisit visit, void *userdata, Error *e);
 int store_tree_blobs(Store *s, const char *key, char ***ret, Error *e);
 int store_tree_remove(Store *s, const char *key, Error *e);

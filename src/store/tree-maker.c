@@ -287,7 +287,7 @@ int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_b
 
 /**
  * tree_maker_walk() - hand out what would be made
- * @m:        maker that merges, which has every entry; of no use afterwards
+ * @m:        maker that merges, which has every entry
  * @visit:    gets each entry
  * @userdata: for it
  * @e:        sentence on failure; may be NULL
