@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""rkt image export --format: archives that Debian's skopeo, umoci and podman read, and find the same files in."""
+import gzip
+import hashlib
+import json
+import pathlib
+import re
+import shutil
+import tarfile
+import tempfile
+
+import pytest
+
+from tree_compare import differences
+
+pytestmark = pytest.mark.usefixtures("installed", "no_images")
+
+UNSIGNED = "--insecure-options=image"
+NAME = "example.com/shop-web:1.0.0"
+FORMATS = ["oci-archive", "docker-archive"]
+
+
+@pytest.fixture(name="work")
+def work_directory():
+    """On a file system that has attributes."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="formats-", dir="/srv"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(name="podman")
+def private_podman(host, work):
+    """podman with a storage of its own; the plain driver, whose trees have no marks of overlayfs."""
+    command = ["podman", "--root", work / "podman", "--runroot", work / "podman-run", "--storage-driver=vfs"]
+
+    def run(*args, **kwargs):
+        return host.run(*command, *args, timeout=300, **kwargs)
+
+    yield run
+    run("image", "umount", "--all", check=False)
+    run("rmi", "--all", "--force", check=False)
+
+
+def export(host, what, form, path, *more):
+    """The file, and what a second export makes: the same."""
+    host.rkt("image", "export", f"--format={form}", what, path, *more)
+    host.rkt("image", "export", f"--format={form}", what, f"{path}.2", *more)
+    assert pathlib.Path(path).read_bytes() == pathlib.Path(f"{path}.2").read_bytes(), "not deterministic"
+    pathlib.Path(f"{path}.2").unlink()
+    return path
+
+
+def inspect(host, what, *more):
+    """What skopeo says of an image."""
+    return json.loads(host.run("skopeo", "inspect", *more, what, timeout=300).out)
+
+
+def tree_differences(theirs, ours):
+    """But for the time of the root, which is when they made it."""
+    return [d for d in differences(theirs, ours) if not d.startswith(".: mtime ")]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_aci_leaves_as_oci(host, images, work, podman, form):
+    """IEX: one layer with all files; podman's tree is the rendered one, and the app's command is the image's."""
+    host.rkt(UNSIGNED, "fetch", images.build("example.com/shop-web"))
+    archive = export(host, NAME, form, work / "out")
+    app = json.loads(host.rkt("image", "cat-manifest", NAME).out)["app"]
+    config = inspect(host, f"{form}:{archive}", "--config")
+    assert config["config"]["Entrypoint"] == app["exec"]
+    assert config["os"] == "linux" and len(config["rootfs"]["diff_ids"]) == 1
+    # podman's own ID is the config's digest
+    with tarfile.open(archive) as tar:
+        if form == "oci-archive":
+            index = json.load(tar.extractfile("index.json"))
+            manifest = json.load(tar.extractfile("blobs/" + index["manifests"][0]["digest"].replace(":", "/")))
+            image_id = manifest["config"]["digest"].removeprefix("sha256:")
+        else:
+            image_id = json.load(tar.extractfile("manifest.json"))[0]["Config"].removesuffix(".json")
+        assert {m.mtime for m in tar} == {0}
+    podman("load", "--quiet", "--input", archive)
+    assert podman("images", "--no-trunc", "--format={{.ID}} {{.Repository}}:{{.Tag}}").out.split() == [f"sha256:{image_id}", NAME]
+    mounted = podman("image", "mount", NAME).out.strip()
+    host.rkt("image", "render", "--rootfs-only", NAME, work / "rendered")
+    assert not tree_differences(mounted, work / "rendered")
+
+
+def test_aci_by_umoci(host, images, work):
+    """umoci unpacks what skopeo took out of the layout."""
+    host.rkt(UNSIGNED, "fetch", images.busybox)
+    archive = export(host, "example.com/busybox", "oci-archive", work / "out")
+    host.run("skopeo", "copy", f"oci-archive:{archive}", f"oci:{work}/layout:x")
+    host.run("umoci", "unpack", "--image", f"{work}/layout:x", work / "bundle")
+    host.rkt("image", "render", "--rootfs-only", "example.com/busybox", work / "rendered")
+    assert not tree_differences(work / "bundle/rootfs", work / "rendered")
+
+
+def test_digests(host, images, work):
+    """Every blob of the layout is called by its digest, and the layer's diff_id is that of the bytes."""
+    host.rkt(UNSIGNED, "fetch", images.busybox)
+    with tarfile.open(export(host, "example.com/busybox", "oci-archive", work / "out")) as tar:
+        names = [m.name for m in tar if m.isfile()]
+        assert names == sorted(names)
+        blobs = [n for n in names if n.startswith("blobs/")]
+        assert len(blobs) == 3
+        for name in blobs:
+            assert hashlib.sha256(tar.extractfile(name).read()).hexdigest() == name.removeprefix("blobs/sha256/")
+        assert json.load(tar.extractfile("oci-layout")) == {"imageLayoutVersion": "1.0.0"}
+
+
+@pytest.mark.parametrize("form", ["aci", *FORMATS])
+def test_compression(host, images, work, form):
+    """--compression=gzip: the same bytes, smaller, readable by the same programs."""
+    host.rkt(UNSIGNED, "fetch", images.busybox)
+    plain = export(host, "example.com/busybox", form, work / "plain")
+    packed = export(host, "example.com/busybox", form, work / "packed.aci", "--compression=gzip")
+    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+    assert packed.stat().st_size < plain.stat().st_size / 2
+    if form == "aci":
+        host.rkt("image", "validate", packed)
+    else:
+        assert inspect(host, f"{form}:{packed}")["Layers"] == inspect(host, f"{form}:{plain}")["Layers"]
+
+
+def test_user_by_path(host, images, work):
+    """What OCI cannot say is refused, and nothing is left."""
+    host.rkt(UNSIGNED, "fetch", images.make("example.com/owner", app={"exec": ["/bin/true"], "user": "/etc/passwd"}))
+    result = host.rkt("image", "export", "--format=oci-archive", "example.com/owner", work / "out", check=254)
+    assert re.search("runs as the owner of a file", result.err), result
+    assert not list(work.iterdir())
+
+
+def test_existing_file(host, images, work):
+    """--overwrite is needed, as for an ACI."""
+    host.rkt(UNSIGNED, "fetch", images.busybox)
+    (work / "out").write_text("mine")
+    command = ["image", "export", "--format=oci-archive", "example.com/busybox", work / "out"]
+    assert "output file exists (try --overwrite)" in host.rkt(*command, check=254).err
+    assert (work / "out").read_text() == "mine"
+    host.rkt(*command, "--overwrite")
+    assert tarfile.is_tarfile(work / "out")
