@@ -52,6 +52,17 @@
                 _r;                                                                                          \
         })
 
+/* The size of a buffer between files, which changes no result. Fuzzers get small ones: mapping and zeroing large ones would
+ * take most of their time, and what crosses a buffer's end is found sooner. */
+#ifdef RKT_FUZZING
+#define IO_BUFFER(size) 8192U
+/* For functions whose ways through are as many as there are inputs, and of no interest: a fuzzer would collect them all. */
+#define _not_traced_ __attribute__((no_sanitize("coverage")))
+#else
+#define IO_BUFFER(size) (size)
+#define _not_traced_
+#endif
+
 #define ELEMENTSOF(x) (sizeof(x) / sizeof((x)[0]))
 #define FOREACH_ARRAY(i, arr, n)                                                                             \
         for (typeof(*(arr)) *i = (arr), *_end_##i = i ? i + (n) : i; i < _end_##i; i++)

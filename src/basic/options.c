@@ -8,8 +8,7 @@
 #include "basic/options.h"
 #include "basic/parse.h"
 #include "basic/strv.h"
-
-#define OPTION_NAME_MAX 64
+#include "basic/suggest.h"
 
 /**
  * parse_go_boolean() - a truth value as Go's flags take it, and as systemd's do
@@ -87,34 +86,6 @@ int parse_go_duration(const char *s, int64_t *ret_usec) {
                 return -ERANGE;
         *ret_usec = (int64_t) (negative ? -total : total);
         return 0;
-}
-
-/**
- * edit_distance() - how many letters must change to make one word the other
- * @a: word
- * @b: word; of both only the first 64 bytes count
- *
- * Return: the Levenshtein distance.
- */
-int edit_distance(const char *a, const char *b) {
-        int row[OPTION_NAME_MAX + 1] = { 0 };
-        int na = (int) MIN(strlen(a), (size_t) OPTION_NAME_MAX),
-            nb = (int) MIN(strlen(b), (size_t) OPTION_NAME_MAX);
-
-        for (int j = 0; j <= nb; j++)
-                row[j] = j;
-        for (int i = 1; i <= na; i++) {
-                int diagonal = row[0];
-
-                row[0] = i;
-                for (int j = 1; j <= nb; j++) {
-                        int cost = MIN(MIN(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
-
-                        diagonal = row[j];
-                        row[j] = cost;
-                }
-        }
-        return row[nb];
 }
 
 /* The member that a row fills. */
@@ -213,19 +184,13 @@ static const Option *find_option(const OptionParser *p, const char *name, size_t
 
 /* The visible flag that is nearest to a misspelt one; NULL if none is near. */
 static const char *suggest_option(const OptionParser *p, const char *name) {
-        const char *best = NULL;
-        int distance = 3;
+        Suggest s = SUGGEST_INIT(name);
 
         for (size_t i = 0; i < OPTION_TABLES_MAX; i++)
-                for (const Option *o = p->tables[i].options; o && o->name; o++) {
-                        int d = edit_distance(name, o->name);
-
-                        if (d < distance && (size_t) d < strlen(name) && !(o->flags & OPTION_HIDDEN)) {
-                                distance = d;
-                                best = o->name;
-                        }
-                }
-        return best;
+                for (const Option *o = p->tables[i].options; o && o->name; o++)
+                        if (!(o->flags & OPTION_HIDDEN))
+                                suggest_add(&s, o->name);
+        return s.best;
 }
 
 static int unknown_option(const OptionParser *p, const char *name, Error *e) {

@@ -71,4 +71,3 @@ int option_set_value(const Option *o, const char *value, void *data, Error *e);
 
 int parse_go_boolean(const char *s);
 int parse_go_duration(const char *s, int64_t *ret_usec);
-int edit_distance(const char *a, const char *b);

@@ -5,9 +5,12 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "basic/strv.h"
+#include "basic/suggest.h"
 #include "basic/table.h"
 #include "basic/verbs.h"
 
@@ -237,8 +240,82 @@ static void test_formats(void **state) {
         assert_takes(format_timestamp_go(INT64_C(1136214245000000)), "2006-01-02 15:04:05 +0000 UTC");
 }
 
+static void test_suggest(void **state) {
+        static const struct {
+                const char *word, *best;
+        } cases[] = {
+                { "Imagge", "Image" },
+                { "image", "Image" },
+                { "Iamge", "Image" },
+                { "Networks", "Network" },
+                { "Netwrok", "Network" },
+                { "Zebra", NULL },
+                { "I", NULL },
+                { "", NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Suggest s = SUGGEST_INIT(cases[i].word);
+
+                suggest_add(&s, "Network");
+                suggest_add(&s, "Image");
+                if (cases[i].best)
+                        assert_string_equal(s.best, cases[i].best);
+                else
+                        assert_null(s.best);
+        }
+}
+
+/* All cells of the table. */
+static unsigned distance_in_full(const char *a, const char *b) {
+        unsigned d[16][16] = {};
+
+        for (unsigned i = 0; i <= strlen(a); i++)
+                for (unsigned j = 0; j <= strlen(b); j++) {
+                        if (i == 0 || j == 0) {
+                                d[i][j] = i + j;
+                                continue;
+                        }
+                        d[i][j] = MIN(d[i - 1][j - 1] + (a[i - 1] != b[j - 1]),
+                                      MIN(d[i - 1][j], d[i][j - 1]) + 1);
+                        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                                d[i][j] = MIN(d[i][j], d[i - 2][j - 2] + 1);
+                }
+        return d[strlen(a)][strlen(b)];
+}
+
+static void random_word(uint32_t *seed, char word[static 16]) {
+        size_t n = (*seed = *seed * 1664525 + 1013904223) >> 24 & 15;
+
+        for (size_t i = 0; i < n; i++)
+                word[i] = (char) ('a' + ((*seed = *seed * 1664525 + 1013904223) >> 24) % 3);
+        word[n] = '\0';
+}
+
+/* What is left out of the table never matters. */
+static void test_suggest_distance(void **state) {
+        uint32_t seed = 1;
+
+        for (unsigned i = 0; i < 20000; i++) {
+                char a[16], b[16];
+                unsigned d;
+
+                random_word(&seed, a);
+                random_word(&seed, b);
+                Suggest s = SUGGEST_INIT(a);
+                suggest_add(&s, b);
+                d = distance_in_full(a, b);
+                if (d <= 3 && d <= (MAX(strlen(a), strlen(b)) + 1) / 3) {
+                        assert_non_null(s.best);
+                        assert_int_equal(s.distance, d);
+                } else
+                        assert_null(s.best);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_suggest),   cmocka_unit_test(test_suggest_distance),
                 cmocka_unit_test(test_options),   cmocka_unit_test(test_values),
                 cmocka_unit_test(test_durations), cmocka_unit_test(test_verb_find),
                 cmocka_unit_test(test_table),     cmocka_unit_test(test_formats),

@@ -9,6 +9,7 @@
 
 #include "basic/log.h"
 #include "basic/strv.h"
+#include "basic/suggest.h"
 #include "basic/verbs.h"
 
 static int set_insecure(const Option *o, const char *value, void *data, Error *e) {
@@ -72,21 +73,17 @@ static const char *name_at_level(const Verb *v, const char *group) {
 }
 
 static int unknown_command(const Verb *const *verbs, const char *group, const char *name, Error *e) {
-        const char *best = NULL;
-        int distance = 3;
+        Suggest s = SUGGEST_INIT(name);
 
         for (const Verb *const *v = verbs; *v; v++) {
                 const char *n = name_at_level(*v, group);
-                int d = n && !((*v)->flags & VERB_HIDDEN) ? edit_distance(name, n) : INT16_MAX;
 
-                if (d < distance) {
-                        distance = d;
-                        best = n;
-                }
+                if (n && !((*v)->flags & VERB_HIDDEN))
+                        suggest_add(&s, n);
         }
-        if (best)
+        if (s.best)
                 return error_setf(e, -ENXIO, "unknown command \"%s\" for \"rkt%s%s\" (did you mean \"%s\"?)",
-                                  name, group ? " " : "", str_or(group, ""), best);
+                                  name, group ? " " : "", str_or(group, ""), s.best);
         return error_setf(e, -ENXIO,
                           "unknown command \"%s\" for \"rkt%s%s\"; run \"rkt help%s%s\" for the list", name,
                           group ? " " : "", str_or(group, ""), group ? " " : "", str_or(group, ""));

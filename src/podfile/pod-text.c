@@ -210,6 +210,7 @@ static const char *belongs_to(const UnitKey *k) {
 
 static const char *suggest_key(PodSection section, const char *key) {
         Suggest s = SUGGEST_INIT(key);
+        unsigned places = pod_section_unit_keys(section);
         const PodKey *own;
         const UnitKey *units;
         size_t n;
@@ -219,7 +220,7 @@ static const char *suggest_key(PodSection section, const char *key) {
                 suggest_add(&s, own[i].name);
         units = unit_key_table(&n);
         for (size_t i = 0; i < n; i++)
-                if (units[i].places & pod_section_unit_keys(section))
+                if (units[i].places & places)
                         suggest_add(&s, units[i].name);
         return s.best;
 }
@@ -246,8 +247,8 @@ static int unknown_key(Reading *in, const IniItem *item, const UnitKey *elsewher
         if (elsewhere && section == POD_SECTION_APP && (elsewhere->places & UNIT_KEY_SERVICE))
                 return pod_errors_addf(in->errors, in->file, item->line, in->title, item->key,
                                        "not for an app (it is a key of the whole pod: [Service])");
-        best = suggest_key(section, item->key);
-        if (!elsewhere && best)
+        best = elsewhere ? NULL : suggest_key(section, item->key);
+        if (best)
                 return pod_errors_addf(in->errors, in->file, item->line, in->title, item->key,
                                        "unknown key (did you mean %s=?)", best);
         if (where)

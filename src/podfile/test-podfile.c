@@ -385,32 +385,6 @@ static void test_value_checks(void **state) {
         assert_int_equal(n_failed, 0);
 }
 
-static void test_suggest(void **state) {
-        static const struct {
-                const char *word, *best;
-        } cases[] = {
-                { "Imagge", "Image" },
-                { "image", "Image" },
-                { "Iamge", "Image" },
-                { "Networks", "Network" },
-                { "Netwrok", "Network" },
-                { "Zebra", NULL },
-                { "I", NULL },
-                { "", NULL },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                Suggest s = SUGGEST_INIT(cases[i].word);
-
-                suggest_add(&s, "Network");
-                suggest_add(&s, "Image");
-                if (cases[i].best)
-                        assert_string_equal(s.best, cases[i].best);
-                else
-                        assert_null(s.best);
-        }
-}
-
 static void test_order(void **state) {
         _cleanup_loaded_ Loaded x = {}, y = {};
         const uint64_t weights[] = { 1, 10, 100, 1000 };
@@ -454,8 +428,8 @@ int main(void) {
                 cmocka_unit_test(test_specifiers_p9), cmocka_unit_test(test_template),
                 cmocka_unit_test(test_not_yet),       cmocka_unit_test(test_errors),
                 cmocka_unit_test(test_error_order),   cmocka_unit_test(test_tables_are_sorted),
-                cmocka_unit_test(test_value_checks),  cmocka_unit_test(test_suggest),
-                cmocka_unit_test(test_order),         cmocka_unit_test(test_broken_unit),
+                cmocka_unit_test(test_value_checks),  cmocka_unit_test(test_order),
+                cmocka_unit_test(test_broken_unit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
