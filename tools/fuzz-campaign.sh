@@ -3,9 +3,11 @@
 #
 # fuzz-campaign.sh BUILD LOGS [TARGET...]: run fuzz targets of a libFuzzer build (docs/HACKING.md), one after the other,
 # $RUNS (10000000) executions each, the slow ones no longer than $SECONDS_MAX (3600) seconds. BUILD is the build directory.
-# LOGS gets what each one printed, what it found, and a table of them all, LOGS/table. A finding ends that target only.
-# Without findings, inputs that reach code which no input in test/corpus reaches are added there, the smallest first, up
-# to $CORPUS_MAX (100000) bytes of each corpus. Default: every target that there is.
+# A target runs in ten legs, nine with short inputs and one with long ones; leaks are looked for all along. LOGS keeps how
+# far each one is: started again, with the same LOGS and the same revision, the script goes on where it was. LOGS/SUMMARY
+# says target, executions, and clean or not; LOGS/table has finished ones in the form of bench/fuzz.md. A finding ends that
+# target only. Without findings, inputs that reach code which no input in test/corpus reaches are added there, the smallest
+# first, up to $CORPUS_MAX (100000) bytes of each corpus. Default: every target that there is.
 set -euo pipefail
 
 top=$(dirname "$(dirname "$(readlink -f "$0")")")
@@ -16,9 +18,12 @@ shift 2
 runs=${RUNS:-10000000}
 seconds=${SECONDS_MAX:-3600}
 corpus_max=${CORPUS_MAX:-100000}
+legs=10
 
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-export ASAN_OPTIONS=detect_stack_use_after_return=0:quarantine_size_mb=8:malloc_context_size=4
+# What one execution frees fits into this quarantine, and it into the processor's cache. A finding's stacks: by replaying it.
+export ASAN_OPTIONS=detect_stack_use_after_return=0:malloc_context_size=1
+ASAN_OPTIONS+=:quarantine_size_mb=1:thread_local_quarantine_size_kb=64
 
 stat_of() { sed -n "s/^stat::$2: *//p" "$1" | tail -n 1; }
 
@@ -42,25 +47,54 @@ corpus_add() {
 # Long inputs are slow and find little; but an archive consists of blocks, and a manifest has much in it.
 length_of() {
         case $1 in
-        fuzz-tar-stream | fuzz-erofs*) echo 8192 ;;
-        *manifest | fuzz-inflate | fuzz-untar | fuzz-discovery) echo 2048 ;;
-        *) echo 512 ;;
+        fuzz-tar-stream | fuzz-layer) echo 2560 8192 ;;
+        fuzz-erofs) echo 1024 8192 ;;
+        *manifest | fuzz-inflate | fuzz-untar | fuzz-discovery) echo 512 2048 ;;
+        *) echo 256 1024 ;;
         esac
 }
 
-campaign() {
-        local target=$1 dir=$logs/$1 log status=0 executed took speed result=clean
-        log=$dir/log
-        mkdir -p "$dir/found" "$dir/crashes" "$top/test/corpus/$target"
-        "$build/src/$target" -runs="$runs" -max_total_time="$seconds" -max_len="$(length_of "$target")" \
+# summary TARGET EXECUTIONS SECONDS RESULT: replace the target's line.
+summary() {
+        touch "$logs/SUMMARY"
+        {
+                grep -v "^$1	" "$logs/SUMMARY" || true
+                printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(date -u +%F)" "$4"
+        } | sort >"$logs/SUMMARY.$1"
+        mv "$logs/SUMMARY.$1" "$logs/SUMMARY"
+}
+
+# leg TARGET LENGTH: one of them; adds to the files executions and seconds.
+leg() {
+        local dir=$logs/$1 began=$SECONDS status=0 n
+        "$build/src/$1" -runs=$((runs / legs)) -max_total_time=$((seconds / legs)) -max_len="$2" \
                 -entropic=0 -timeout=25 -rss_limit_mb=2048 -reload=0 -verbosity=0 -print_final_stats=1 \
-                -artifact_prefix="$dir/crashes/" "$dir/found" "$top/test/corpus/$target" \
-                >"$log" 2>&1 || status=$?
-        executed=$(stat_of "$log" number_of_executed_units)
-        speed=$(stat_of "$log" average_exec_per_sec)
-        took=$((${executed:-0} / (${speed:-0} > 0 ? speed : 1)))
+                -artifact_prefix="$dir/crashes/" "$dir/found" "$top/test/corpus/$1" >"$dir/log" 2>&1 || status=$?
+        n=$(stat_of "$dir/log" number_of_executed_units)
+        echo $(($(cat "$dir/executions") + ${n:-0})) >"$dir/executions"
+        echo $(($(cat "$dir/seconds") + SECONDS - began)) >"$dir/seconds"
+        return "$status"
+}
+
+campaign() {
+        local target=$1 dir=$logs/$1 status=0 i result=clean short long
+        mkdir -p "$dir/found" "$dir/crashes" "$top/test/corpus/$target"
+        read -r short long < <(length_of "$target")
+        i=$(cat "$dir/legs" 2>/dev/null || echo 0)
+        [ "$i" -gt 0 ] || echo 0 | tee "$dir/executions" >"$dir/seconds"
+        [ "$i" -lt "$legs" ] || return 0
+        while [ "$i" -lt "$legs" ] && [ "$status" = 0 ]; do
+                # the long ones second to last, so that the last leg shortens what they found
+                leg "$target" "$([ "$i" = $((legs - 2)) ] && echo "$long" || echo "$short")" || status=$?
+                i=$((i + 1))
+                echo "$i" >"$dir/legs"
+                summary "$target" "$(cat "$dir/executions")" "$(cat "$dir/seconds")" "running, clean so far"
+        done
         [ "$status" = 0 ] || result="FAILED, see $dir"
-        printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$target" "${executed:-?}" "$took" "${speed:-?}" "$(date -u +%F)" "$result" |
+        summary "$target" "$(cat "$dir/executions")" "$(cat "$dir/seconds")" "$result"
+        awk -v t="$target" -v n="$(cat "$dir/executions")" -v s="$(cat "$dir/seconds")" -v d="$(date -u +%F)" \
+                -v v="$(git -C "$top" rev-parse --short HEAD)" -v r="$result" \
+                'BEGIN { printf "| %s | %d | %d | %d | %s | %s | %s |\n", t, n, s, n / (s > 0 ? s : 1), d, v, r }' |
                 tee -a "$logs/table"
         [ "$status" != 0 ] || corpus_add "$target" "$dir/found"
         return "$status"

@@ -16,7 +16,7 @@
 
 #define INDEX_BLOCK_BITS 9
 #define IMAGE_BLOCK_BITS 12
-#define BUFFER_SIZE      (128U * 1024)
+#define BUFFER_SIZE      IO_BUFFER(128U * 1024)
 
 typedef struct Writer {
         ErofsLayout layout;

@@ -8,6 +8,11 @@
 #include "basic/fd.h"
 #include "store/inflate.h"
 
+/* Of the first block, if it has LZMA2 and nothing else. */
+#define XZ_DICTIONARY_AT  16
+#define XZ_DICTIONARY_64K 8
+#define XZ_DICTIONARY_MAX 40
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -19,8 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         if (fd < 0)
                 fd = memfd_create("fuzz", MFD_CLOEXEC);
-        /* bzip2 allocates by what stands here: less is faster, and the same code */
+        /* bzip2 and xz allocate by what stands here: less is faster, and the same code */
         if (size > 3 && memcmp(data, "BZh", 3) == 0 && data[3] > '1' && data[3] <= '9')
+                return 0;
+        if (size > XZ_DICTIONARY_AT && memcmp(data, "\xfd\x37zXZ", 5) == 0 &&
+            data[XZ_DICTIONARY_AT] > XZ_DICTIONARY_64K && data[XZ_DICTIONARY_AT] <= XZ_DICTIONARY_MAX)
                 return 0;
         if (fd < 0 || ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
             fd_write_all(fd, data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0)

@@ -39,23 +39,37 @@ static void untar(int root, int blob, const uint8_t *data, size_t size) {
         (void) untar_finish(u, &bytes, &n_made, &e);
 }
 
+static int top = -EBADF, blob = -EBADF, canary = -EBADF;
+static char top_name[] = "/dev/shm/fuzz-untar-XXXXXX"; /* in memory: a disk would take most of the time */
+
+static void clean(void) {
+        if (unlinkat(top, "canary", 0) < 0 || rmdir(top_name) < 0)
+                abort();
+}
+
+static void prepare(void) {
+        if (!mkdtemp(top_name))
+                abort();
+        top = open(top_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        canary = openat(top, "canary", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        blob = memfd_create("blob", MFD_CLOEXEC);
+        if (canary < 0 || blob < 0 || ftruncate(blob, 4096) < 0 || atexit(clean) != 0)
+                abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        _cleanup_close_ int dir = -EBADF, root = -EBADF, blob = -EBADF, canary = -EBADF;
-        char name[] = "/tmp/fuzz-untar-XXXXXX";
+        _cleanup_close_ int root = -EBADF;
         struct stat st;
 
-        if (!mkdtemp(name))
+        if (top < 0)
+                prepare();
+        if (mkdirat(top, "root", 0700) < 0)
                 abort();
-        dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        canary = openat(dir, "canary", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        blob = memfd_create("blob", MFD_CLOEXEC);
-        if (canary < 0 || blob < 0 || ftruncate(blob, 4096) < 0 || mkdirat(dir, "root", 0700) < 0)
-                abort();
-        root = openat(dir, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        root = openat(top, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         untar(root, blob, data, size);
         if (fstat(canary, &st) < 0 || st.st_size != 0 || st.st_mode != (S_IFREG | 0600) || st.st_nlink != 1)
                 abort();
-        if (unlinkat(dir, "canary", 0) < 0 || remove_tree_at(dir, "root") < 0 || rmdir(name) < 0)
+        if (remove_tree_at(top, "root") < 0)
                 abort();
         return 0;
 }

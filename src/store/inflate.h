@@ -9,7 +9,7 @@
 
 #include "basic/error.h"
 
-#define INFLATE_BUFFER     (128U * 1024)
+#define INFLATE_BUFFER     IO_BUFFER(128U * 1024)
 #define INFLATE_MEMORY_MAX (128U << 20) /* bytes that xz may ask for */
 
 typedef struct Inflate Inflate;

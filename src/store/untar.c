@@ -26,7 +26,7 @@
 #include "basic/str.h"
 #include "store/acl.h"
 
-#define COPY_BUFFER (256U * 1024)
+#define COPY_BUFFER IO_BUFFER(256U * 1024)
 
 typedef struct Directory {
         char *path;
