@@ -5,35 +5,26 @@
  *   rkt-pod start NAME      pod@NAME.service: prepare the pod, then become systemd-nspawn
  *   rkt-pod stop-post NAME  its ExecStopPost=: put away what is left
  *
- * The note, DATADIR/resolved/NAME, has a line per app: ID, stamp of the file that it came from ("-" if it was none), and the
- * reference. With it a start neither asks the network nor reads an image again. */
+ * Between the first and the second there is a note, pod/pod-note.h. */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
-#include "basic/fd.h"
-#include "basic/fs-at.h"
 #include "basic/log.h"
 #include "basic/str.h"
 #include "basic/strv.h"
-#include "basic/tmpfile.h"
 #include "config.h"
 #include "config/config.h"
 #include "image/image-status.h"
+#include "pod/pod-note.h"
 #include "pod/pod-prepare.h"
 #include "podfile/pod-file.h"
 #include "run/run.h"
-#include "store/store-ref.h"
 
 #define EXIT_CONFIG 78 /* sysexits(3), systemd.exec(5): the pod file is wrong */
-#define NOTE_MAX    (4U * 1024 * 1024)
 
 /* Loads the pod file; prints all its mistakes. Returns an exit status, 0 when it is good. */
 static int load_spec(const char *name, PodSpec **ret) {
@@ -50,82 +41,7 @@ static int load_spec(const char *name, PodSpec **ret) {
         return r == -EBADMSG || r == -ENOENT ? EXIT_CONFIG : r < 0 ? EXIT_FAILURE : 0;
 }
 
-/* Changes when a file is replaced or written; "-" for what is no file. */
-static char *stamp_of(const char *reference) {
-        struct stat st;
-
-        if (*reference != '/' || stat(reference, &st) < 0)
-                return strdup("-");
-        return strf("%" PRIu64 ":%" PRIu64 ":%" PRIi64 ".%09ld:%" PRIi64, (uint64_t) st.st_dev,
-                    (uint64_t) st.st_ino, (int64_t) st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-                    (int64_t) st.st_size);
-}
-
 static const char *arg_data_dir = RKT_DATA_DIR; /* paths.d may say another */
-
-static int note_load(const char *name, char ***ret_lines) {
-        _cleanup_free_ char *path = strf("%s/resolved/%s", arg_data_dir, name), *text = NULL;
-        size_t size;
-        int r = path ? file_read_at(AT_FDCWD, path, NOTE_MAX, &text, &size) : -ENOMEM;
-
-        return r < 0 ? r : strv_split(text, "\n", ret_lines);
-}
-
-/* The ID that the note has for this reference and stamp, if the store still has that image. */
-static int note_find(char *const *lines, Store *store, const char *reference, char **ret_id) {
-        _cleanup_free_ char *stamp = stamp_of(reference), *tail = NULL;
-
-        tail = stamp ? strf(" %s %s", stamp, reference) : NULL;
-        if (!tail)
-                return -ENOMEM;
-        for (; lines && *lines; lines++) {
-                size_t n = strcspn(*lines, " ");
-                _cleanup_free_ char *id = strndup(*lines, n);
-                char key[STORE_KEY_MAX];
-                StoreImage image = STORE_IMAGE_INIT;
-                int r;
-
-                if (!id)
-                        return -ENOMEM;
-                if (!streq(*lines + n, tail) || store_key_from_id(id, key) < 0)
-                        continue;
-                r = store_image_load(store, key, &image, NULL);
-                store_image_done(&image);
-                if (r < 0)
-                        continue;
-                *ret_id = TAKE_PTR(id);
-                return 1;
-        }
-        return 0;
-}
-
-static int make_notes_dir(void) {
-        _cleanup_free_ char *path = strf("%s/resolved", arg_data_dir);
-
-        return path ? mkdir_parents_at(AT_FDCWD, path, 0755) : -ENOMEM;
-}
-
-/* ids: one of each app, in their order. */
-static int note_write(const char *name, const PodSpec *spec, char *const *ids, Error *e) {
-        _cleanup_free_ char *path = strf("%s/resolved/%s", arg_data_dir, name);
-        _cleanup_(strbuf_done) StrBuf b = STRBUF_INIT;
-        int r = path ? make_notes_dir() : -ENOMEM;
-
-        for (size_t i = 0; r >= 0 && ids && ids[i]; i++) {
-                _cleanup_free_ char *stamp = stamp_of(spec->apps[i].image);
-
-                if (!stamp)
-                        return error_oom(e);
-                strbuf_addf(&b, "%s %s %s\n", ids[i], stamp, spec->apps[i].image);
-        }
-        if (b.failed)
-                return error_oom(e);
-        if (r >= 0)
-                r = file_write_at(AT_FDCWD, path, b.data, b.size, 0644, FILE_WRITE_NO_SYNC);
-        return r < 0 ? error_setf(e, r, "cannot note the pod's images in %s/resolved: %s", arg_data_dir,
-                                  strerror(-r))
-                     : 0;
-}
 
 static void on_message(void *userdata, const char *message) {
         log_info("%s", message);
@@ -144,7 +60,7 @@ static int get_images(Store *store, const PodSpec *spec, const ImageGetOptions *
                 bool again = options && (spec->pull == PULL_ALWAYS || spec->pull == PULL_NEWER);
                 ImageGetOptions o = options ? *options : (ImageGetOptions){};
                 char *id = NULL;
-                int r = again ? 0 : note_find(lines, store, a->image, &id);
+                int r = again ? 0 : pod_note_find(lines, store, a->image, &id);
 
                 o.pull = options ? spec->pull : PULL_NEVER;
                 o.insecure = spec->insecure;
@@ -169,10 +85,10 @@ static int fetch(const char *name, const PodSpec *spec, Error *e) {
         int r = store_open(arg_data_dir, 0, &store, e);
 
         image_status_init(&status);
-        (void) note_load(name, &lines);
+        (void) pod_note_load(arg_data_dir, name, &lines);
         if (r >= 0)
                 r = get_images(store, spec, &o, lines, &ids, e);
-        return r < 0 ? r : note_write(name, spec, ids, e);
+        return r < 0 ? r : pod_note_write(arg_data_dir, name, spec, ids, e);
 }
 
 static int start(const char *name, const PodSpec *spec, Error *e) {
@@ -186,7 +102,7 @@ static int start(const char *name, const PodSpec *spec, Error *e) {
 
         if (r >= 0)
                 r = pods_open(arg_data_dir, &pods, e);
-        (void) note_load(name, &lines);
+        (void) pod_note_load(arg_data_dir, name, &lines);
         if (r >= 0) /* a path was not noted when pod-image@ is masked: then it is imported now */
                 r = get_images(store, spec, spec->pull == PULL_NEVER ? &get : NULL, lines, &ids, e);
         o.ids = ids;

@@ -19,7 +19,7 @@
 static const PodKey pod_table[] = {
         { "AddHost",           set_later,            0, CHECK_ADD_HOST, LIST },
         { "Annotation",        set_assignments,      POD(annotations), CHECK_ANY, LIST },
-        { "AutoUpdate",        set_later,            0, CHECK_AUTO_UPDATE, 0 },
+        { "AutoUpdate",        set_auto_update,      0, CHECK_ANY, 0 },
         { "DNS",               set_later,            0, CHECK_DNS, LIST },
         { "DNSDomain",         set_later,            0, CHECK_HOST_NAME, 0 },
         { "DNSOption",         set_later,            0, CHECK_ANY, LIST },

@@ -366,8 +366,7 @@ int loader_add_setting(PodLoader *l, const PodPart *part, const PodLine *line, U
 
 /* What is switched off behaves as it would later. */
 static bool is_off(const PodLine *line) {
-        return (line->key->check == CHECK_BOOLEAN || line->key->check == CHECK_AUTO_UPDATE) &&
-               parse_boolean(line->value) == 0;
+        return line->key->check == CHECK_BOOLEAN && parse_boolean(line->value) == 0;
 }
 
 /**

@@ -41,6 +41,7 @@ int set_network(PodLoader *l, const PodPart *part, const PodLine *line, void *ta
 int set_private_users(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_stage1(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_exit_policy(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
+int set_auto_update(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_pull(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_insecure(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_overlay(PodLoader *l, const PodPart *part, const PodLine *line, void *target);

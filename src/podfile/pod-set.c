@@ -136,6 +136,24 @@ int set_exit_policy(PodLoader *l, const PodPart *part, const PodLine *line, void
 }
 
 /**
+ * set_auto_update() - AutoUpdate=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_auto_update(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        const char *wrong = value_check(CHECK_AUTO_UPDATE, line->value);
+
+        if (wrong)
+                return loader_bad_value(l, part, line, line->value, wrong);
+        ((PodSpec *) target)->auto_update = streq(line->value, "registry");
+        return 0;
+}
+
+/**
  * set_pull() - Pull=
  * @l:      the loader
  * @part:   the section of the line

@@ -137,6 +137,7 @@ typedef struct PodSpec {
         PullPolicy pull;
         InsecureFlags insecure;
         bool overlay;
+        bool auto_update; /* registry: rkt auto-update looks for newer images */
         PodLogMode log;
         char **annotations; /* "NAME=VALUE" */
         char **labels;

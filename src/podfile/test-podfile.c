@@ -243,15 +243,36 @@ static void test_template(void **state) {
         assert_string_equal(x.spec->hostname, "blue.example.com");
 }
 
+static void test_auto_update(void **state) {
+        static const struct {
+                const char *text;
+                bool want;
+        } cases[] = {
+                { "[App]\nImage=i\n", false },
+                { "[Pod]\nAutoUpdate=no\n[App]\nImage=i\n", false },
+                { "[Pod]\nAutoUpdate=registry\n[App]\nImage=i\n", true },
+                { "[Pod]\nAutoUpdate=registry\nAutoUpdate=no\n[App]\nImage=i\n", false },
+        };
+
+        FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
+                _cleanup_loaded_ Loaded x = {};
+
+                load(c->text, NULL, &x);
+                expect_errors(&x.errors, "");
+                expect_strv(x.spec->unsupported, "");
+                assert_int_equal(x.spec->auto_update, c->want);
+        }
+}
+
 static void test_not_yet(void **state) {
         _cleanup_loaded_ Loaded x = {};
 
-        load("[Pod]\nNetwork=default\nPublishPort=8080:80\nMetadataService=no\nAutoUpdate=no\n[App]\nImage="
+        load("[Pod]\nNetwork=default\nPublishPort=8080:80\nMetadataService=no\n[App]\nImage="
              "docker://redis\nStandardInput=tty\n",
              NULL, &x);
         expect_strv(x.spec->unsupported, "a:2: [Pod] Network: default is not supported yet|"
                                          "a:3: [Pod] PublishPort: not supported yet|"
-                                         "a:8: [App] StandardInput: tty is not supported yet");
+                                         "a:7: [App] StandardInput: tty is not supported yet");
 }
 
 /* robustness.md P5, P6, P7, P8, and what pod-file.md calls an error */
@@ -422,13 +443,21 @@ static void test_broken_unit(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),      cmocka_unit_test(test_environment),
-                cmocka_unit_test(test_merge),         cmocka_unit_test(test_settings),
-                cmocka_unit_test(test_volumes),       cmocka_unit_test(test_sockets),
-                cmocka_unit_test(test_specifiers_p9), cmocka_unit_test(test_template),
-                cmocka_unit_test(test_not_yet),       cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_error_order),   cmocka_unit_test(test_tables_are_sorted),
-                cmocka_unit_test(test_value_checks),  cmocka_unit_test(test_order),
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_merge),
+                cmocka_unit_test(test_settings),
+                cmocka_unit_test(test_volumes),
+                cmocka_unit_test(test_sockets),
+                cmocka_unit_test(test_specifiers_p9),
+                cmocka_unit_test(test_template),
+                cmocka_unit_test(test_auto_update),
+                cmocka_unit_test(test_not_yet),
+                cmocka_unit_test(test_errors),
+                cmocka_unit_test(test_error_order),
+                cmocka_unit_test(test_tables_are_sorted),
+                cmocka_unit_test(test_value_checks),
+                cmocka_unit_test(test_order),
                 cmocka_unit_test(test_broken_unit),
         };
 
