@@ -10,6 +10,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "pod/pod-compose.h"
+#include "pod/pod-docker.h"
 
 typedef struct Compose {
         const PodSpec *spec;
@@ -49,8 +50,8 @@ static int append_strv(char ***p, char *const *v) {
         return r;
 }
 
-/* Entrypoint= and Exec= replace what the image runs, Args= are added. */
-static int set_exec(AcApp *app, const AppSpec *s, Error *e) {
+/* Entrypoint= and Exec= replace what the image runs, Args= are added; of an image of Docker's they replace its CMD. */
+static int set_exec(AcApp *app, const ImageManifest *im, const AppSpec *s, Error *e) {
         _cleanup_strv_free_ char **exec = NULL;
         int r = 0;
 
@@ -58,6 +59,10 @@ static int set_exec(AcApp *app, const AppSpec *s, Error *e) {
                 r = append_strv(&exec, s->entrypoint);
                 if (r >= 0)
                         r = append_strv(&exec, s->exec);
+        } else if (s->has_args && docker_is_image(im)) {
+                r = docker_entrypoint(im, &exec, e);
+                if (r < 0)
+                        return r;
         } else
                 r = append_strv(&exec, app->exec);
         if (r >= 0)
@@ -103,8 +108,8 @@ static int check_capabilities(const AcApp *app, Error *e) {
         return 0;
 }
 
-static int set_app(const Compose *c, AcApp *app, const AppSpec *s, char *const *file_environment, Error *e) {
-        int r = set_exec(app, s, e);
+static int set_app(const Compose *c, AcApp *app, const AppSpec *s, const ComposeImage *image, Error *e) {
+        int r = set_exec(app, image->manifest, s, e);
 
         if (r >= 0)
                 r = check_capabilities(app, e);
@@ -116,7 +121,7 @@ static int set_app(const Compose *c, AcApp *app, const AppSpec *s, char *const *
         if (r >= 0)
                 r = set_variables(app, s->environment);
         if (r >= 0)
-                r = set_variables(app, file_environment);
+                r = set_variables(app, image->environment);
         if (r >= 0 && s->user)
                 r = str_replace(&app->user, s->user);
         if (r >= 0 && s->group)
@@ -150,7 +155,7 @@ static void add_stream(StrBuf *b, const AppSpec *s, const char *key, const char 
 }
 
 /* Keys that go into the app's unit as they are. */
-static int set_unit(PodApp *a, const AppSpec *s) {
+static int set_unit(PodApp *a, const ImageManifest *im, const AppSpec *s) {
         _cleanup_(strbuf_done) StrBuf b = STRBUF_INIT;
         _cleanup_free_ char *text = NULL;
         int r;
@@ -158,6 +163,7 @@ static int set_unit(PodApp *a, const AppSpec *s) {
         add_stream(&b, s, "StandardInput", s->standard_input);
         add_stream(&b, s, "StandardOutput", s->standard_output);
         add_stream(&b, s, "StandardError", s->standard_error);
+        docker_add_settings(&b, im, s);
         FOREACH_ARRAY (u, s->settings.items, s->settings.n)
                 strbuf_addf(&b, "%s=%s\n", u->key, u->value);
         r = strbuf_steal(&b, &text);
@@ -194,11 +200,13 @@ static int set_pairs(char *const *assignments, AcPair **pairs, size_t *n) {
         return r;
 }
 
-static int annotate_app(const Compose *c, PodApp *a, const AppSpec *s, Error *e) {
+static int annotate_app(const Compose *c, PodApp *a, const ImageManifest *im, const AppSpec *s, Error *e) {
         int r = set_pairs(s->annotations, &a->annotations, &a->n_annotations);
 
         if (r >= 0)
-                r = set_unit(a, s);
+                r = docker_annotate(a, im, s);
+        if (r >= 0)
+                r = set_unit(a, im, s);
         if (r >= 0)
                 r = set_sockets(c, a);
         if (r >= 0)
@@ -289,6 +297,17 @@ static int add_mount(Compose *c, PodApp *a, const MountSpec *s) {
         return r;
 }
 
+/* What was in the image is in its own volumes, too, if it is Docker's. */
+static int add_copy_up(PodApp *a, const char *volume) {
+        const char *before = pod_app_annotation(a, APP_ANNOTATION_COPY_UP);
+        _cleanup_free_ char *all = NULL;
+
+        if (!pod_app_annotation(a, APP_ANNOTATION_DOCKER))
+                return 0;
+        all = strf("%s%s%s", str_or(before, ""), before ? " " : "", volume);
+        return all ? pod_app_set_annotation(a, APP_ANNOTATION_COPY_UP, all) : -ENOMEM;
+}
+
 /* Mount points of the image: by the volume of that name, else by an empty one of their own. */
 static int add_mount_point(Compose *c, PodApp *a, const AcMountPoint *p) {
         _cleanup_free_ char *name = NULL;
@@ -304,6 +323,8 @@ static int add_mount_point(Compose *c, PodApp *a, const AcMountPoint *p) {
         r = pod_manifest_find_volume(c->m, name) ? 0 : add_empty_volume(c->m, name, NULL);
         if (r >= 0)
                 r = pod_app_add_mount(a, name, p->path);
+        if (r >= 0)
+                r = add_copy_up(a, name);
         if (r >= 0)
                 r = strv_extendf(&c->warnings,
                                  "no volume specified for mount point \"%s\", implicitly creating an "
@@ -353,9 +374,9 @@ static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Erro
         if (r < 0)
                 return error_prefixf(e, r, "image '%s'", im->name);
         a->read_only_root = s->read_only > 0;
-        r = set_app(c, a->app, s, image->environment, e);
+        r = set_app(c, a->app, s, image, e);
         if (r >= 0)
-                r = annotate_app(c, a, s, e);
+                r = annotate_app(c, a, im, s, e);
         if (r >= 0 &&
             (set_pairs(s->user_annotations, &a->app->user_annotations, &a->app->n_user_annotations) < 0 ||
              set_pairs(s->user_labels, &a->app->user_labels, &a->app->n_user_labels) < 0))

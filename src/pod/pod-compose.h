@@ -26,7 +26,11 @@
 #define APP_ANNOTATION_WANTS    "rkt.systemd/wants"    /* the same */
 #define APP_ANNOTATION_BINDS_TO "rkt.systemd/binds-to" /* the same */
 #define APP_ANNOTATION_GROUPS   "rkt.systemd/groups"   /* supplementary groups by name, separated by spaces */
-#define APP_ANNOTATION_DOCKER   "appc.io/docker/repository"
+#define APP_ANNOTATION_GROUP                                                                                 \
+        "rkt.systemd/group" /* "of-user": the one that the image's passwd gives the user */
+#define APP_ANNOTATION_COPY_UP                                                                               \
+        "rkt.systemd/copy-up" /* volumes, separated by spaces: what the image has is put in */
+#define APP_ANNOTATION_DOCKER "appc.io/docker/repository" /* the image's; also of the app */
 
 /* What is known of one app's image; app i of the spec has images[i]. */
 typedef struct ComposeImage {

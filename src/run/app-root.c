@@ -144,6 +144,20 @@ static int find_groups(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
         return r < 0 ? error_oom(e) : 0;
 }
 
+/* Docker's way: who is in no passwd has the group of root. */
+static int resolve_group(const PodApp *a, int root_fd, uint32_t uid, uint32_t *ret, Error *e) {
+        _cleanup_free_ char *buffer = NULL;
+        uint64_t gid;
+        Entry x;
+
+        if (!streq_ptr(pod_app_annotation(a, APP_ANNOTATION_GROUP), "of-user"))
+                return resolve_id(root_fd, a->app->group, true, ret, e);
+        if (find_entry(root_fd, "/etc/passwd", NULL, uid, &buffer, &x) >= 0 && x.n > 3 &&
+            parse_uint64(x.fields[3], &gid) >= 0 && gid < UINT32_MAX)
+                *ret = (uint32_t) gid;
+        return 0;
+}
+
 /**
  * app_root_find_user() - the numbers of an app's user and groups
  * @a:       app, with its "app" object
@@ -161,7 +175,7 @@ int app_root_find_user(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
 
         r = resolve_id(root_fd, a->app->user, false, &uid, e);
         if (r >= 0)
-                r = resolve_id(root_fd, a->app->group, true, &gid, e);
+                r = resolve_group(a, root_fd, uid, &gid, e);
         if (r < 0)
                 return error_prefixf(e, r, "app '%s'", a->name);
         f->uid = uid;
@@ -259,7 +273,10 @@ int app_root_check_directory(const PodApp *a, int root_fd, const AppFacts *f, Er
         for (size_t i = 0; i < f->n_binds; i++)
                 if (is_beneath(directory, f->binds[i].target))
                         return 0;
-        fd = root_open(root_fd, directory, O_PATH | O_DIRECTORY);
+        /* Docker makes it, too */
+        fd = pod_app_annotation(a, APP_ANNOTATION_DOCKER)
+                     ? root_mkdirs(root_fd, directory, 0755)
+                     : root_open(root_fd, directory, O_PATH | O_DIRECTORY);
         if (fd < 0)
                 return error_setf(e, fd, "app '%s': working directory '%s' in its root: %s", a->name,
                                   directory, strerror(-fd));

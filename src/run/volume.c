@@ -15,12 +15,14 @@
 #include <unistd.h>
 
 #include "basic/alloc.h"
+#include "basic/copy-tree.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/parse.h"
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "pod/pod-compose.h"
 #include "run/volume.h"
 
 #define SHARED_VOLUMES "sharedVolumes"
@@ -207,6 +209,38 @@ static bool is_read_only(const PodApp *a, const PodMount *mount, const AcVolume 
         return false;
 }
 
+static bool is_copy_up(const PodApp *a, const AcVolume *v) {
+        const char *names = pod_app_annotation(a, APP_ANNOTATION_COPY_UP);
+        size_t n = strlen(v->name);
+
+        for (const char *p = names; p && *p; p += strcspn(p, " "), p += strspn(p, " "))
+                if (strcspn(p, " ") == n && memcmp(p, v->name, n) == 0)
+                        return v->kind == AC_VOLUME_EMPTY;
+        return false;
+}
+
+/* What the image has where its own volume will be goes into the volume, with owner and mode of the directory; once. */
+static int copy_up(const AcVolume *v, const char *path, int pod_fd, int root_fd, Error *e) {
+        _cleanup_free_ char *place = strf(SHARED_VOLUMES "/%s", v->name);
+        _cleanup_close_ int from = root_open(root_fd, path, O_RDONLY | O_DIRECTORY), to = -EBADF;
+        _cleanup_strv_free_ char **content = NULL;
+        int r;
+
+        if (!place)
+                return error_oom(e);
+        if (from == -ENOENT || from == -ENOTDIR)
+                return 0;
+        r = from < 0 ? from : dir_list_at(pod_fd, place, &content);
+        if (r >= 0 && content && *content)
+                return 0;
+        if (r >= 0) {
+                to = openat(pod_fd, place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                r = to < 0 ? -errno : 0;
+        }
+        return r < 0 ? error_setf(e, r, "cannot fill it from %s: %s", path, strerror(-r))
+                     : copy_tree(from, to, e);
+}
+
 static int mount_one(const PodManifest *m, const PodApp *a, const PodMount *mount, int pod_fd, int stage1_fd,
                      int root_fd, AppFacts *f, Error *e) {
         const AcVolume *v =
@@ -222,6 +256,11 @@ static int mount_one(const PodManifest *m, const PodApp *a, const PodMount *moun
         if (!v)
                 return error_setf(e, -ENOENT, "no volume '%s' for %s", mount->volume, mount->path);
         read_only = is_read_only(a, mount, v);
+        if (is_copy_up(a, v)) {
+                r = copy_up(v, path, pod_fd, root_fd, e);
+                if (r < 0)
+                        return error_prefixf(e, r, "volume '%s'", v->name);
+        }
         source = open_source(v, pod_fd, e);
         if (source < 0)
                 return source;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a pod manifest says of an image that was Docker's, by what its pod file says (rkt.md 5.2). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "pod/pod-compose.h"
+
+#define IMAGE(annotations)                                                                                   \
+        "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"example.com/redis\","             \
+        "\"app\":{\"exec\":[\"/entry\",\"-x\",\"redis-server\"],\"user\":\"redis\",\"group\":\"redis\","     \
+        "\"mountPoints\":[{\"name\":\"volume-data\",\"path\":\"/data\"}]}" annotations "}"
+#define DOCKER                                                                                               \
+        ",\"annotations\":["                                                                                 \
+        "{\"name\":\"appc.io/docker/repository\",\"value\":\"library/redis\"},"                              \
+        "{\"name\":\"appc.io/docker/entrypoint\",\"value\":\"[\\\"/entry\\\",\\\"-x\\\"]\"},"                \
+        "{\"name\":\"appc.io/docker/cmd\",\"value\":\"[\\\"redis-server\\\"]\"},"                            \
+        "{\"name\":\"rkt.systemd/group\",\"value\":\"of-user\"},"                                            \
+        "{\"name\":\"rkt.systemd/stop-signal\",\"value\":\"SIGQUIT\"}]"
+#define HOSTILE                                                                                              \
+        ",\"annotations\":["                                                                                 \
+        "{\"name\":\"appc.io/docker/repository\",\"value\":\"x\"},"                                          \
+        "{\"name\":\"appc.io/docker/entrypoint\",\"value\":\"{}\"},"                                         \
+        "{\"name\":\"rkt.systemd/unit\",\"value\":\"ExecStartPre=+/bin/rm\"},"                               \
+        "{\"name\":\"rkt.systemd/stop-signal\",\"value\":\"SIGQUIT\\nExecStartPre=+/bin/rm\"}]"
+
+static int compose(const char *image, AppSpec *app, PodManifest **ret) {
+        _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
+        _cleanup_strv_free_ char **warnings = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        PodSpec spec = { .name = (char[]){ "shop" }, .apps = app, .n_apps = 1 };
+        const ComposeOptions o = { .volumes_dir = "/var/lib/rkt/volumes" };
+        int r;
+
+        app->name = (char[]){ "redis" };
+        app->image = (char[]){ "docker://redis" };
+        assert_int_equal(image_manifest_parse(image, strlen(image), &m, NULL), 0);
+        r = pod_compose(&spec, &(ComposeImage){ .id = "sha512-00", .manifest = m }, &o, ret, &warnings, &e);
+        if (r < 0)
+                assert_non_null(strstr(error_text(&e, r), "docker/entrypoint"));
+        return r;
+}
+
+static void expect_exec(const char *image, AppSpec app, const char *exec) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_free_ char *joined = NULL;
+
+        assert_int_equal(compose(image, &app, &m), 0);
+        assert_int_equal(strv_join(m->apps[0].app->exec, " ", &joined), 0);
+        assert_string_equal(joined, exec);
+}
+
+static void test_command(void **state) {
+        char *args[] = { (char[]){ "a" }, (char[]){ "b" }, NULL }, *none[] = { NULL };
+        char *exec[] = { (char[]){ "/run" }, NULL };
+
+        expect_exec(IMAGE(DOCKER), (AppSpec){}, "/entry -x redis-server");
+        expect_exec(IMAGE(DOCKER), (AppSpec){ .args = args, .has_args = true }, "/entry -x a b");
+        expect_exec(IMAGE(DOCKER), (AppSpec){ .args = none, .has_args = true }, "/entry -x");
+        expect_exec(IMAGE(DOCKER), (AppSpec){ .exec = exec, .args = args, .has_args = true }, "/run a b");
+        expect_exec(IMAGE(""), (AppSpec){ .args = args, .has_args = true }, "/entry -x redis-server a b");
+}
+
+static void test_annotations(void **state) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL, *with_group = NULL, *plain = NULL;
+        const PodApp *a;
+
+        assert_int_equal(compose(IMAGE(DOCKER), &(AppSpec){}, &m), 0);
+        a = &m->apps[0];
+        assert_string_equal(pod_app_annotation(a, APP_ANNOTATION_GROUP), "of-user");
+        assert_string_equal(pod_app_annotation(a, APP_ANNOTATION_COPY_UP), "redis-volume-data");
+        assert_string_equal(pod_app_annotation(a, APP_ANNOTATION_UNIT),
+                            "KillSignal=SIGQUIT\nSuccessExitStatus=SIGQUIT\n");
+        assert_int_equal(compose(IMAGE(DOCKER), &(AppSpec){ .group = (char[]){ "staff" } }, &with_group), 0);
+        assert_null(pod_app_annotation(&with_group->apps[0], APP_ANNOTATION_GROUP));
+        assert_int_equal(compose(IMAGE(""), &(AppSpec){}, &plain), 0);
+        assert_null(pod_app_annotation(&plain->apps[0], APP_ANNOTATION_UNIT));
+        assert_null(pod_app_annotation(&plain->apps[0], APP_ANNOTATION_COPY_UP));
+}
+
+/* An image cannot say what its unit runs. */
+static void test_hostile(void **state) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL, *none = NULL;
+        char *args[] = { NULL };
+
+        assert_int_equal(compose(IMAGE(HOSTILE), &(AppSpec){}, &m), 0);
+        assert_null(pod_app_annotation(&m->apps[0], APP_ANNOTATION_UNIT));
+        assert_true(compose(IMAGE(HOSTILE), &(AppSpec){ .args = args, .has_args = true }, &none) < 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_command),
+                cmocka_unit_test(test_annotations),
+                cmocka_unit_test(test_hostile),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
