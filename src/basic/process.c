@@ -17,6 +17,8 @@
 #include "basic/process.h"
 #include "basic/str.h"
 
+#define PASSWD_SIZE 16384U /* bytes of one entry */
+
 static char *const default_environment[] = {
         (char[]){ "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
         (char[]){ "LANG=C.UTF-8" },
@@ -89,12 +91,17 @@ static _noreturn_ void child(const ProcessSpec *spec, const struct passwd *pw, p
  * Return: 0, -ESRCH (no such user), -EAGAIN, -ENOMEM. A program that cannot be executed exits with 127.
  */
 int process_spawn(const ProcessSpec *spec, Process *ret, Error *e) {
-        struct passwd *pw = NULL;
+        _cleanup_free_ char *buffer = NULL;
+        struct passwd entry, *pw = NULL;
         pid_t parent = getpid(), pid;
         int fd;
 
         if (spec->user && geteuid() == 0) {
-                pw = getpwnam(spec->user);
+                /* Threads start programs as different users at the same time. */
+                buffer = malloc(PASSWD_SIZE);
+                if (!buffer)
+                        return error_oom(e);
+                (void) getpwnam_r(spec->user, &entry, buffer, PASSWD_SIZE, &pw);
                 if (!pw)
                         return error_setf(e, -ESRCH, "user '%s' does not exist; run systemd-sysusers",
                                           spec->user);

@@ -306,31 +306,45 @@ static int use_known(const ImageFetch *f, const StoreImage *image, char **ret_id
         return *ret_id ? 0 : error_oom(e);
 }
 
-/* One download of a URL at a time: whoever comes second finds what the first one brought. A range of one byte, chosen by
- * the URL, is locked in one file for all, so that no file per download is left. */
-static int lock_url(const ImageFetch *f, const char *url, int *ret_fd, Error *e) {
-        _cleanup_close_ int fd =
-                openat(store_cas_fd(f->store), LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+/**
+ * image_fetch_lock() - one download of a thing at a time: whoever comes second finds what the first one brought
+ * @s:      store, opened for writing
+ * @what:   the thing, as a URL
+ * @wait:   until nobody else has it
+ * @ret_fd: closing it ends the lock
+ * @e:      sentence on failure; may be NULL
+ *
+ * A range of one byte, chosen by the name, is locked in one file for all, so that no file per download is left.
+ *
+ * Return: 0, -EAGAIN (somebody has it, and @wait is false), other errno of open() and fcntl().
+ */
+int image_fetch_lock(Store *s, const char *what, bool wait, int *ret_fd, Error *e) {
+        _cleanup_close_ int fd = openat(store_cas_fd(s), LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
         if (fd < 0)
-                return error_setf(e, -errno, "cannot open '%s/cas/" LOCK_FILE "': %m", store_dir(f->store));
-        for (const char *p = url; *p; p++)
+                return error_setf(e, -errno, "cannot open '%s/cas/" LOCK_FILE "': %m", store_dir(s));
+        for (const char *p = what; *p; p++)
                 hash = (hash ^ (uint64_t) (unsigned char) *p) * UINT64_C(0x100000001b3);
         l.l_start = (off_t) (hash >> 2);
-        if (fcntl(fd, F_OFD_SETLK, &l) < 0) {
-                if (errno != EAGAIN && errno != EACCES)
-                        return error_setf(e, -errno, "cannot lock '%s/cas/" LOCK_FILE "': %m",
-                                          store_dir(f->store));
-                image_message(f->options, "waiting for another download of %s", url);
-                while (fcntl(fd, F_OFD_SETLKW, &l) < 0)
-                        if (errno != EINTR)
-                                return error_setf(e, -errno, "cannot lock '%s/cas/" LOCK_FILE "': %m",
-                                                  store_dir(f->store));
+        while (fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &l) < 0) {
+                if (errno == EAGAIN || errno == EACCES)
+                        return error_setf(e, -EAGAIN, "'%s' is being downloaded", what);
+                if (errno != EINTR)
+                        return error_setf(e, -errno, "cannot lock '%s/cas/" LOCK_FILE "': %m", store_dir(s));
         }
         *ret_fd = TAKE_FD(fd);
         return 0;
+}
+
+static int lock_url(const ImageFetch *f, const char *url, int *ret_fd, Error *e) {
+        int r = image_fetch_lock(f->store, url, false, ret_fd, NULL);
+
+        if (r != -EAGAIN)
+                return r < 0 ? image_fetch_lock(f->store, url, true, ret_fd, e) : 0;
+        image_message(f->options, "waiting for another download of %s", url);
+        return image_fetch_lock(f->store, url, true, ret_fd, e);
 }
 
 /* The answer is 200: signature, then the bytes. */

@@ -25,6 +25,7 @@ typedef struct ImageFetch {
 } ImageFetch;
 
 void image_message(const ImageGetOptions *o, const char *format, ...) _printf_(2, 3);
+int image_fetch_lock(Store *s, const char *what, bool wait, int *ret_fd, Error *e);
 int image_fetch_request(const ImageFetch *f, const char *url, PullRequest *ret, Error *e);
 int image_fetch_file(const ImageFetch *f, const char *path, char **ret_id, Error *e);
 int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_url, char **ret_id, Error *e);

@@ -33,6 +33,7 @@ static const struct {
         { "image-size", LIMIT_SIZE, ROW(import.size_max), INT64_MAX },
         { "image-files", LIMIT_NUMBER, ROW(import.entries_max), UINT32_MAX },
         { "image-ratio", LIMIT_NUMBER, ROW(import.ratio_max), UINT32_MAX },
+        { "layers", LIMIT_NUMBER, ROW(layers), IMAGE_LAYERS_MAX },
         { "manifest-size", LIMIT_SIZE, ROW(import.manifest_max), STORE_MANIFEST_MAX },
 };
 

@@ -5,6 +5,9 @@
 #include "net/pull-protocol.h"
 #include "store/store-import.h"
 
+#define IMAGE_LAYERS_DEFAULT 3U
+#define IMAGE_LAYERS_MAX     16U
+
 typedef struct ImageLimits {
         uint64_t download_size;   /* bytes */
         unsigned download_sec;    /* for all of it */
@@ -14,6 +17,7 @@ typedef struct ImageLimits {
         unsigned retries;         /* PULL_NONE: not one */
         unsigned header_size;     /* bytes of the headers of one answer */
         StoreImportLimits import; /* of the archive */
+        uint64_t layers;          /* of an OCI image: so many are downloaded at the same time */
 } ImageLimits;
 
 #define IMAGE_LIMITS_DEFAULT                                                                                 \
@@ -26,6 +30,7 @@ typedef struct ImageLimits {
                 .retries = PULL_RETRIES_MAX,                                                                 \
                 .header_size = PULL_HEADER_MAX,                                                              \
                 .import = STORE_IMPORT_LIMITS_DEFAULT,                                                       \
+                .layers = IMAGE_LAYERS_DEFAULT,                                                              \
         })
 
 int image_limits_parse(ImageLimits *l, const char *text, Error *e);
