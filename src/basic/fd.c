@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -122,6 +123,33 @@ int fd_cloexec(int fd, int on) {
         if (flags < 0)
                 return -errno;
         return RET_NERRNO(fcntl(fd, F_SETFD, on ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC));
+}
+
+/**
+ * fd_memory_file() - a file in memory that nobody can change any more
+ * @name: for who looks at the descriptor
+ * @data: @size bytes
+ * @size: bytes
+ * @ret:  stands at the beginning; FD_CLOEXEC
+ *
+ * Another process that has the descriptor can open it by /proc/self/fd, whoever it runs as, in any sandbox.
+ *
+ * Return: 0, negative errno of memfd_create() and write().
+ */
+int fd_memory_file(const char *name, const void *data, size_t size, int *ret) {
+        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        r = fd_write_all(fd, data, size);
+        if (r < 0)
+                return r;
+        if (lseek(fd, 0, SEEK_SET) < 0 ||
+            fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+                return -errno;
+        *ret = TAKE_FD(fd);
+        return 0;
 }
 
 /**

@@ -24,6 +24,7 @@ int fd_write_all(int fd, const void *data, size_t size);
 ssize_t fd_read_full(int fd, void *buffer, size_t size);
 int fd_read_to_end(int fd, size_t size_max, char **ret, size_t *ret_size);
 int fd_cloexec(int fd, int on);
+int fd_memory_file(const char *name, const void *data, size_t size, int *ret);
 int fd_copy_range(int from, int to, uint64_t size);
 int file_read_at(int dir_fd, const char *path, size_t size_max, char **ret, size_t *ret_size);
 int dir_open_at(int dir_fd, const char *path, DIR **ret);

@@ -10,6 +10,7 @@
 #include "image/discovery.h"
 #include "image/request.h"
 #include "net/download.h"
+#include "net/pull-worker.h"
 
 #define DISCOVERY_TIME_MAX_SEC 60U
 #define WORKER_OUTPUT_MAX      (1024U * 1024)
@@ -32,7 +33,7 @@ static int parse_page(const char *html, size_t size, DiscoveryPage *ret, Error *
                 return error_setf(e, -errno, "cannot make a pipe: %m");
         out_r = p[0];
         out_w = p[1];
-        r = pull_worker_spawn(true, (const int[]){ page, out_w, STDERR_FILENO }, 3, &worker, e);
+        r = pull_worker_spawn("discovery", (const int[]){ page, out_w, STDERR_FILENO }, 3, &worker, e);
         if (r < 0)
                 return r;
         (void) fd_close(TAKE_FD(out_w));

@@ -3,7 +3,6 @@
  * on a socket. It says what it found on a pipe. */
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,19 +41,9 @@ SignatureCheck *signature_check_free(SignatureCheck *c) {
 }
 
 static int memory_file(const char *name, const void *data, size_t size, int *ret, Error *e) {
-        _cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        int r;
+        int r = fd_memory_file(name, data, size, ret);
 
-        if (fd < 0)
-                return error_setf(e, -errno, "cannot make a file in memory: %m");
-        r = fd_write_all(fd, data, size);
-        if (r < 0)
-                return error_setf(e, r, "cannot write to a file in memory: %s", strerror(-r));
-        if (lseek(fd, 0, SEEK_SET) < 0 ||
-            fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-                return error_setf(e, -errno, "cannot seal a file in memory: %m");
-        *ret = TAKE_FD(fd);
-        return 0;
+        return r < 0 ? error_setf(e, r, "cannot make a file in memory: %s", strerror(-r)) : 0;
 }
 
 static int spawn(SignatureCheck *c, int key_fd, int signature_fd, Error *e) {

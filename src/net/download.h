@@ -3,7 +3,6 @@
  * and its bytes are read here. */
 #pragma once
 
-#include "basic/process.h"
 #include "net/pull-protocol.h"
 
 typedef struct Download Download;
@@ -14,4 +13,3 @@ int download_read(Download *d, void *buffer, size_t size, size_t *ret_size, Erro
 int download_small(const PullRequest *q, char **ret, size_t *ret_size, Error *e);
 Download *download_free(Download *d);
 DEFINE_CLEANUP(Download *, download_free);
-int pull_worker_spawn(bool discovery, const int *fds, size_t n_fds, Process *ret, Error *e);

@@ -6,10 +6,12 @@
 
 #include "basic/parse.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "net/http-head.h"
 #include "net/pull-protocol.h"
 
 #define TAG_LENGTH_MAX 1024U
+#define CHALLENGES_MAX 8U
 
 /**
  * http_head_done() - free what a head holds
@@ -19,6 +21,12 @@ void http_head_done(HttpHead *h) {
         free(h->etag);
         free(h->last_modified);
         free(h->location);
+        free(h->content_type);
+        free(h->content_digest);
+        free(h->link);
+        free(h->warning);
+        free(h->rate_remaining);
+        strv_free(h->challenges);
         *h = HTTP_HEAD_INIT;
 }
 
@@ -108,11 +116,48 @@ static int take_cache_control(HttpHead *h, const char *value, Error *e) {
 static int take_retry_after(HttpHead *h, const char *value, Error *e) {
         if (parse_uint64(value, &h->retry_after) == -ERANGE)
                 h->retry_after = UINT64_MAX - 1;
+        h->retry_date = parse_date(value);
         return 0;
 }
 
 static int take_location(HttpHead *h, const char *value, Error *e) {
         return str_replace(&h->location, value) < 0 ? error_oom(e) : 0;
+}
+
+/* What is only looked at counts as absent if it is not text. */
+static int take_text(char **p, const char *value, Error *e) {
+        if (!*value || !pull_text_is_plain(value))
+                return 0;
+        return str_replace(p, value) < 0 ? error_oom(e) : 0;
+}
+
+static int take_challenge(HttpHead *h, const char *value, Error *e) {
+        if (!pull_text_is_plain(value) || strv_length(h->challenges) >= CHALLENGES_MAX)
+                return 0;
+        return strv_extend(&h->challenges, value) < 0 ? error_oom(e) : 0;
+}
+
+static int take_content_type(HttpHead *h, const char *value, Error *e) {
+        return take_text(&h->content_type, value, e);
+}
+
+/* Two that differ are none that could be relied on. */
+static int take_content_digest(HttpHead *h, const char *value, Error *e) {
+        if (h->content_digest && !streq(h->content_digest, value))
+                return error_setf(e, -EBADMSG, "the server sends two different Docker-Content-Digest");
+        return take_text(&h->content_digest, value, e);
+}
+
+static int take_link(HttpHead *h, const char *value, Error *e) {
+        return take_text(&h->link, value, e);
+}
+
+static int take_warning(HttpHead *h, const char *value, Error *e) {
+        return take_text(&h->warning, value, e);
+}
+
+static int take_rate_remaining(HttpHead *h, const char *value, Error *e) {
+        return take_text(&h->rate_remaining, value, e);
 }
 
 static const struct {
@@ -129,6 +174,12 @@ static const struct {
         { "cache-control", take_cache_control },
         { "retry-after", take_retry_after },
         { "location", take_location },
+        { "www-authenticate", take_challenge },
+        { "content-type", take_content_type },
+        { "docker-content-digest", take_content_digest },
+        { "link", take_link },
+        { "warning", take_warning },
+        { "ratelimit-remaining", take_rate_remaining },
 };
 
 /**
@@ -150,6 +201,20 @@ int http_head_line(HttpHead *h, char *line, Error *e) {
                 if (strcasecmp(line, i->name) == 0)
                         return i->take(h, value, e);
         return 0;
+}
+
+/**
+ * http_head_retry_after() - when the server wants to be asked again
+ * @h: a head
+ *
+ * A date counts from the server's own clock, which need not be ours.
+ *
+ * Return: seconds; UINT64_MAX: it does not say.
+ */
+uint64_t http_head_retry_after(const HttpHead *h) {
+        if (h->retry_after != UINT64_MAX || h->retry_date == HTTP_NO_DATE || h->date == HTTP_NO_DATE)
+                return h->retry_after;
+        return h->retry_date > h->date ? (uint64_t) (h->retry_date - h->date) : 0;
 }
 
 static bool etag_is_strong(const char *etag) {

@@ -19,6 +19,9 @@ void pull_request_done(PullRequest *r) {
         free(r->proxy_http);
         free(r->proxy_https);
         free(r->no_proxy);
+        free(r->ca_file);
+        free(r->cert_file);
+        free(r->key_file);
         strv_free(r->headers);
         *r = (PullRequest){};
 }
@@ -60,6 +63,9 @@ static const struct {
         { "proxy-http", offsetof(PullRequest, proxy_http) },
         { "proxy-https", offsetof(PullRequest, proxy_https) },
         { "no-proxy", offsetof(PullRequest, no_proxy) },
+        { "ca-file", offsetof(PullRequest, ca_file) },
+        { "cert-file", offsetof(PullRequest, cert_file) },
+        { "key-file", offsetof(PullRequest, key_file) },
 };
 static const struct {
         const char *name;
@@ -189,7 +195,8 @@ int pull_request_parse(const char *data, size_t size, PullRequest *ret, Error *e
                         return error_setf(e, r == -ENOMEM ? r : -EINVAL, "the request has a wrong line '%s'",
                                           *l);
         }
-        if (!q.url || q.size_max == 0 || q.time_max_sec == 0 || (q.resume_from > 0) != !!q.resume_tag)
+        if (!q.url || !q.cert_file != !q.key_file || q.size_max == 0 || q.time_max_sec == 0 ||
+            (q.resume_from > 0) != !!q.resume_tag)
                 return error_setf(e, -EINVAL, "the request is not complete");
         *ret = q;
         q = (PullRequest){};

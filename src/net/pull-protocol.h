@@ -43,6 +43,9 @@ typedef struct PullRequest {
         char *proxy_http;      /* for http:// URLs; or NULL. Secrets, too */
         char *proxy_https;     /* for https:// URLs; or NULL */
         char *no_proxy;        /* see proxy.h; or NULL */
+        char *ca_file;         /* PEM: these authorities instead of the machine's; or NULL */
+        char *cert_file;       /* PEM: who we are, for the origin of url and no other; or NULL */
+        char *key_file;        /* PEM; set if cert_file is */
         bool allow_http;       /* plain http is allowed */
         bool insecure_tls;     /* certificates are not checked */
         uint64_t size_max;     /* bytes of the body */

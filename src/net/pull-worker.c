@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Starting rkt-pull. What it needs of the host's files (certificates) goes along as sealed memory, so that it needs no path
+ * and no right to read keys. */
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/str.h"
+#include "basic/worker.h"
+#include "net/proxy.h"
+#include "net/pull-worker.h"
+
+#define PULL_USER    "rkt-pull"
+#define GRACE_SEC    30U /* the worker ends by itself before that */
+#define TLS_FILE_MAX (1U << 20)
+#define FIRST_FILE   4 /* descriptor of the first certificate in the worker */
+#define N_FILES      3
+
+/**
+ * pull_worker_spawn() - start rkt-pull
+ * @mode:  "discovery" or "registry" (see rkt-pull.c); NULL: it gets a URL
+ * @fds:   become 0, 1, 2, ...
+ * @n_fds: count
+ * @ret:   for process_wait() and process_done()
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: as worker_spawn().
+ */
+int pull_worker_spawn(const char *mode, const int *fds, size_t n_fds, Process *ret, Error *e) {
+        char name[] = "rkt-pull", text[16] = "";
+        char *const argv[] = { name, mode ? text : NULL, NULL };
+
+        (void) snprintf(text, sizeof(text), "%s", str_or(mode, ""));
+        return worker_spawn("rkt-pull", PULL_USER, argv, fds, n_fds, ret, e);
+}
+
+static usec_t now_usec(void) {
+        struct timespec t;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+/**
+ * pull_worker_done() - end a worker, whatever state it is in
+ * @w: PULL_WORKER_INIT is fine; is that afterwards
+ */
+void pull_worker_done(PullWorker *w) {
+        process_done(&w->process);
+        (void) fd_close(w->meta_fd);
+        (void) fd_close(w->body_fd);
+        *w = PULL_WORKER_INIT;
+}
+
+/**
+ * pull_worker_wait() - until the worker says something, or its time is over
+ * @w:  a worker
+ * @fd: one of its two
+ * @e:  sentence on failure; may be NULL
+ *
+ * Return: 0, -ETIME, negative errno of poll().
+ */
+int pull_worker_wait(const PullWorker *w, int fd, Error *e) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+
+        for (;;) {
+                usec_t now = now_usec();
+                int n;
+
+                if (now >= w->deadline)
+                        return error_setf(e, -ETIME, "the download worker does not come to an end");
+                n = poll(&p, 1, (int) MIN((w->deadline - now) / 1000 + 1, (usec_t) INT_MAX));
+                if (n > 0)
+                        return 0;
+                if (n < 0 && errno != EINTR)
+                        return error_setf(e, -errno, "cannot wait for the download worker: %m");
+        }
+}
+
+/**
+ * pull_worker_read() - all that comes from one of the worker's descriptors, to its end
+ * @w:        a worker
+ * @fd:       one of its two
+ * @size_max: bytes
+ * @ret:      for free(); NUL-terminated behind its end
+ * @ret_size: bytes
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0, -E2BIG, -ENOMEM, those of pull_worker_wait(), negative errno of read().
+ */
+int pull_worker_read(const PullWorker *w, int fd, size_t size_max, char **ret, size_t *ret_size, Error *e) {
+        _cleanup_free_ char *data = NULL;
+        size_t used = 0, allocated = 0;
+
+        for (;;) {
+                ssize_t n;
+                int r;
+
+                if (used + 1 >= allocated) {
+                        size_t want = MIN(MAX(allocated * 2, (size_t) 64 * 1024), size_max + 2);
+                        char *p = realloc(data, want);
+
+                        if (!p)
+                                return error_oom(e);
+                        data = p;
+                        allocated = want;
+                }
+                r = pull_worker_wait(w, fd, e);
+                if (r < 0)
+                        return r;
+                n = read(fd, data + used, allocated - used - 1);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return error_setf(e, -errno, "cannot read from the download worker: %m");
+                if (n == 0)
+                        break;
+                used += (size_t) n;
+                if (used > size_max)
+                        return error_setf(e, -E2BIG, "the download worker sends more than %zu bytes",
+                                          size_max);
+        }
+        data[used] = 0;
+        *ret = TAKE_PTR(data);
+        *ret_size = used;
+        return 0;
+}
+
+/* A certificate or key, for the worker to open by /proc/self/fd. */
+static int load_file(const char *path, int *ret, Error *e) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        int r;
+
+        r = file_read_at(AT_FDCWD, path, TLS_FILE_MAX, &data, &size);
+        if (r >= 0) {
+                r = fd_memory_file("pem", data, size, ret);
+                explicit_bzero(data, size);
+        }
+        return r < 0 ? error_setf(e, r, "cannot read '%s': %s", path, strerror(-r)) : 0;
+}
+
+/* Replaces the paths of the host by what the worker can open. */
+static int load_files(PullRequest *q, char names[N_FILES][32], int fds[N_FILES], Error *e) {
+        char **const files[N_FILES] = { &q->ca_file, &q->cert_file, &q->key_file };
+
+        for (int i = 0; i < N_FILES; i++) {
+                int r;
+
+                if (!*files[i])
+                        continue;
+                r = load_file(*files[i], &fds[i], e);
+                if (r < 0)
+                        return r;
+                (void) snprintf(names[i], sizeof(names[i]), "/proc/self/fd/%d", FIRST_FILE + i);
+                *files[i] = names[i];
+        }
+        return 0;
+}
+
+static int write_request(const PullRequest *q, const char *more, int fd, Error *e) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = pull_request_write(q, &text);
+        if (r == -ENOMEM)
+                return error_oom(e);
+        if (r >= 0 && strlen(text) + strlen(more) > PULL_REQUEST_MAX)
+                r = -E2BIG;
+        if (r < 0)
+                return error_setf(
+                        e, r, "the URL or a header for it is too long, or contains characters that none has");
+        /* Shorter than a pipe's buffer, so this never waits; and written before anybody could close the other end. */
+        r = fd_write_all(fd, text, strlen(text));
+        if (r >= 0)
+                r = fd_write_all(fd, more, strlen(more));
+        explicit_bzero(text, strlen(text));
+        return r < 0 ? error_setf(e, r, "cannot write to a pipe: %s", strerror(-r)) : 0;
+}
+
+static int make_pipe(int *ret_r, int *ret_w, Error *e) {
+        int p[2];
+
+        if (pipe2(p, O_CLOEXEC) < 0)
+                return error_setf(e, -errno, "cannot make a pipe: %m");
+        *ret_r = p[0];
+        *ret_w = p[1];
+        return 0;
+}
+
+static int spawn(PullWorker *w, const char *mode, int request_fd, const int files[N_FILES], Error *e) {
+        _cleanup_close_ int body_w = -EBADF, meta_w = -EBADF;
+        int r;
+
+        r = make_pipe(&w->body_fd, &body_w, e);
+        if (r >= 0)
+                r = make_pipe(&w->meta_fd, &meta_w, e);
+        if (r < 0)
+                return r;
+        (void) fcntl(body_w, F_SETPIPE_SZ, 1024 * 1024);
+        return pull_worker_spawn(
+                mode,
+                (const int[]){ request_fd, body_w, STDERR_FILENO, meta_w, files[0], files[1], files[2] },
+                FIRST_FILE + N_FILES, &w->process, e);
+}
+
+/**
+ * pull_worker_start() - start rkt-pull with a request
+ * @mode: as of pull_worker_spawn()
+ * @q:    copied; what and within which limits. Without proxies of its own, those of the environment are used. Its files are
+ *        read here, and need not be readable for the worker
+ * @more: text that follows the request; may be empty
+ * @ret:  for pull_worker_done()
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL, -E2BIG, -ESRCH (the worker's user does not exist), -ENOMEM, errno of open(), pipe() and fork().
+ */
+int pull_worker_start(const char *mode, const PullRequest *q, const char *more, PullWorker *ret, Error *e) {
+        _cleanup_(proxy_settings_done) ProxySettings proxies = {};
+        _cleanup_(pull_worker_done) PullWorker w = PULL_WORKER_INIT;
+        _cleanup_close_ int request_r = -EBADF, request_w = -EBADF, ca = -EBADF, cert = -EBADF, key = -EBADF;
+        int files[N_FILES] = { -EBADF, -EBADF, -EBADF };
+        char names[N_FILES][32];
+        PullRequest full = *q;
+        int r;
+
+        r = proxy_settings_from_environment(&proxies, e);
+        if (r < 0)
+                return r;
+        full.proxy_http = q->proxy_http ? q->proxy_http : proxies.http;
+        full.proxy_https = q->proxy_https ? q->proxy_https : proxies.https;
+        full.no_proxy = q->no_proxy ? q->no_proxy : proxies.no_proxy;
+        r = load_files(&full, names, files, e);
+        ca = files[0];
+        cert = files[1];
+        key = files[2];
+        if (r >= 0)
+                r = make_pipe(&request_r, &request_w, e);
+        if (r >= 0)
+                r = write_request(&full, more, request_w, e);
+        if (r < 0)
+                return r;
+        w.deadline = now_usec() +
+                     ((q->time_max_sec > 0 ? q->time_max_sec : PULL_TIME_MAX_SEC) + GRACE_SEC) * USEC_PER_SEC;
+        r = spawn(&w, mode, request_r, files, e);
+        if (r < 0)
+                return r;
+        *ret = w;
+        w = PULL_WORKER_INIT;
+        return 0;
+}
