@@ -2,9 +2,9 @@
 /* The Authorization header: basic (RFC 7617), bearer (RFC 6750), AWS Signature Version 4 for S3 (a signature over method,
  * host, path, query and time, keyed by the secret key). Credentials go over https only. */
 #include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <stdio.h>
 
+#include "basic/base64.h"
 #include "basic/hex.h"
 #include "basic/str.h"
 #include "basic/strv.h"
@@ -17,24 +17,10 @@
 #define AWS_REGION      "us-east-1" /* of a host that names none, as in rkt */
 #define AWS_QUERIES_MAX 256U
 
-static int base64(char *s, char **ret) {
-        gnutls_datum_t in = { (unsigned char *) s, (unsigned) strlen(s) }, out = {};
-        char *text;
-
-        if (gnutls_base64_encode2(&in, &out) < 0)
-                return -ENOMEM;
-        text = strndup((const char *) out.data, out.size);
-        gnutls_free(out.data);
-        if (!text)
-                return -ENOMEM;
-        *ret = text;
-        return 0;
-}
-
 static int basic_lines(const ConfigAuth *a, char ***lines) {
         _cleanup_free_ char *plain = strf("%s:%s", a->user, a->password), *text = NULL;
 
-        if (!plain || base64(plain, &text) < 0)
+        if (!plain || base64_encode(plain, strlen(plain), &text) < 0)
                 return -ENOMEM;
         return strv_extendf(lines, "Authorization: Basic %s", text);
 }

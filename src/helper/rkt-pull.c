@@ -2,6 +2,7 @@
 /* The worker that talks to the network and has nothing else: see net/pull-protocol.h.
  *
  *   rkt-pull            gets one URL: request on 0, body to 1, meta data to 3
+ *   rkt-pull registry   asks a registry for the documents of an image: see oci/registry-protocol.h
  *   rkt-pull discovery  reads an HTML page on 0, writes the discovery tags to 1; has no network either */
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -11,8 +12,10 @@
 #include "basic/log.h"
 #include "basic/sandbox.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "image/discovery.h"
 #include "net/http.h"
+#include "oci/registry-session.h"
 
 #define MEMORY_MAX                                                                                           \
         (UINT64_C(1) << 30) /* address space; threads of the resolver reserve much and use little */
@@ -83,6 +86,21 @@ static int enter_pull_sandbox(Error *e) {
         return sandbox_enter(&spec, e);
 }
 
+/* Reads what to do, in the sandbox. */
+static int begin(char **ret, size_t *ret_size, Error *e) {
+        int r;
+
+        r = enter_pull_sandbox(e);
+        if (r < 0)
+                return r;
+        r = fd_read_to_end(STDIN_FILENO, PULL_REQUEST_MAX, ret, ret_size);
+        if (r < 0)
+                return error_setf(e, r, "cannot read the request");
+        return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK
+                       ? 0
+                       : error_setf(e, -EIO, "libcurl does not start");
+}
+
 static int pull(Error *e) {
         static const HttpSink sink = { .head = on_head, .body = on_body };
         _cleanup_(pull_request_done) PullRequest q = {};
@@ -91,22 +109,67 @@ static int pull(Error *e) {
         uint64_t n;
         int r;
 
-        r = enter_pull_sandbox(e);
+        r = begin(&text, &size, e);
         if (r < 0)
                 return r;
-        r = fd_read_to_end(STDIN_FILENO, PULL_REQUEST_MAX, &text, &size);
-        if (r < 0)
-                return error_setf(e, r, "cannot read the request");
         r = pull_request_parse(text, size, &q, e);
         if (r < 0)
                 return r;
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-                return error_setf(e, -EIO, "libcurl does not start");
         r = http_get(&q, &sink, &n, e);
         curl_global_cleanup();
         if (r < 0)
                 return r;
         return dprintf(META_FD, "end %llu\n", (unsigned long long) n) < 0 ? -errno : 0;
+}
+
+static int on_document(void *userdata, const RegistryDocument *d, Error *e) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        uint64_t *n = userdata;
+        int r;
+
+        r = registry_frame_write(d, &b);
+        if (r < 0)
+                return error_setf(e, r, "the signature of %s is too long", d->digest);
+        if (b.failed)
+                return error_oom(e);
+        *n += b.size + d->size;
+        if (*n > REGISTRY_SIZE_MAX)
+                return error_setf(e, -E2BIG, "the documents have more than %u bytes", REGISTRY_SIZE_MAX);
+        r = fd_write_all(STDOUT_FILENO, b.data, b.size);
+        return r < 0 ? r : fd_write_all(STDOUT_FILENO, d->data, d->size);
+}
+
+static int write_meta(const RegistrySession *s, const char *unchanged, uint64_t n, Error *e) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        if (s->authorization)
+                strbuf_addf(&b, "authorization %s\n", s->authorization);
+        if (unchanged)
+                strbuf_addf(&b, "unchanged %s\n", unchanged);
+        STRV_FOREACH (w, s->warnings)
+                strbuf_addf(&b, "warning %s\n", *w);
+        strbuf_addf(&b, "end %llu\n", (unsigned long long) n);
+        return b.failed ? error_oom(e) : fd_write_all(META_FD, b.data, b.size);
+}
+
+static int registry(Error *e) {
+        _cleanup_(registry_session_done) RegistrySession s = {};
+        _cleanup_(registry_task_done) RegistryTask task = {};
+        _cleanup_(pull_request_done) PullRequest q = {};
+        _cleanup_free_ char *text = NULL, *unchanged = NULL;
+        uint64_t n = 0;
+        size_t size;
+        int r;
+
+        r = begin(&text, &size, e);
+        if (r < 0)
+                return r;
+        r = registry_task_parse(text, size, &q, &task, e);
+        if (r >= 0)
+                r = registry_session_init(&s, &q, &task, e);
+        if (r >= 0)
+                r = registry_fetch(&s, on_document, &n, &unchanged, e);
+        return r < 0 ? r : write_meta(&s, unchanged, n, e);
 }
 
 static int discovery(Error *e) {
@@ -161,11 +224,14 @@ int main(int argc, char *argv[]) {
                         log_error("%s", error_text(&e, r));
                 return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
         }
-        if (argc != 1) {
+        if (argc == 2 && streq(argv[1], "registry"))
+                r = registry(&e);
+        else if (argc == 1)
+                r = pull(&e);
+        else {
                 log_error("rkt-pull is started by rkt, not by hand");
                 return EXIT_FAILURE;
         }
-        r = pull(&e);
         if (r < 0)
                 report(r, error_text(&e, r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

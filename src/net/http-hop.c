@@ -227,7 +227,7 @@ static CURLcode set_options(HttpHop *t) {
         SET(CURLOPT_HEADEROPT, (long) CURLHEADER_SEPARATE); /* a proxy is not told what is for the server */
         SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 #undef SET
-        return c == CURLE_OK ? set_authorities(t->curl, q->ca_file) : c;
+        return c == CURLE_OK ? set_authorities(t->curl, q->ca_files ? *q->ca_files : NULL) : c;
 }
 
 static int set_proxy(HttpHop *t) {

@@ -19,10 +19,10 @@ void pull_request_done(PullRequest *r) {
         free(r->proxy_http);
         free(r->proxy_https);
         free(r->no_proxy);
-        free(r->ca_file);
         free(r->cert_file);
         free(r->key_file);
         strv_free(r->headers);
+        strv_free(r->ca_files);
         *r = (PullRequest){};
 }
 
@@ -63,7 +63,6 @@ static const struct {
         { "proxy-http", offsetof(PullRequest, proxy_http) },
         { "proxy-https", offsetof(PullRequest, proxy_https) },
         { "no-proxy", offsetof(PullRequest, no_proxy) },
-        { "ca-file", offsetof(PullRequest, ca_file) },
         { "cert-file", offsetof(PullRequest, cert_file) },
         { "key-file", offsetof(PullRequest, key_file) },
 };
@@ -94,6 +93,32 @@ static bool header_is_valid(const char *h) {
 }
 
 /**
+ * pull_request_copy() - the same again
+ * @r:   a request, or what several have in common
+ * @ret: for pull_request_done()
+ *
+ * Return: 0, -ENOMEM.
+ */
+int pull_request_copy(const PullRequest *r, PullRequest *ret) {
+        _cleanup_(pull_request_done) PullRequest q = *r;
+
+        q.headers = q.ca_files = NULL;
+        FOREACH_ARRAY (f, texts, ELEMENTSOF(texts))
+                *(char **) (void *) ((char *) &q + f->offset) = NULL;
+        FOREACH_ARRAY (f, texts, ELEMENTSOF(texts)) {
+                const char *value = *(char *const *) (const void *) ((const char *) r + f->offset);
+
+                if (value && str_replace((char **) (void *) ((char *) &q + f->offset), value) < 0)
+                        return -ENOMEM;
+        }
+        if (strv_copy(r->headers, &q.headers) < 0 || strv_copy(r->ca_files, &q.ca_files) < 0)
+                return -ENOMEM;
+        *ret = q;
+        q = (PullRequest){};
+        return 0;
+}
+
+/**
  * pull_request_write() - the request as text
  * @r:   every text in it is plain and not empty; limits that are 0 become the defaults
  * @ret: for free()
@@ -115,6 +140,11 @@ int pull_request_write(const PullRequest *r, char **ret) {
                 if (!header_is_valid(*h))
                         return -EINVAL;
                 strbuf_addf(&b, "header %s\n", *h);
+        }
+        STRV_FOREACH (f, r->ca_files) {
+                if (!**f || !pull_text_is_plain(*f))
+                        return -EINVAL;
+                strbuf_addf(&b, "ca-file %s\n", *f);
         }
         strbuf_addf(&b, "allow-http %d\ninsecure-tls %d\n", r->allow_http, r->insecure_tls);
         strbuf_addf(&b, "size-max %" PRIu64 "\n", r->size_max > 0 ? r->size_max : PULL_SIZE_MAX);
@@ -151,6 +181,8 @@ static int request_line(PullRequest *r, const char *key, const char *value) {
         }
         if (streq(key, "header"))
                 return header_is_valid(value) ? strv_extend(&r->headers, value) : -EINVAL;
+        if (streq(key, "ca-file"))
+                return *value ? strv_extend(&r->ca_files, value) : -EINVAL;
         if (streq(key, "allow-http"))
                 return parse_flag(value, &r->allow_http);
         if (streq(key, "insecure-tls"))

@@ -43,7 +43,7 @@ typedef struct PullRequest {
         char *proxy_http;      /* for http:// URLs; or NULL. Secrets, too */
         char *proxy_https;     /* for https:// URLs; or NULL */
         char *no_proxy;        /* see proxy.h; or NULL */
-        char *ca_file;         /* PEM: these authorities instead of the machine's; or NULL */
+        char **ca_files;       /* PEM: these authorities instead of the machine's; or NULL */
         char *cert_file;       /* PEM: who we are, for the origin of url and no other; or NULL */
         char *key_file;        /* PEM; set if cert_file is */
         bool allow_http;       /* plain http is allowed */
@@ -76,6 +76,7 @@ typedef enum PullLineType {
 } PullLineType;
 
 void pull_request_done(PullRequest *r);
+int pull_request_copy(const PullRequest *r, PullRequest *ret);
 int pull_request_write(const PullRequest *r, char **ret);
 int pull_request_parse(const char *data, size_t size, PullRequest *ret, Error *e);
 void pull_head_done(PullHead *h);

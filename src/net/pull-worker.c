@@ -10,6 +10,7 @@
 
 #include "basic/fd.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "basic/worker.h"
 #include "net/proxy.h"
 #include "net/pull-worker.h"
@@ -19,6 +20,18 @@
 #define TLS_FILE_MAX (1U << 20)
 #define FIRST_FILE   4 /* descriptor of the first certificate in the worker */
 #define N_FILES      3
+
+/* What the worker opens instead of the host's files: authorities, certificate, key. */
+typedef struct Files {
+        int fds[N_FILES];
+        char names[N_FILES][32];
+        char *authorities[2];
+} Files;
+
+static void files_done(Files *f) {
+        FOREACH_ARRAY (fd, f->fds, N_FILES)
+                *fd = fd_close(*fd);
+}
 
 /**
  * pull_worker_spawn() - start rkt-pull
@@ -130,35 +143,49 @@ int pull_worker_read(const PullWorker *w, int fd, size_t size_max, char **ret, s
         return 0;
 }
 
-/* A certificate or key, for the worker to open by /proc/self/fd. */
-static int load_file(const char *path, int *ret, Error *e) {
-        _cleanup_free_ char *data = NULL;
-        size_t size;
-        int r;
+/* Certificates or a key, one behind the other, for the worker to open by /proc/self/fd. */
+static int load_files(char **paths, int *ret, Error *e) {
+        _cleanup_strbuf_ StrBuf all = STRBUF_INIT;
+        int r = 0;
 
-        r = file_read_at(AT_FDCWD, path, TLS_FILE_MAX, &data, &size);
-        if (r >= 0) {
-                r = fd_memory_file("pem", data, size, ret);
+        STRV_FOREACH (path, paths) {
+                _cleanup_free_ char *data = NULL;
+                size_t size;
+
+                r = file_read_at(AT_FDCWD, *path, TLS_FILE_MAX, &data, &size);
+                if (r < 0)
+                        return error_setf(e, r, "cannot read '%s': %s", *path, strerror(-r));
+                strbuf_add_n(&all, data, size);
+                strbuf_add(&all, "\n");
                 explicit_bzero(data, size);
         }
-        return r < 0 ? error_setf(e, r, "cannot read '%s': %s", path, strerror(-r)) : 0;
+        if (all.failed)
+                return error_oom(e);
+        if (all.size == 0)
+                return 0;
+        r = fd_memory_file("pem", all.data, all.size, ret);
+        explicit_bzero(all.data, all.size);
+        return r < 0 ? error_setf(e, r, "cannot make a file in memory: %s", strerror(-r)) : 0;
 }
 
-/* Replaces the paths of the host by what the worker can open. */
-static int load_files(PullRequest *q, char names[N_FILES][32], int fds[N_FILES], Error *e) {
-        char **const files[N_FILES] = { &q->ca_file, &q->cert_file, &q->key_file };
+/* Replaces the paths of the host, in a copy that owns nothing, by what the worker can open. */
+static int replace_files(PullRequest *q, Files *f, Error *e) {
+        char *cert[] = { q->cert_file, NULL }, *key[] = { q->key_file, NULL };
+        int r;
 
-        for (int i = 0; i < N_FILES; i++) {
-                int r;
-
-                if (!*files[i])
-                        continue;
-                r = load_file(*files[i], &fds[i], e);
-                if (r < 0)
-                        return r;
-                (void) snprintf(names[i], sizeof(names[i]), "/proc/self/fd/%d", FIRST_FILE + i);
-                *files[i] = names[i];
-        }
+        r = load_files(q->ca_files, &f->fds[0], e);
+        if (r >= 0)
+                r = load_files(cert, &f->fds[1], e);
+        if (r >= 0)
+                r = load_files(key, &f->fds[2], e);
+        if (r < 0)
+                return r;
+        for (int i = 0; i < N_FILES; i++)
+                (void) snprintf(f->names[i], sizeof(f->names[i]), "/proc/self/fd/%d", FIRST_FILE + i);
+        f->authorities[0] = f->names[0];
+        q->ca_files = f->fds[0] >= 0 ? f->authorities : NULL;
+        q->cert_file = f->fds[1] >= 0 ? f->names[1] : NULL;
+        q->key_file = f->fds[2] >= 0 ? f->names[2] : NULL;
         return 0;
 }
 
@@ -222,9 +249,8 @@ static int spawn(PullWorker *w, const char *mode, int request_fd, const int file
 int pull_worker_start(const char *mode, const PullRequest *q, const char *more, PullWorker *ret, Error *e) {
         _cleanup_(proxy_settings_done) ProxySettings proxies = {};
         _cleanup_(pull_worker_done) PullWorker w = PULL_WORKER_INIT;
-        _cleanup_close_ int request_r = -EBADF, request_w = -EBADF, ca = -EBADF, cert = -EBADF, key = -EBADF;
-        int files[N_FILES] = { -EBADF, -EBADF, -EBADF };
-        char names[N_FILES][32];
+        _cleanup_close_ int request_r = -EBADF, request_w = -EBADF;
+        _cleanup_(files_done) Files files = { .fds = { -EBADF, -EBADF, -EBADF } };
         PullRequest full = *q;
         int r;
 
@@ -234,10 +260,7 @@ int pull_worker_start(const char *mode, const PullRequest *q, const char *more, 
         full.proxy_http = q->proxy_http ? q->proxy_http : proxies.http;
         full.proxy_https = q->proxy_https ? q->proxy_https : proxies.https;
         full.no_proxy = q->no_proxy ? q->no_proxy : proxies.no_proxy;
-        r = load_files(&full, names, files, e);
-        ca = files[0];
-        cert = files[1];
-        key = files[2];
+        r = replace_files(&full, &files, e);
         if (r >= 0)
                 r = make_pipe(&request_r, &request_w, e);
         if (r >= 0)
@@ -246,7 +269,7 @@ int pull_worker_start(const char *mode, const PullRequest *q, const char *more, 
                 return r;
         w.deadline = now_usec() +
                      ((q->time_max_sec > 0 ? q->time_max_sec : PULL_TIME_MAX_SEC) + GRACE_SEC) * USEC_PER_SEC;
-        r = spawn(&w, mode, request_r, files, e);
+        r = spawn(&w, mode, request_r, files.fds, e);
         if (r < 0)
                 return r;
         *ret = w;

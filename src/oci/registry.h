@@ -18,14 +18,16 @@
 /* Where to ask, and who we are there. Credentials are for this endpoint and the token server that it names. */
 typedef struct RegistryEndpoint {
         char *base;           /* "https://mirror.example.com:5000", or http:// with allow_http; no path */
+        char *repository;     /* as it is called there; NULL: as the name says */
         bool allow_http;      /* plain http too, if it does not speak https */
         bool insecure_tls;    /* certificates are not checked */
-        char *ca_file;        /* PEM: these authorities instead of the machine's; or NULL */
+        char **ca_files;      /* PEM: these authorities instead of the machine's; or NULL */
         char *cert_file;      /* PEM: who we are, for this host; or NULL */
         char *key_file;       /* PEM; set if cert_file is */
         char *username;       /* NULL: anonymous */
         char *password;       /* set if username is; may be empty */
         char *identity_token; /* OAuth2 refresh token, instead of a password; or NULL */
+        char *token_host;     /* another HOST[:PORT] whose token server may get the credentials; or NULL */
 } RegistryEndpoint;
 
 typedef enum RegistryRole {
@@ -54,6 +56,7 @@ typedef struct RegistryRequest {
         const RegistryEndpoint *endpoints; /* asked in this order until one answers: mirrors first */
         size_t n_endpoints;                /* at least 1 */
         OciPlatform platform;              /* wanted */
+        OciImageFlags flags;               /* what else an image may have */
         const char *known_digest;          /* of what the name led to last time: asked for by HEAD; or NULL */
         bool want_cosign;                  /* signatures at the tag sha256-HEX.sig */
         bool want_referrers;               /* bundles, by the referrers API or the tag sha256-HEX */
@@ -69,18 +72,16 @@ typedef struct RegistryAnswer {
         char **warnings; /* of the registry, and of endpoints that failed before; printable; or NULL */
         RegistryDocument *documents; /* index, inner index, manifest, config, signatures; in this order */
         size_t n_documents;
-        char *repository;        /* for registry_blob_request(), as are the next */
-        PullRequest blobs;       /* what all requests for blobs have in common; its headers are secrets */
-        RegistryEndpoint server; /* a copy without credentials */
+        char *repository;  /* as the endpoint calls it */
+        PullRequest blobs; /* what requests for blobs have in common; its headers are secrets */
 } RegistryAnswer;
 
 int registry_resolve(const RegistryRequest *q, RegistryAnswer **ret, Error *e);
 RegistryAnswer *registry_answer_free(RegistryAnswer *a);
 DEFINE_CLEANUP(RegistryAnswer *, registry_answer_free);
 const RegistryDocument *registry_answer_find(const RegistryAnswer *a, RegistryRole role);
-int registry_answer_check(const RegistryAnswer *a, const OciPlatform *platform, OciDocument **ret, Error *e);
+int registry_answer_check(const RegistryAnswer *a, const RegistryRequest *q, OciDocument **ret, Error *e);
 int registry_blob_request(const RegistryAnswer *a, const char *digest, uint64_t size, PullRequest *ret,
                           Error *e);
-void registry_endpoint_done(RegistryEndpoint *p);
 const char *registry_role_to_string(RegistryRole role);
 RegistryRole registry_role_from_string(const char *s);
