@@ -2,7 +2,7 @@
 /* rkt-parse: compressed bytes come in on stdin, frames go out on stdout (store/frame.h). It has nothing else: no file, no
  * socket, no capability, a user of its own, and the system calls below. Whatever takes it over can write to one pipe.
  *
- *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX [strict]
+ *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX [strict|layer]
  *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX list|list-data
  *
  * With "list" it only says which files are where; with "list-data" it also hands out the inflated bytes.
@@ -33,7 +33,8 @@ typedef struct Arguments {
         uint64_t ratio_max;
         uint64_t ratio_after;
         uint64_t manifest_max;
-        bool strict; /* as the standard says, where we would take more */
+        bool strict;   /* as the standard says, where we would take more */
+        bool is_layer; /* of an OCI image; else an ACI */
 } Arguments;
 
 static const char *const syscalls[] = {
@@ -59,7 +60,19 @@ static int on_warning(void *userdata, const char *sentence) {
         return frame_writer_add(userdata, FRAME_WARNING, sentence, strlen(sentence));
 }
 
-static const TarCheckOps ops = { .entry = on_entry, .manifest = on_manifest, .warning = on_warning };
+static int on_whiteout(void *userdata, const char *path) {
+        return frame_writer_add(userdata, FRAME_WHITEOUT, path, strlen(path));
+}
+
+static int on_opaque(void *userdata, const char *path) {
+        return frame_writer_add(userdata, FRAME_OPAQUE, path, strlen(path));
+}
+
+static const TarCheckOps ops = { .entry = on_entry,
+                                 .manifest = on_manifest,
+                                 .warning = on_warning,
+                                 .whiteout = on_whiteout,
+                                 .opaque = on_opaque };
 
 static int check_ratio(const Arguments *a, uint64_t n_in, uint64_t n_out, Error *e) {
         if (n_out <= a->ratio_after || n_out / a->ratio_max <= n_in)
@@ -82,7 +95,9 @@ static int run(const Arguments *a, FrameWriter *out, Error *e) {
                 return error_oom(e);
         if (a->strict)
                 tar_check_strict(check);
-        r = inflate_new(STDIN_FILENO, &in, e);
+        if (a->is_layer)
+                tar_check_layer(check);
+        r = inflate_new(STDIN_FILENO, a->is_layer ? INFLATE_LAYER : 0, &in, e);
         if (r < 0)
                 return r;
         for (;;) {
@@ -119,7 +134,7 @@ static int run_list(const Arguments *a, bool with_data, FrameWriter *out, Error 
 
         if (!buffer || tar_list_new(out, &a->limits, &list) < 0)
                 return error_oom(e);
-        r = inflate_new(STDIN_FILENO, &in, e);
+        r = inflate_new(STDIN_FILENO, 0, &in, e);
         if (r < 0)
                 return r;
         while ((n = inflate_read(in, buffer, PIECE, e)) > 0) {
@@ -143,8 +158,11 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret) {
         uint64_t *const fields[] = { &ret->limits.size_max, &ret->limits.entries_max, &ret->ratio_max,
                                      &ret->ratio_after, &ret->manifest_max };
 
-        ret->strict = argc == 2 + (int) ELEMENTSOF(fields) && strcmp(argv[argc - 1], "strict") == 0;
-        if (argc - ret->strict != 1 + (int) ELEMENTSOF(fields))
+        if (argc == 2 + (int) ELEMENTSOF(fields)) {
+                ret->strict = streq(argv[argc - 1], "strict");
+                ret->is_layer = streq(argv[argc - 1], "layer");
+        }
+        if (argc - ret->strict - ret->is_layer != 1 + (int) ELEMENTSOF(fields))
                 return -EINVAL;
         for (size_t i = 0; i < ELEMENTSOF(fields); i++)
                 if (parse_uint64(argv[1 + i], fields[i]) < 0)

@@ -2,7 +2,7 @@
 /* rkt-untar: entries, which were checked twice, come in on stdin, and become objects beneath one directory. It never sees
  * an archive: what it reads is a list of files and where their bytes are in the blob.
  *
- *      0  frames: FRAME_ENTRY ...
+ *      0  frames: FRAME_ENTRY, FRAME_WHITEOUT ...
  *      1  one frame: FRAME_END or FRAME_ERROR
  *      3  the directory: the only one that it can reach
  *      4  the blobs, for reading: as many as its argument says (none: one)
@@ -37,6 +37,19 @@ static const char *const syscalls[] = {
         "getrandom", "geteuid", "rt_sigreturn", "exit",      "exit_group", NULL,
 };
 
+static int make_one(Untar *u, FrameType type, const uint8_t *data, size_t size, Error *e) {
+        _cleanup_(tar_entry_done) TarEntry t = TAR_ENTRY_INIT;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (type == FRAME_WHITEOUT) {
+                r = frame_decode_path(data, size, &path);
+                return r < 0 ? error_setf(e, r, "a whiteout that cannot be") : untar_whiteout(u, path, e);
+        }
+        r = type == FRAME_ENTRY ? frame_decode_entry(data, size, &t) : -EPROTO;
+        return r < 0 ? error_setf(e, r, "an entry that cannot be") : untar_entry(u, &t, e);
+}
+
 static int run(unsigned n_blobs, FrameEnd *ret, Error *e) {
         FrameReader reader = FRAME_READER_INIT;
         _cleanup_(untar_freep) Untar *u = NULL;
@@ -47,7 +60,6 @@ static int run(unsigned n_blobs, FrameEnd *ret, Error *e) {
                 fds[i] = BLOB_FD + (int) i;
         r = untar_new(ROOT_FD, fds, n_blobs, &u, e);
         while (r >= 0) {
-                _cleanup_(tar_entry_done) TarEntry t = TAR_ENTRY_INIT;
                 const uint8_t *data;
                 FrameType type;
                 size_t size;
@@ -55,11 +67,7 @@ static int run(unsigned n_blobs, FrameEnd *ret, Error *e) {
                 r = frame_read(&reader, &type, &data, &size, e);
                 if (r <= 0)
                         break;
-                r = type == FRAME_ENTRY ? frame_decode_entry(data, size, &t) : -EPROTO;
-                if (r < 0)
-                        r = error_setf(e, r, "an entry that cannot be");
-                else
-                        r = untar_entry(u, &t, e);
+                r = make_one(u, type, data, size, e);
         }
         if (r >= 0)
                 r = untar_finish(u, &ret->size, &ret->n_entries, e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tree as erofs-tree.c, erofs-merge.c, erofs-xattr.c and erofs-layout.c see it. */
+/* The tree as erofs-tree.c, erofs-whiteout.c, erofs-merge.c, erofs-xattr.c and erofs-layout.c see it. */
 #pragma once
 
 #include "store/erofs-intern.h"
@@ -18,6 +18,8 @@ typedef enum ErofsNodeFlags {
         EROFS_NODE_INLINE = 1 << 3,  /* layout: the last piece of its bytes stands behind the inode */
         EROFS_NODE_NAMED = 1 << 4,   /* erofs_tree_keep(): in the list */
         EROFS_NODE_NEEDED = 1 << 5,  /* erofs_tree_keep(): something in it is in the list */
+        EROFS_NODE_OPAQUE = 1 << 6,  /* a directory that hides what is below; has the attribute, too */
+        EROFS_NODE_COVERED = 1 << 7, /* erofs_tree_settle(): it or a directory above it is opaque */
 } ErofsNodeFlags;
 
 /* A name in a directory and, unless it is a hard link, the inode behind it. 64 bytes, a million times. */
@@ -79,19 +81,33 @@ static inline bool erofs_node_is_visible(const ErofsNode *n) {
         return !(n->flags & EROFS_NODE_HIDDEN);
 }
 
+/* What overlayfs takes for "not there". No entry may be one. */
+static inline bool erofs_node_is_whiteout(const ErofsNode *n) {
+        return n->type == TAR_CHRDEV && (n->u.number.major | n->u.number.minor) == 0;
+}
+
 /* erofs-tree.c */
 int erofs_tree_find(ErofsTree *t, uint32_t parent, const char *name, size_t size, uint32_t **ret_slot);
 int erofs_tree_add_node(ErofsTree *t, uint32_t parent, const char *name, size_t size, TarType type,
                         uint32_t *slot, uint32_t *ret);
 int erofs_tree_add_text(ErofsTree *t, const char *text, size_t size, bool counted, uint32_t *ret);
 int erofs_tree_lookup(ErofsTree *t, const char *path, uint32_t *ret);
+int erofs_tree_find_parent(ErofsTree *t, const TarEntry *entry, uint32_t *ret, const char **ret_name,
+                           Error *e);
+int erofs_tree_find_directory(ErofsTree *t, const char *path, uint32_t *ret, Error *e);
+int erofs_tree_full(int r, Error *e);
 int erofs_tree_sort(ErofsTree *t);
 void erofs_tree_changed(ErofsTree *t);
+
+/* erofs-whiteout.c */
+int erofs_tree_make_opaque(ErofsTree *t, uint32_t id, Error *e);
+void erofs_tree_hide_content(ErofsTree *t, uint32_t parent);
 
 /* erofs-xattr.c */
 int erofs_xattrs_add(ErofsTree *t, const TarEntry *entry, uint32_t old, uint16_t *mode, uint32_t *ret,
                      Error *e);
 int erofs_xattrs_set(ErofsTree *t, const TarXattr *x, uint32_t old, uint32_t *ret, Error *e);
+int erofs_xattrs_unset(ErofsTree *t, const char *name, uint32_t old, uint32_t *ret);
 int erofs_xattrs_copy(ErofsTree *t, const ErofsTree *from, uint32_t set, uint32_t *ret);
 int erofs_xattrs_to_entry(const ErofsTree *t, uint32_t set, TarEntry *entry);
 const uint32_t *erofs_xattrs_get(const ErofsTree *t, uint32_t set, size_t *ret_n);

@@ -100,6 +100,8 @@ static int copy_node(ErofsTree *t, const ErofsTree *over, const ErofsNode *old, 
         int r;
 
         r = erofs_xattrs_copy(t, over, old->xattrs, &set);
+        if (r >= 0 && (old->flags & EROFS_NODE_OPAQUE))
+                r = erofs_xattrs_unset(t, EROFS_OPAQUE, set, &set);
         if (r < 0)
                 return r;
         n = &t->nodes[id];
@@ -132,13 +134,18 @@ static int copy_node(ErofsTree *t, const ErofsTree *over, const ErofsNode *old, 
         return 0;
 }
 
+/* A directory that was only needed on the way to something. Of a layer overlayfs sees a directory like any other. */
+static bool keeps_attributes(const ErofsTree *over, const ErofsNode *dir) {
+        return (dir->flags & EROFS_NODE_IMPLIED) && !(over->flags & EROFS_TREE_REPLACE);
+}
+
 /* Lays one name over what is in the directory "parent". map: nodes of "over" that are in "t" already. */
 static int merge_name(ErofsTree *t, ErofsTree *over, uint32_t name_id, uint32_t parent, uint32_t *map) {
         const ErofsNode *name = &over->nodes[name_id], *inode = name;
         const char *text = over->text + name->name + 1;
         size_t size = (unsigned char) text[-1];
         uint32_t inode_id = name_id, *slot, id;
-        bool is_dir = name->type == TAR_DIRECTORY, is_known;
+        bool is_dir = name->type == TAR_DIRECTORY, is_known, exists;
         int r;
 
         if (name->type == TAR_HARDLINK) {
@@ -149,10 +156,15 @@ static int merge_name(ErofsTree *t, ErofsTree *over, uint32_t name_id, uint32_t 
         r = erofs_tree_find(t, parent, text, size, &slot);
         if (r < 0)
                 return r;
-        if (is_dir && *slot != EROFS_NONE && erofs_node_is_visible(&t->nodes[*slot]) &&
-            t->nodes[*slot].type == TAR_DIRECTORY) {
+        exists = *slot != EROFS_NONE && erofs_node_is_visible(&t->nodes[*slot]);
+        if (erofs_node_is_whiteout(name)) {
+                if (exists)
+                        t->nodes[*slot].flags |= EROFS_NODE_HIDDEN;
+                return 0;
+        }
+        if (is_dir && exists && t->nodes[*slot].type == TAR_DIRECTORY && !(name->flags & EROFS_NODE_OPAQUE)) {
                 map[name_id] = *slot;
-                return name->flags & EROFS_NODE_IMPLIED ? 0 : copy_node(t, over, inode, *slot);
+                return keeps_attributes(over, name) ? 0 : copy_node(t, over, inode, *slot);
         }
         r = erofs_tree_add_node(t, parent, text, size, is_known ? TAR_HARDLINK : (TarType) inode->type, slot,
                                 &id);
@@ -170,7 +182,9 @@ static int merge_all(ErofsTree *t, ErofsTree *over, uint32_t *map) {
         int r = 0;
 
         map[0] = 0;
-        if (!(over->nodes[0].flags & EROFS_NODE_IMPLIED))
+        if (erofs_tree_is_opaque(over))
+                erofs_tree_hide_content(t, 0);
+        if (!keeps_attributes(over, &over->nodes[0]))
                 r = copy_node(t, over, &over->nodes[0], 0);
         for (size_t i = 0; r >= 0 && i < over->n_dirs; i++) {
                 const ErofsNode *dir = &over->nodes[over->dirs[i]];
@@ -184,8 +198,8 @@ static int merge_all(ErofsTree *t, ErofsTree *over, uint32_t *map) {
 /**
  * erofs_tree_merge() - lay a stronger image over those that are there
  * @t:    tree, takes everything over; of no use after a failure
- * @over: its names win: a directory merges with a directory, all else is replaced. Not changed in what it says; may be freed
- *        afterwards
+ * @over: its names win: a directory merges with a directory, all else is replaced, whiteouts and opaque directories are
+ *        applied, and are not in the result. Not changed in what it says; may be freed afterwards
  * @e:    sentence on failure; may be NULL
  *
  * Return: 0, -E2BIG (see erofs_tree_new()), -ENOMEM.
@@ -309,7 +323,7 @@ static int visit_node(const ErofsTree *t, uint32_t id, uint32_t *seen, ErofsTree
  * @e:        sentence on failure; may be NULL
  *
  * The root comes first, every directory before what is in it, a file before hard links to it; names ascend in each directory.
- * Attributes may be trusted.overlay.opaque, and devices 0:0, where the tree was told so.
+ * Attributes may be EROFS_OPAQUE and EROFS_ORIGIN, and devices 0:0, where the tree was told so.
  *
  * Return: 0, -ENOMEM, or what @visit returned.
  */

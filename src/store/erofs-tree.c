@@ -19,7 +19,14 @@
 #define LINKS_MAX      40   /* as the kernel */
 #define COMPONENTS_MAX 2048 /* of a path whose links are followed */
 
-static int tree_full(int r, Error *e) {
+/**
+ * erofs_tree_full() - the sentence for what does not fit
+ * @r: -E2BIG; all else is -ENOMEM
+ * @e: gets it; may be NULL
+ *
+ * Return: @r or -ENOMEM.
+ */
+int erofs_tree_full(int r, Error *e) {
         return r == -E2BIG ? error_setf(e, r,
                                         "all names, links and attributes together are too much for one image")
                            : error_oom(e);
@@ -284,6 +291,7 @@ static int imply(ErofsTree *t, uint32_t parent, const char *name, size_t size, u
 
 static int walk_one(ErofsTree *t, Walk *w, const char *name, size_t size, bool is_literal,
                     const TarEntry *why) {
+        bool is_whiteout = false;
         const ErofsNode *n;
         uint32_t *slot;
         int r;
@@ -299,8 +307,12 @@ static int walk_one(ErofsTree *t, Walk *w, const char *name, size_t size, bool i
         r = erofs_tree_find(t, w->at, name, size, &slot);
         if (r < 0)
                 return r;
-        if (*slot == EROFS_NONE || !erofs_node_is_visible(&t->nodes[*slot]))
-                return is_literal && why ? imply(t, w->at, name, size, slot, why, &w->at) : -ENOENT;
+        if (*slot != EROFS_NONE && erofs_node_is_visible(&t->nodes[*slot]))
+                is_whiteout = erofs_node_is_whiteout(&t->nodes[*slot]);
+        if (*slot == EROFS_NONE || !erofs_node_is_visible(&t->nodes[*slot]) || is_whiteout) {
+                r = is_literal && why ? imply(t, w->at, name, size, slot, why, &w->at) : -ENOENT;
+                return r >= 0 && is_whiteout ? erofs_tree_make_opaque(t, w->at, NULL) : r;
+        }
         n = &t->nodes[*slot];
         if (n->type == TAR_HARDLINK)
                 n = &t->nodes[n->u.target];
@@ -349,12 +361,24 @@ static int directory_error(int r, Error *e) {
         case -ENOTDIR: return error_setf(e, -EBADMSG, "what should be its folder is no directory");
         case -ELOOP: return error_setf(e, r, "its folder is a link that leads in a circle");
         case -ENOENT: return error_setf(e, -EBADMSG, "its folder is a link to nothing");
-        default: return tree_full(r, e);
+        default: return erofs_tree_full(r, e);
         }
 }
 
-/* The directory that holds the entry. The last one is remembered, until something in the tree is replaced. */
-static int find_parent(ErofsTree *t, const TarEntry *entry, uint32_t *ret, const char **ret_name, Error *e) {
+/**
+ * erofs_tree_find_parent() - the directory that holds an entry
+ * @t:        tree
+ * @entry:    its path and time matter
+ * @ret:      directory; missing ones are made
+ * @ret_name: the last part of the path
+ * @e:        sentence on failure; may be NULL
+ *
+ * The last one is remembered, until something in the tree is replaced.
+ *
+ * Return: 0, -EBADMSG, -ELOOP, -E2BIG, -ENOMEM.
+ */
+int erofs_tree_find_parent(ErofsTree *t, const TarEntry *entry, uint32_t *ret, const char **ret_name,
+                           Error *e) {
         size_t size = 0;
         int r;
 
@@ -376,6 +400,21 @@ static int find_parent(ErofsTree *t, const TarEntry *entry, uint32_t *ret, const
         t->parent = *ret;
         t->parent_path = strndup(entry->path, size);
         return t->parent_path ? 0 : error_oom(e);
+}
+
+/**
+ * erofs_tree_find_directory() - a directory, or what links lead to
+ * @t:    tree
+ * @path: of it; it and what leads to it is made if it is missing; "": the root
+ * @ret:  directory
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, -EBADMSG (no directory), -ELOOP, -E2BIG, -ENOMEM.
+ */
+int erofs_tree_find_directory(ErofsTree *t, const char *path, uint32_t *ret, Error *e) {
+        int r = walk_directory(t, path, strlen(path), &TAR_ENTRY_INIT, ret);
+
+        return r < 0 ? directory_error(r, e) : 0;
 }
 
 /**
@@ -403,7 +442,8 @@ int erofs_tree_lookup(ErofsTree *t, const char *path, uint32_t *ret) {
                 r = erofs_tree_find(t, parent, name, strlen(name), &slot);
         if (r < 0)
                 return r == -ENOMEM ? r : -ENOENT;
-        if (*slot == EROFS_NONE || !erofs_node_is_visible(&t->nodes[*slot]))
+        if (*slot == EROFS_NONE || !erofs_node_is_visible(&t->nodes[*slot]) ||
+            erofs_node_is_whiteout(&t->nodes[*slot]))
                 return -ENOENT;
         *ret = *slot;
         return 0;
@@ -417,7 +457,10 @@ static int find_target(ErofsTree *t, const TarEntry *entry, uint32_t *ret, Error
         if (r == -ENOMEM)
                 return error_oom(e);
         if (r < 0)
-                return error_setf(e, -EBADMSG, "its hard link's target '%s' does not come before it",
+                return error_setf(e, -EBADMSG,
+                                  t->flags & EROFS_TREE_REPLACE
+                                          ? "its hard link's target '%s' is not in this layer before it"
+                                          : "its hard link's target '%s' does not come before it",
                                   tar_name_escape(entry->link, buffer));
         if (t->nodes[*ret].type == TAR_HARDLINK)
                 *ret = t->nodes[*ret].u.target;
@@ -492,7 +535,7 @@ static int fill(ErofsTree *t, uint32_t id, const TarEntry *entry, unsigned devic
                 n->size = strlen(entry->link);
                 r = erofs_tree_add_text(t, entry->link, (size_t) n->size, false, &n->u.target);
                 if (r < 0)
-                        return tree_full(r, e);
+                        return erofs_tree_full(r, e);
                 break;
         case TAR_CHRDEV:
         case TAR_BLKDEV:
@@ -530,8 +573,8 @@ static int exists_error(const ErofsNode *old, const TarEntry *entry, Error *e) {
 
 static int add_entry(ErofsTree *t, const TarEntry *entry, unsigned device, Error *e) {
         uint32_t parent = 0, id, target = 0, *slot;
+        bool exists, is_whiteout;
         const char *name = "";
-        bool exists;
         int r;
 
         r = entry_check(entry, device, e);
@@ -540,7 +583,7 @@ static int add_entry(ErofsTree *t, const TarEntry *entry, unsigned device, Error
         if (*entry->path == '\0')
                 return entry->type == TAR_DIRECTORY ? fill(t, 0, entry, device, e)
                                                     : error_setf(e, -EBADMSG, "it must be a directory");
-        r = find_parent(t, entry, &parent, &name, e);
+        r = erofs_tree_find_parent(t, entry, &parent, &name, e);
         if (r >= 0 && entry->type == TAR_HARDLINK)
                 r = find_target(t, entry, &target, e);
         if (r < 0)
@@ -549,6 +592,8 @@ static int add_entry(ErofsTree *t, const TarEntry *entry, unsigned device, Error
         if (r < 0)
                 return error_oom(e);
         exists = *slot != EROFS_NONE && erofs_node_is_visible(&t->nodes[*slot]);
+        is_whiteout = exists && erofs_node_is_whiteout(&t->nodes[*slot]);
+        exists = exists && !is_whiteout;
         if (exists && entry->type == TAR_DIRECTORY && t->nodes[*slot].type == TAR_DIRECTORY)
                 return fill(t, *slot, entry, device, e);
         if (exists && !(t->flags & EROFS_TREE_REPLACE))
@@ -558,11 +603,13 @@ static int add_entry(ErofsTree *t, const TarEntry *entry, unsigned device, Error
                 return 0; /* a second name for the same is what is there */
         r = erofs_tree_add_node(t, parent, name, strlen(name), entry->type, slot, &id);
         if (r < 0)
-                return tree_full(r, e);
-        if (entry->type != TAR_HARDLINK)
-                return fill(t, id, entry, device, e);
-        t->nodes[id].u.target = target;
-        return 0;
+                return erofs_tree_full(r, e);
+        if (entry->type == TAR_HARDLINK) {
+                t->nodes[id].u.target = target;
+                return 0;
+        }
+        r = fill(t, id, entry, device, e);
+        return r >= 0 && is_whiteout && entry->type == TAR_DIRECTORY ? erofs_tree_make_opaque(t, id, e) : r;
 }
 
 /**
@@ -585,61 +632,6 @@ int erofs_tree_add(ErofsTree *t, const TarEntry *entry, unsigned device, Error *
         t->order = NULL;
         r = add_entry(t, entry, device, e);
         return r < 0 ? error_prefixf(e, r, "entry '%s'", tar_name_escape(entry->path, buffer)) : 0;
-}
-
-/**
- * erofs_tree_add_whiteout() - what overlayfs takes for "not there", whatever is below
- * @t:    tree; of no use after a failure
- * @path: beneath the root; replaces what is there
- * @e:    sentence on failure; may be NULL
- *
- * Return: 0, -EBADMSG, -ELOOP, -E2BIG, -ENOMEM.
- */
-int erofs_tree_add_whiteout(ErofsTree *t, const char *path, Error *e) {
-        _cleanup_free_ char *copy = strdup(path);
-        const TarEntry entry = { .path = copy };
-        uint32_t parent = 0, id, *slot;
-        const char *name = "";
-        int r;
-
-        if (!copy)
-                return error_oom(e);
-        r = find_parent(t, &entry, &parent, &name, e);
-        if (r < 0)
-                return r;
-        r = erofs_tree_find(t, parent, name, strlen(name), &slot);
-        if (r >= 0)
-                r = erofs_tree_add_node(t, parent, name, strlen(name), TAR_CHRDEV, slot, &id);
-        free(t->order);
-        t->order = NULL;
-        return r < 0 ? tree_full(r, e) : 0;
-}
-
-/**
- * erofs_tree_set_opaque() - what overlayfs takes for "nothing below shows through"
- * @t:    tree
- * @path: of a directory, which is made if it is missing; "": the root
- * @e:    sentence on failure; may be NULL
- *
- * Return: 0, -EBADMSG (no directory), -ELOOP, -E2BIG, -ENOMEM.
- */
-int erofs_tree_set_opaque(ErofsTree *t, const char *path, Error *e) {
-        const TarXattr opaque = { .name = (char[]){ "trusted.overlay.opaque" },
-                                  .value = (char[]){ "y" },
-                                  .size = 1 };
-        uint32_t id = 0, set;
-        int r;
-
-        r = walk_directory(t, path, strlen(path), &TAR_ENTRY_INIT, &id);
-        if (r < 0)
-                return directory_error(r, e);
-        r = erofs_xattrs_set(t, &opaque, t->nodes[id].xattrs, &set, e);
-        if (r < 0)
-                return r;
-        t->nodes[id].xattrs = set;
-        free(t->order);
-        t->order = NULL;
-        return 0;
 }
 
 static int compare_names(const void *a, const void *b, void *userdata) {

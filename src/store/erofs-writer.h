@@ -9,7 +9,12 @@
  * Several images, weakest first: one tree each, whose entries name their own device; erofs_tree_keep() takes out what
  * a pathWhitelist does not name; erofs_tree_merge() puts one over the others; then one index over all blobs
  * (mount -t erofs -o device=BLOB0,device=BLOB1,... INDEX, in the order of devices[]). For a plain directory,
- * erofs_tree_walk() hands the result out as entries again, each with its device. */
+ * erofs_tree_walk() hands the result out as entries again, each with its device.
+ *
+ * A layer of an OCI image is a tree with EROFS_TREE_REPLACE. Whiteouts and opaque directories are about the layers below
+ * and nothing else, so their order among the entries does not matter: what the layer itself has stays, and a directory
+ * that it both has and takes away is opaque. erofs_tree_settle() ends it. When such a tree is merged over others, they are
+ * applied; in a file system of its own they are as overlayfs wants them. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,12 +26,15 @@
 
 #define EROFS_UUID_SIZE   16
 #define EROFS_DEVICES_MAX 1024
-#define EROFS_TAG_MAX     64 /* bytes of a device's tag */
+#define EROFS_TAG_MAX     64                       /* bytes of a device's tag */
+#define EROFS_OPAQUE      "trusted.overlay.opaque" /* "y" */
+#define EROFS_ORIGIN      "trusted.overlay.origin" /* empty: whiteouts may be in the directory */
 
 typedef struct ErofsTree ErofsTree;
 
 typedef enum ErofsTreeFlags {
-        /* A later entry of a name replaces the earlier one, as in layers; else -ENOTUNIQ, as rkt-untar says it. */
+        /* A later entry of a name replaces the earlier one, as in layers; else -ENOTUNIQ, as rkt-untar says it. What is
+         * merged over another tree brings directories that no entry describes, too, as overlayfs does. */
         EROFS_TREE_REPLACE = 1 << 0,
 } ErofsTreeFlags;
 
@@ -54,6 +62,8 @@ DEFINE_CLEANUP(ErofsTree *, erofs_tree_free);
 int erofs_tree_add(ErofsTree *t, const TarEntry *entry, unsigned device, Error *e);
 int erofs_tree_add_whiteout(ErofsTree *t, const char *path, Error *e);
 int erofs_tree_set_opaque(ErofsTree *t, const char *path, Error *e);
+bool erofs_tree_is_opaque(const ErofsTree *t);
+int erofs_tree_settle(ErofsTree *t, Error *e);
 int erofs_tree_keep(ErofsTree *t, const char *const *paths, ErofsKeepFlags flags, Error *e);
 int erofs_tree_merge(ErofsTree *t, ErofsTree *over, Error *e);
 int erofs_tree_walk(ErofsTree *t, ErofsTreeVisit visit, void *userdata, Error *e);

@@ -126,6 +126,22 @@ int erofs_xattrs_set(ErofsTree *t, const TarXattr *x, uint32_t old, uint32_t *re
 }
 
 /**
+ * erofs_xattrs_unset() - a set without one attribute
+ * @t:    tree
+ * @name: of it
+ * @old:  set, stays as it is
+ * @ret:  set
+ *
+ * Return: 0, -E2BIG, -ENOMEM.
+ */
+int erofs_xattrs_unset(ErofsTree *t, const char *name, uint32_t old, uint32_t *ret) {
+        _cleanup_free_ char *copy = strdup(name);
+        const TarXattr x = { .name = copy, .value = (char[]){ "" } };
+
+        return copy ? change(t, &x, true, old, ret, NULL) : -ENOMEM;
+}
+
+/**
  * erofs_xattrs_add() - a set with those of an entry besides
  * @t:     tree
  * @entry: its attributes are those that tar-check.c lets pass; others are refused

@@ -341,6 +341,28 @@ static int check_path(const char *path) {
         }
 }
 
+/**
+ * frame_decode_path() - what FRAME_WHITEOUT and FRAME_OPAQUE hold
+ * @data: @size bytes
+ * @size: bytes
+ * @ret:  as TarEntry's path; free()
+ *
+ * Return: 0, -EBADMSG, -ENOMEM.
+ */
+int frame_decode_path(const uint8_t *data, size_t size, char **ret) {
+        _cleanup_free_ char *path = NULL;
+
+        if (size > TAR_PATH_MAX || (size > 0 && memchr(data, '\0', size)))
+                return -EBADMSG;
+        path = strndup((const char *) data, size);
+        if (!path)
+                return -ENOMEM;
+        if (check_path(path) < 0)
+                return -EBADMSG;
+        *ret = TAKE_PTR(path);
+        return 0;
+}
+
 static int check_entry(const TarEntry *t) {
         uint64_t end = 0;
 
@@ -354,6 +376,9 @@ static int check_entry(const TarEntry *t) {
         if (t->link && (*t->link == '\0' || (t->type == TAR_HARDLINK && check_path(t->link) < 0)))
                 return -EBADMSG;
         if (t->type != TAR_FILE && (t->size != 0 || t->n_segments != 0))
+                return -EBADMSG;
+        /* A whiteout, for which there is a frame of its own. */
+        if ((t->type == TAR_CHRDEV || t->type == TAR_BLKDEV) && (t->major | t->minor) == 0)
                 return -EBADMSG;
         FOREACH_ARRAY (s, t->segments, t->n_segments) {
                 if (s->offset < end || s->offset > t->size || s->size > t->size - s->offset ||

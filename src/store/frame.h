@@ -20,6 +20,8 @@ typedef enum FrameType {
         FRAME_WARNING,  /* a sentence */
         FRAME_ERROR,    /* FrameError, then a sentence; the last frame */
         FRAME_END,      /* FrameEnd; the last frame */
+        FRAME_WHITEOUT, /* of a layer: a path of which nothing below shows; no NUL */
+        FRAME_OPAQUE,   /* likewise the path of a directory in which nothing below shows */
         _FRAME_TYPE_MAX,
 } FrameType;
 
@@ -60,5 +62,6 @@ int frame_write(int fd, FrameType type, const void *data, size_t size);
 int frame_write_error(int fd, int error, const char *sentence);
 int frame_decode_error(const uint8_t *data, size_t size, Error *e);
 int frame_decode_end(const uint8_t *data, size_t size, FrameEnd *ret);
+int frame_decode_path(const uint8_t *data, size_t size, char **ret);
 int frame_encode_entry(const TarEntry *t, uint8_t **ret, size_t *ret_size);
 int frame_decode_entry(const uint8_t *data, size_t size, TarEntry *ret);

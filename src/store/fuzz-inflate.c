@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (fd < 0 || ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
             fd_write_all(fd, data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0)
                 return 0;
-        if (inflate_new(fd, &i, &e) < 0)
+        if (inflate_new(fd, 0, &i, &e) < 0)
                 return 0;
         for (ssize_t n = 1; n > 0 && total < 1U << 20; total += (size_t) n) {
                 n = inflate_read(i, buffer, sizeof(buffer), &e);

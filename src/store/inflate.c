@@ -24,6 +24,8 @@ typedef struct InflateKind {
         const char *name;
         const char *magic;
         size_t magic_size;
+        bool in_aci;
+        bool in_layer;
         int (*begin)(Inflate *i);
         int (*step)(Inflate *i, uint8_t *buffer, size_t size, size_t *ret_n);
         void (*end)(Inflate *i);
@@ -130,9 +132,9 @@ static void xz_end(Inflate *i) {
 }
 
 static const InflateKind kinds[] = {
-        { "gzip", "\x1f\x8b", 2, gzip_begin, gzip_step, gzip_end },
-        { "bzip2", "BZh", 3, bzip2_begin, bzip2_step, bzip2_end },
-        { "xz", "\xfd\x37\x7a\x58\x5a\x00", 6, xz_begin, xz_step, xz_end },
+        { "gzip", "\x1f\x8b", 2, true, true, gzip_begin, gzip_step, gzip_end },
+        { "bzip2", "BZh", 3, true, false, bzip2_begin, bzip2_step, bzip2_end },
+        { "xz", "\xfd\x37\x7a\x58\x5a\x00", 6, true, false, xz_begin, xz_step, xz_end },
 };
 
 /* Reads until "size" bytes are there, or the end. Some that were taken stay in front: they may be given back. */
@@ -162,15 +164,24 @@ static bool kind_matches(const Inflate *i, const InflateKind *k) {
         return i->end - i->start >= k->magic_size && memcmp(i->in + i->start, k->magic, k->magic_size) == 0;
 }
 
+/* A layer in which nothing was changed is an archive without entries: nothing but zeros. */
+static bool is_plain_tar(const Inflate *i, InflateFlags flags) {
+        static const uint8_t zero[512];
+
+        return i->end >= 512 && (memcmp(i->in + 257, "ustar", 5) == 0 ||
+                                 ((flags & INFLATE_LAYER) && memcmp(i->in, zero, sizeof(zero)) == 0));
+}
+
 /**
  * inflate_new() - look at the first bytes
- * @fd:  read to its end, not closed
- * @ret: for inflate_free()
- * @e:   sentence on failure; may be NULL
+ * @fd:    read to its end, not closed
+ * @flags: see there
+ * @ret:   for inflate_free()
+ * @e:     sentence on failure; may be NULL
  *
  * Return: 0, -EBADMSG (none of the formats), -ENOMEM, errno of read().
  */
-int inflate_new(int fd, Inflate **ret, Error *e) {
+int inflate_new(int fd, InflateFlags flags, Inflate **ret, Error *e) {
         _cleanup_(inflate_freep) Inflate *i = NULL;
         int r;
 
@@ -185,14 +196,14 @@ int inflate_new(int fd, Inflate **ret, Error *e) {
         if (r < 0)
                 return error_setf(e, r, "cannot read the image: %s", strerror(-r));
         if (i->end == 0)
-                return error_setf(e, -EBADMSG, "the image is empty");
+                return error_setf(e, -EBADMSG, "the %s is empty", flags & INFLATE_LAYER ? "layer" : "image");
         FOREACH_ARRAY (k, kinds, ELEMENTSOF(kinds))
-                if (kind_matches(i, k))
+                if (kind_matches(i, k) && ((flags & INFLATE_LAYER) ? k->in_layer : k->in_aci))
                         i->kind = k;
-        if (!i->kind && (i->end < 512 || memcmp(i->in + 257, "ustar", 5) != 0))
-                return error_setf(
-                        e, -EBADMSG,
-                        "the image is neither a tar archive nor one compressed by gzip, bzip2 or xz");
+        if (!i->kind && !is_plain_tar(i, flags))
+                return error_setf(e, -EBADMSG, "the %s is neither a tar archive nor one compressed by %s",
+                                  flags & INFLATE_LAYER ? "layer" : "image",
+                                  flags & INFLATE_LAYER ? "gzip" : "gzip, bzip2 or xz");
         *ret = TAKE_PTR(i);
         return 0;
 }

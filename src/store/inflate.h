@@ -14,7 +14,11 @@
 
 typedef struct Inflate Inflate;
 
-int inflate_new(int fd, Inflate **ret, Error *e);
+typedef enum InflateFlags {
+        INFLATE_LAYER = 1 << 0, /* of an OCI image: gzip or a plain tar, which may be empty */
+} InflateFlags;
+
+int inflate_new(int fd, InflateFlags flags, Inflate **ret, Error *e);
 Inflate *inflate_free(Inflate *i);
 DEFINE_CLEANUP(Inflate *, inflate_free);
 ssize_t inflate_read(Inflate *i, uint8_t *buffer, size_t size, Error *e);

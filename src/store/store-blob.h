@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Blobs: uncompressed tars by key, and the image manifest that was found in each. */
+/* Blobs by key: uncompressed tars of images and layers, manifests of OCI images; and the image manifest of each image. */
 #pragma once
 
 #include <stddef.h>

@@ -172,13 +172,17 @@ static void sort_keys(const char **keys, size_t n) {
 }
 
 /* A look at the directory only: whether the bytes are right, rkt image verify says. */
-static bool has_blob(const Gc *g, const StoreImage *i) {
+static bool has_blobs(const Gc *g, const StoreImage *i) {
         char path[STORE_BLOB_PATH_MAX];
+        uint64_t size = 0;
         struct stat st;
 
         store_blob_path(i->key, "", path);
-        return fstatat(g->store->cas_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-               (uint64_t) st.st_size == i->size;
+        if (fstatat(g->store->cas_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+                return false;
+        if (!i->layers)
+                return (uint64_t) st.st_size == i->size;
+        return store_layers_size(g->store, i->layers, &size, NULL) >= 0 && size == i->size;
 }
 
 static int load_used(Gc *g, Error *e) {
@@ -215,7 +219,7 @@ static int sweep_images(Gc *g, Error *e) {
                 return error_oom(e);
         FOREACH_ARRAY (i, g->images.images, g->images.n_images) {
                 usec_t used = MAX(i->last_used_usec, i->import_usec);
-                bool whole = has_blob(g, i);
+                bool whole = has_blobs(g, i);
 
                 if (whole && (strv_contains(g->used_blobs, i->key) ||
                               !is_older(used, g->options->grace_usec, g->now))) {

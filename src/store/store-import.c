@@ -13,62 +13,25 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "basic/digest.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
-#include "basic/process.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
 #include "basic/worker.h"
 #include "store/frame.h"
+#include "store/import-internal.h"
 #include "store/store-blob.h"
-#include "store/store-internal.h"
-#include "store/store-tree.h"
-#include "store/tree-backend.h"
 
 #define PIPE_SIZE    (1024 * 1024)
 #define WARNINGS_MAX 64
 #define FLUSH_SIZE   (UINT64_C(8) << 20)
-
-struct StoreImport {
-        Store *store;
-        StoreImportLimits limits;
-        Process parse;
-        int in_fd;        /* the caller writes here */
-        int frames_fd;    /* the thread reads here */
-        int blob_fd;      /* the tar, a file without a name; or the blob that is rendered */
-        TreeMaker *maker; /* gets the entries; ours, or for render_only the caller's */
-        bool render_only;
-
-        pthread_t thread;
-        bool has_thread;
-        pthread_mutex_t mutex; /* guards manifest while the thread runs */
-
-        /* The thread's, until it was joined. */
-        Digest *digest;
-        uint64_t size;
-        uint64_t n_flushed; /* bytes of the blob that are on their way to the disk */
-        uint64_t n_entries;
-        uint64_t last_byte; /* the highest one that an entry points at */
-        char *manifest;
-        size_t manifest_size;
-        char **warnings;
-        int result;
-        bool complete;
-        Error error;
-
-        bool finished;
-        char id[STORE_ID_MAX];
-        char key[STORE_KEY_MAX];
-};
 
 static int take_data(StoreImport *i, const uint8_t *data, size_t size, Error *e) {
         int r;
@@ -78,6 +41,8 @@ static int take_data(StoreImport *i, const uint8_t *data, size_t size, Error *e)
                 return error_setf(e, -E2BIG, "the archive is larger than the limit of %" PRIu64 " bytes",
                                   i->limits.size_max);
         r = digest_update(i->digest, data, size);
+        if (r >= 0 && i->layer)
+                r = store_layer_check_tar(i->layer, data, size);
         if (r < 0)
                 return error_setf(e, r, "cannot hash the image");
         if (i->render_only)
@@ -92,13 +57,19 @@ static int take_data(StoreImport *i, const uint8_t *data, size_t size, Error *e)
         return r < 0 ? error_setf(e, r, "cannot write to '%s/cas/tmp': %s", i->store->dir, strerror(-r)) : 0;
 }
 
+static int count_entry(StoreImport *i, Error *e) {
+        return ++i->n_entries > i->limits.entries_max
+                       ? error_setf(e, -E2BIG, "the archive has more than %" PRIu64 " entries",
+                                    i->limits.entries_max)
+                       : 0;
+}
+
 static int take_entry(StoreImport *i, const uint8_t *data, size_t size, Error *e) {
         _cleanup_(tar_entry_done) TarEntry t = TAR_ENTRY_INIT;
-        int r;
+        int r = count_entry(i, e);
 
-        if (++i->n_entries > i->limits.entries_max)
-                return error_setf(e, -E2BIG, "the archive has more than %" PRIu64 " entries",
-                                  i->limits.entries_max);
+        if (r < 0)
+                return r;
         r = frame_decode_entry(data, size, &t);
         if (r < 0)
                 return error_setf(e, r == -ENOMEM ? r : -EPROTO, "rkt-parse sent an entry that cannot be");
@@ -109,10 +80,23 @@ static int take_entry(StoreImport *i, const uint8_t *data, size_t size, Error *e
         return tree_maker_entry(i->maker, &t, e);
 }
 
+static int take_whiteout(StoreImport *i, FrameType type, const uint8_t *data, size_t size, Error *e) {
+        _cleanup_free_ char *path = NULL;
+        int r = count_entry(i, e);
+
+        if (r < 0)
+                return r;
+        r = i->is_layer ? frame_decode_path(data, size, &path) : -EPROTO;
+        if (r < 0)
+                return error_setf(e, r == -ENOMEM ? r : -EPROTO, "rkt-parse sent a whiteout that cannot be");
+        return type == FRAME_OPAQUE ? tree_maker_opaque(i->maker, path, e)
+                                    : tree_maker_whiteout(i->maker, path, e);
+}
+
 static int take_manifest(StoreImport *i, const uint8_t *data, size_t size, Error *e) {
         char *copy;
 
-        if (i->manifest || size > i->limits.manifest_max)
+        if (i->is_layer || i->manifest || size > i->limits.manifest_max)
                 return error_setf(e, -EPROTO, "rkt-parse sent a manifest that cannot be");
         copy = malloc(size + 1);
         if (!copy)
@@ -145,7 +129,7 @@ static int take_end(StoreImport *i, const uint8_t *data, size_t size, Error *e) 
         FrameEnd end;
 
         if (frame_decode_end(data, size, &end) < 0 || end.size != i->size || end.n_entries != i->n_entries ||
-            i->last_byte > i->size || !i->manifest)
+            i->last_byte > i->size || (!i->is_layer && !i->manifest))
                 return error_setf(e, -EPROTO, "rkt-parse contradicts itself");
         i->complete = true;
         return 0;
@@ -158,6 +142,8 @@ static int take_frame(StoreImport *i, FrameType type, const uint8_t *data, size_
         case FRAME_DATA: return take_data(i, data, size, e);
         case FRAME_ENTRY: return take_entry(i, data, size, e);
         case FRAME_MANIFEST: return take_manifest(i, data, size, e);
+        case FRAME_WHITEOUT:
+        case FRAME_OPAQUE: return take_whiteout(i, type, data, size, e);
         case FRAME_WARNING: return take_warning(i, data, size);
         case FRAME_END: return take_end(i, data, size, e);
         case FRAME_ERROR: return frame_decode_error(data, size, e);
@@ -204,9 +190,14 @@ static int start_worker(StoreImport *i, int source, Error *e) {
         const StoreImportLimits *l = &i->limits;
         _cleanup_close_ int in_read = -EBADF, out_write = -EBADF;
         char numbers[5][24];
-        char *argv[] = {
-                (char[]){ "rkt-parse" }, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], NULL
-        };
+        char *argv[] = { (char[]){ "rkt-parse" },
+                         numbers[0],
+                         numbers[1],
+                         numbers[2],
+                         numbers[3],
+                         numbers[4],
+                         i->is_layer ? (char[]){ "layer" } : NULL,
+                         NULL };
         int fds[2], r;
 
         (void) snprintf(numbers[0], sizeof(numbers[0]), "%" PRIu64, l->size_max);
@@ -249,35 +240,46 @@ static int open_outputs(StoreImport *i, Error *e) {
                 return error_setf(e, r, "cannot create a file in '%s/cas/tmp': %s", i->store->dir,
                                   strerror(-r));
         r = store_tree_choose(i->store, &backend, e);
-        return r < 0 ? r : tree_maker_new(i->store, backend, 0, &i->maker, e);
+        return r < 0 ? r
+                     : tree_maker_new(i->store, backend, i->is_layer ? TREE_MAKER_LAYER : 0, &i->maker, e);
 }
 
-/* source: a blob that is there, whose entries go to "maker"; -EBADF: what the caller writes. */
-static int import_new(Store *s, const StoreImportLimits *limits, int source, TreeMaker *maker,
-                      StoreImport **ret, Error *e) {
-        _cleanup_(store_import_freep) StoreImport *i = NULL;
+/**
+ * store_import_begin() - start the worker
+ * @s:    store
+ * @spec: what is imported
+ * @ret:  for store_import_free()
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: as store_import_new().
+ */
+int store_import_begin(Store *s, const StoreImportSpec *spec, StoreImport **ret, Error *e) {
+        _cleanup_(store_import_freep) StoreImport *i = new0(StoreImport, 1);
         int r = 0;
 
-        if (s->read_only)
-                return error_setf(e, -EROFS, "the store '%s' is open for reading only", s->dir);
-        i = new0(StoreImport, 1);
-        if (!i)
+        if (!i) {
+                store_layer_check_free(spec->layer);
                 return error_oom(e);
+        }
         i->store = s;
-        i->limits = *limits;
+        i->limits = *spec->limits;
         i->limits.manifest_max = MIN(i->limits.manifest_max, STORE_MANIFEST_MAX);
         i->parse = PROCESS_INIT;
         i->in_fd = i->frames_fd = i->blob_fd = -EBADF;
         (void) pthread_mutex_init(&i->mutex, NULL);
-        i->render_only = source >= 0;
-        i->maker = maker;
-        if (digest_new(DIGEST_SHA512, &i->digest) < 0)
+        i->render_only = spec->source >= 0;
+        i->maker = spec->maker;
+        i->layer = spec->layer;
+        i->is_layer = spec->is_layer;
+        if (s->read_only)
+                return error_setf(e, -EROFS, "the store '%s' is open for reading only", s->dir);
+        if (digest_new(i->is_layer ? DIGEST_SHA256 : DIGEST_SHA512, &i->digest) < 0)
                 return error_oom(e);
         if (!i->render_only)
                 r = open_outputs(i, e);
         if (r < 0)
                 return r;
-        r = start_worker(i, source, e);
+        r = start_worker(i, spec->source, e);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(i);
@@ -296,7 +298,7 @@ static int import_new(Store *s, const StoreImportLimits *limits, int source, Tre
  * Return: 0, -EROFS (store open for reading only), -ESRCH (no user rkt-parse), -ENOSPC, -EMFILE, -ENOMEM.
  */
 int store_import_new(Store *s, const StoreImportLimits *limits, StoreImport **ret, Error *e) {
-        return import_new(s, limits, -EBADF, NULL, ret, e);
+        return store_import_begin(s, &(StoreImportSpec){ .limits = limits, .source = -EBADF }, ret, e);
 }
 
 /**
@@ -318,6 +320,7 @@ StoreImport *store_import_free(StoreImport *i) {
                 tree_maker_free(i->maker);
         (void) pthread_mutex_destroy(&i->mutex);
         digest_free(i->digest);
+        store_layer_check_free(i->layer);
         free(i->manifest);
         strv_free(i->warnings);
         error_done(&i->error);
@@ -327,7 +330,7 @@ StoreImport *store_import_free(StoreImport *i) {
 
 /**
  * store_import_fd() - where the compressed bytes go, for those who poll or splice
- * @i: import
+ * @i: import of an ACI; the bytes of a layer are hashed by store_import_write()
  *
  * Return: the writing end of a blocking pipe, owned by @i; closed by store_import_finish(). Writing fails with EPIPE (and
  * raises SIGPIPE) once the archive was refused: call store_import_finish() to learn why.
@@ -349,8 +352,10 @@ int store_import_fd(const StoreImport *i) {
  */
 int store_import_write(StoreImport *i, const void *data, size_t size, Error *e) {
         sigset_t pipe_set, old;
-        int r;
+        int r = i->layer ? store_layer_check_in(i->layer, data, size) : 0;
 
+        if (r < 0)
+                return error_setf(e, r, "cannot take more of the layer");
         (void) sigemptyset(&pipe_set);
         (void) sigaddset(&pipe_set, SIGPIPE);
         (void) pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
@@ -366,9 +371,9 @@ int store_import_write(StoreImport *i, const void *data, size_t size, Error *e) 
  * @i: import
  * @e: sentence on failure, naming the entry at fault; may be NULL
  *
- * Return: 0, id and manifest are known then; -EBADMSG (no ACI, damaged, cut off), -ENODATA (manifest or rootfs missing),
- * -EOPNOTSUPP (an entry that images may not have), -E2BIG, -ENAMETOOLONG (limits), -ENOTUNIQ, -EPROTO (the worker broke
- * down), -ENOSPC, -EIO.
+ * Return: 0, id and manifest, or the key of a layer, are known then; -EBADMSG (no ACI, no layer, damaged, cut off, not what
+ * it should be), -ENODATA (manifest or rootfs missing), -EOPNOTSUPP (an entry that images may not have), -E2BIG,
+ * -ENAMETOOLONG (limits), -ENOTUNIQ, -EPROTO (the worker broke down), -ENOSPC, -EIO.
  */
 int store_import_finish(StoreImport *i, Error *e) {
         char hex[DIGEST_HEX_MAX];
@@ -380,18 +385,28 @@ int store_import_finish(StoreImport *i, Error *e) {
         if (i->has_thread)
                 (void) pthread_join(i->thread, NULL);
         i->has_thread = false;
-        if (i->result < 0)
-                return error_setf(e, i->result, "%s", error_text(&i->error, i->result));
-        r = process_reap(&i->parse, &status, e);
-        if (r < 0)
+        /* First what came: what is wrong in other bytes than those that were meant, nobody needs to know. */
+        r = i->layer ? store_layer_check_input(i->layer, i->result >= 0, e) : 0;
+        if (r >= 0 && i->result < 0)
+                r = error_setf(e, i->result, "%s", error_text(&i->error, i->result));
+        if (r >= 0)
+                r = process_reap(&i->parse, &status, e);
+        if (r >= 0 && status != 0)
+                r = error_setf(e, -EPROTO, "rkt-parse failed with status %d", status);
+        if (r < 0) {
+                i->result = r;
                 return r;
-        if (status != 0)
-                return error_setf(e, -EPROTO, "rkt-parse failed with status %d", status);
+        }
         r = digest_final_hex(i->digest, hex);
         if (r < 0)
                 return error_setf(e, r, "cannot hash the image");
-        (void) snprintf(i->id, sizeof(i->id), "sha512-%s", hex);
-        return store_key_from_id(i->id, i->key);
+        if (!i->is_layer) {
+                (void) snprintf(i->id, sizeof(i->id), "sha512-%s", hex);
+                return store_key_from_id(i->id, i->key);
+        }
+        (void) snprintf(i->key, sizeof(i->key), STORE_LAYER_PREFIX "%.64s", hex);
+        i->result = i->layer ? store_layer_check_content(i->layer, hex, e) : 0;
+        return i->result;
 }
 
 /**
@@ -424,10 +439,10 @@ const char *store_import_id(const StoreImport *i) {
 }
 
 /**
- * store_import_key() - the image's key
+ * store_import_key() - the key of the image or layer
  * @i: import, after store_import_finish()
  *
- * Return: "sha512-" and 64 digits, owned by @i.
+ * Return: "sha512-" and 64 digits, of a layer "sha256-" and 64 digits; owned by @i.
  */
 const char *store_import_key(const StoreImport *i) {
         return i->key;
@@ -453,66 +468,27 @@ char *const *store_import_warnings(const StoreImport *i) {
         return i->warnings;
 }
 
-/* Gives a file without a name its place, over one that is there: that one may be damaged, this one is not. On the way it
- * has a name in our directory in cas/tmp, which is removed with all that is in it. */
-static int place_file(StoreImport *i, int tmp_fd, int fd, const char *path, Error *e) {
-        const char *slash = strrchr(path, '/');
-        _cleanup_free_ char *folder = strndup(path, (size_t) (slash - path));
-        int r;
-
-        if (!folder)
-                return error_oom(e);
-        r = mkdir_parents_at(i->store->cas_fd, folder, 0700);
-        if (r >= 0)
-                r = fsync_dir_at(i->store->cas_fd, "blob/sha512");
-        if (r < 0)
-                return error_setf(e, r, "cannot create '%s/cas/%s': %s", i->store->dir, folder, strerror(-r));
-        r = RET_NERRNO(fsync(fd));
-        if (r >= 0)
-                r = tmpfile_link_at(fd, tmp_fd, slash + 1, FILE_WRITE_NO_SYNC);
-        if (r >= 0)
-                r = RET_NERRNO(renameat(tmp_fd, slash + 1, i->store->cas_fd, path));
-        if (r >= 0)
-                r = fsync_dir_at(i->store->cas_fd, folder);
-        return r < 0 ? error_setf(e, r, "cannot create '%s/cas/%s': %s", i->store->dir, path, strerror(-r))
-                     : 0;
-}
-
-static int write_manifest(StoreImport *i, int *ret_fd, Error *e) {
-        _cleanup_close_ int tmp = -EBADF, fd = -EBADF;
-        int r;
-
-        tmp = openat(i->store->cas_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (tmp < 0)
-                return error_setf(e, -errno, "cannot open '%s/cas/tmp': %m", i->store->dir);
-        r = tmpfile_open_at(tmp, 0600, &fd);
-        if (r >= 0)
-                r = fd_write_all(fd, i->manifest, i->manifest_size);
-        if (r < 0)
-                return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", i->store->dir, strerror(-r));
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
-
-/* From here on things get names. */
+/* From here on things get names. A layer needs no intent: blob and tree are each of use without the other. */
 static int make_visible(StoreImport *i, int tmp_fd, int manifest_fd, bool has_tree, const StoreImage *image,
                         uint64_t tree_size, Error *e) {
         char path[STORE_BLOB_PATH_MAX];
         StoreImage copy;
-        int r;
+        int r = 0;
 
-        r = store_intent_write(i->store, tmp_fd, i->key, has_tree, e);
+        if (image)
+                r = store_intent_write(i->store, tmp_fd, i->key, has_tree, e);
         if (r < 0)
                 return r;
         store_blob_path(i->key, "", path);
-        r = place_file(i, tmp_fd, i->blob_fd, path, e);
+        r = store_blob_place(i->store, tmp_fd, i->blob_fd, path, e);
         if (r < 0)
                 return r;
         store_blob_path(i->key, ".manifest", path);
-        r = place_file(i, tmp_fd, manifest_fd, path, e);
+        if (image)
+                r = store_blob_place(i->store, tmp_fd, manifest_fd, path, e);
         if (r >= 0 && has_tree)
                 r = tree_commit(i->store, i->key, tmp_fd, e);
-        if (r < 0)
+        if (r < 0 || !image)
                 return r;
         copy = *image;
         copy.id = i->id;
@@ -527,9 +503,10 @@ static int commit_once(StoreImport *i, const StoreImage *image, int tmp_fd, Erro
         _cleanup_close_ int lock = -EBADF, manifest = -EBADF;
         bool make_tree = !store_tree_exists(i->store, i->key);
         uint64_t tree_size = 0;
-        int r;
+        int r = 0;
 
-        r = write_manifest(i, &manifest, e);
+        if (image)
+                r = store_blob_write(i->store, i->manifest, i->manifest_size, &manifest, e);
         /* Before the lock: nobody shall wait for our disk. */
         if (r >= 0 && fdatasync(i->blob_fd) < 0)
                 r = error_setf(e, -errno, "cannot sync '%s': %m", i->store->dir);
@@ -547,17 +524,14 @@ static int commit_once(StoreImport *i, const StoreImage *image, int tmp_fd, Erro
 }
 
 /**
- * store_import_commit() - the image is wanted: make it exist
+ * store_import_place() - make an image or a layer exist
  * @i:     import, after a successful store_import_finish()
- * @image: name, labels, source, signed_by and latest are taken from it; id, size, tree_size are set here
+ * @image: as for store_import_commit(); NULL: it is a layer
  * @e:     sentence on failure; may be NULL
  *
- * Everything becomes visible at once and is on disk when this returns, or nothing is left. An image that is there
- * already only gets its new description.
- *
- * Return: 0; -ENOTUNIQ, -EBADMSG, -ELOOP (entries that contradict each other), -ENOSPC, -EDQUOT, -EIO, -EPROTO.
+ * Return: as store_import_commit().
  */
-int store_import_commit(StoreImport *i, const StoreImage *image, Error *e) {
+int store_import_place(StoreImport *i, const StoreImage *image, Error *e) {
         _cleanup_close_ int tmp_fd = -EBADF;
         _cleanup_free_ char *tmp = NULL;
         int r, k;
@@ -584,9 +558,25 @@ int store_import_commit(StoreImport *i, const StoreImage *image, Error *e) {
 }
 
 /**
- * store_blob_parse() - the entries of an image whose blob is here
+ * store_import_commit() - the image is wanted: make it exist
+ * @i:     import, after a successful store_import_finish()
+ * @image: name, labels, source, signed_by and latest are taken from it; id, size, tree_size are set here
+ * @e:     sentence on failure; may be NULL
+ *
+ * Everything becomes visible at once and is on disk when this returns, or nothing is left. An image that is there
+ * already only gets its new description.
+ *
+ * Return: 0; -ENOTUNIQ, -EBADMSG, -ELOOP (entries that contradict each other), -ENOSPC, -EDQUOT, -EIO, -EPROTO.
+ */
+int store_import_commit(StoreImport *i, const StoreImage *image, Error *e) {
+        assert(!i->is_layer);
+        return store_import_place(i, image, e);
+}
+
+/**
+ * store_blob_parse() - the entries of an image or a layer whose blob is here
  * @s:      store
- * @key:    image
+ * @key:    of it
  * @m:      gets them
  * @ret_fd: the blob, for reading
  * @e:      sentence on failure; may be NULL
@@ -597,13 +587,15 @@ int store_blob_parse(Store *s, const char *key, TreeMaker *m, int *ret_fd, Error
         _cleanup_(store_import_freep) StoreImport *i = NULL;
         StoreImportLimits limits = STORE_IMPORT_LIMITS_DEFAULT;
         _cleanup_close_ int blob = -EBADF;
+        StoreImportSpec spec = { .limits = &limits, .maker = m, .is_layer = store_layer_key_is_valid(key) };
         int r;
 
         /* It was let in once, perhaps with other limits. */
         limits.size_max = limits.entries_max = INT64_MAX;
         r = store_blob_open(s, key, &blob, NULL, e);
+        spec.source = blob;
         if (r >= 0)
-                r = import_new(s, &limits, blob, m, &i, e);
+                r = store_import_begin(s, &spec, &i, e);
         if (r >= 0)
                 r = store_import_finish(i, e);
         if (r < 0)

@@ -19,6 +19,7 @@ struct Store {
 
 #define STORE_BLOB_PATH_MAX (sizeof("blob/sha512/xx/.manifest") + STORE_KEY_MAX)
 #define STORE_TREE_PATH_MAX (sizeof("tree/deps-") + STORE_KEY_MAX)
+#define STORE_LAYER_PREFIX  "sha256-"
 #define STORE_TMP_INTENT    "intent"
 
 void store_blob_path(const char *key, const char *suffix, char ret[STORE_BLOB_PATH_MAX]);
@@ -30,4 +31,8 @@ bool store_image_exists(Store *s, const char *key);
 int store_image_unlink(Store *s, const char *key);
 int store_image_discard(Store *s, const char *path);
 int store_image_drop(Store *s, const StoreImage *i, Error *e);
+int store_layer_touch(Store *s, const char *key);
+int store_layers_size(Store *s, char *const *layers, uint64_t *ret_size, uint64_t *ret_tree);
+int store_blob_write(Store *s, const void *data, size_t size, int *ret_fd, Error *e);
+int store_blob_place(Store *s, int tmp_fd, int fd, const char *path, Error *e);
 int store_blob_unlink(Store *s, const char *key);

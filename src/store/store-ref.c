@@ -78,6 +78,11 @@ static const JsonField image_fields[] = {
         JSON_ROW("archiveSize", json_kind_uint64, StoreImage, archive_size, 0),
         JSON_ROW("treeSize", json_kind_uint64, StoreImage, tree_size, 0),
         JSON_ROW("importTimeUSec", json_kind_uint64, StoreImage, import_usec, JSON_MANDATORY),
+        JSON_ROW("layers", json_kind_strv, StoreImage, layers, 0),
+        JSON_ROW("manifestDigest", json_kind_string, StoreImage, manifest_digest, 0),
+        JSON_ROW("indexDigest", json_kind_string, StoreImage, index_digest, 0),
+        JSON_ROW("configDigest", json_kind_string, StoreImage, config_digest, 0),
+        JSON_ROW("reference", json_kind_string, StoreImage, reference, 0),
         {},
 };
 
@@ -90,6 +95,9 @@ static int image_check(void *p, Error *e) {
         FOREACH_ARRAY (l, i->labels, i->n_labels)
                 if (!l->name || (!l->value && !(l->value = strdup(""))))
                         return error_setf(e, -EBADMSG, "a label without a name");
+        STRV_FOREACH (l, i->layers)
+                if (!store_layer_key_is_valid(*l))
+                        return error_setf(e, -EBADMSG, "a layer that is none");
         (void) store_key_from_id(i->id, key);
         i->key = strdup(key);
         return i->key ? 0 : error_oom(e);
@@ -154,6 +162,11 @@ void store_image_done(StoreImage *i) {
                 signature_done(g);
         free(i->signatures);
         strv_free(i->insecure);
+        strv_free(i->layers);
+        free(i->manifest_digest);
+        free(i->index_digest);
+        free(i->config_digest);
+        free(i->reference);
         *i = STORE_IMAGE_INIT;
 }
 
@@ -602,7 +615,7 @@ int store_image_list(Store *s, StoreImageList *ret, Error *e) {
                         return error_oom(e);
                 if (r < 0)
                         continue;
-                if (!find_sorted(&tree, i.key))
+                if (!i.layers && !find_sorted(&tree, i.key))
                         i.tree_size = 0;
                 l.images[l.n_images++] = i;
         }

@@ -41,11 +41,18 @@ typedef struct StoreImage {
         size_t n_signatures;
         char **insecure;       /* --insecure-options= with which it was fetched; NULL: none */
         bool latest;           /* was asked for without a version */
-        uint64_t size;         /* bytes of the blob */
+        uint64_t size;         /* bytes of the blob; of an OCI image, of the blobs of its layers */
         uint64_t archive_size; /* bytes of the file that came, compressed or not; 0: not known */
         uint64_t tree_size;    /* bytes that its tree takes beside the blob; 0: no tree */
         usec_t import_usec;    /* since 1970; 0: now, when written */
         usec_t last_used_usec; /* since 1970; not in the file, see above */
+
+        /* Of an OCI image; each may be NULL, but layers. */
+        char **layers;         /* keys, the lowest first; one may come more than once; NULL: an ACI */
+        char *manifest_digest; /* "sha256:..." as a registry has it */
+        char *index_digest;    /* of the index that the manifest was chosen from */
+        char *config_digest;
+        char *reference; /* canonical name, as "docker://docker.io/library/nginx:latest" */
 } StoreImage;
 
 typedef struct StoreRemote {

@@ -78,12 +78,12 @@ int store_tree_choose(Store *s, StoreTreeBackend *ret, Error *e) {
  * store_tree_key_is_valid() - may a tree be called so?
  * @key: any string
  *
- * Return: true for the key of an image, and for "deps-" and such a key.
+ * Return: true for the key of an image, for "deps-" and such a key, and for the key of a layer.
  */
 bool store_tree_key_is_valid(const char *key) {
         const char *rest = startswith(key, "deps-");
 
-        return store_key_is_valid(rest ? rest : key);
+        return rest ? store_key_is_valid(rest) : store_blob_key_is_valid(key);
 }
 
 /* What is on disk. */
@@ -151,9 +151,9 @@ static int discard(Store *s, const char *key, const TreeBackend *old, Error *e) 
  *          the tree is plain files, that directory itself.
  * @e:      sentence on failure; may be NULL
  *
- * The tree of an image is made from the blob, whose digest is then checked, if it is not there, or cannot be mounted by
- * this kernel, or is damaged; that of several images is then taken away, for store_tree_build(). Hold store_lock() shared
- * until the pod's directory names the image.
+ * The tree of an image or a layer is made from the blob, whose digest is then checked, if it is not there, or cannot be
+ * mounted by this kernel, or is damaged; that of several images is then taken away, for store_tree_build(). Hold
+ * store_lock() shared until the pod's directory names the image.
  *
  * Return: 0, -EINVAL (no key), -ENOENT (no such image; no such tree any more), -EBADMSG (the blob is damaged), -ENOSPC,
  * -EIO, -EROFS, -EPERM.
@@ -173,7 +173,7 @@ int store_tree_mount(Store *s, const char *key, int *ret_fd, Error *e) {
                 if (r < 0)
                         return r;
         }
-        if (!store_key_is_valid(key))
+        if (!store_blob_key_is_valid(key))
                 return error_setf(e, -ENOENT, "the tree '%s' is not in the store", key);
         r = store_tree_build(s, key, &(StoreTreePart){ .key = key }, 1, e);
         if (r < 0)
@@ -270,25 +270,32 @@ static int add_parts(Store *s, TreeMaker *m, const StoreTreePart *parts, size_t 
         return r;
 }
 
+/* All parts of a tree are layers, or none is. */
+static TreeMakerFlags layer_flag(const StoreTreePart *parts) {
+        return store_layer_key_is_valid(parts[0].key) ? TREE_MAKER_LAYER : 0;
+}
+
 /**
  * tree_make() - make a tree, synced, where nobody looks for it
  * @s:       store
  * @backend: how
  * @parts:   as for store_tree_build()
  * @n_parts: count
+ * @flags:   TREE_MAKER_MERGE: merge them even if it is one only
  * @tmp_fd:  directory from store_tmp_new(); "tree" is made in it
  * @e:       sentence on failure; may be NULL
  *
  * Return: as store_tree_build().
  */
-int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
-              Error *e) {
+int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, size_t n_parts,
+              TreeMakerFlags flags, int tmp_fd, Error *e) {
         _cleanup_(tree_maker_freep) TreeMaker *m = NULL;
         _cleanup_(blob_list_done) BlobList l = {};
-        bool merge = n_parts > 1 || parts[0].whitelist;
+        bool merge = n_parts > 1 || parts[0].whitelist || (flags & TREE_MAKER_MERGE);
         uint64_t size;
-        int r = tree_maker_new(s, backend, merge ? TREE_MAKER_MERGE : 0, &m, e);
+        int r;
 
+        r = tree_maker_new(s, backend, (merge ? TREE_MAKER_MERGE : 0) | layer_flag(parts), &m, e);
         if (r >= 0)
                 r = add_parts(s, m, parts, n_parts, merge, &l, e);
         return r < 0 ? r : tree_maker_write(m, tmp_fd, l.blobs, l.n, &size, e);
@@ -301,7 +308,7 @@ static int make_and_commit(Store *s, const char *key, const StoreTreePart *parts
         int r = store_tree_choose(s, &backend, e);
 
         if (r >= 0)
-                r = tree_make(s, backend, parts, n_parts, tmp_fd, e);
+                r = tree_make(s, backend, parts, n_parts, 0, tmp_fd, e);
         if (r >= 0)
                 r = store_commit_lock(s, &commit, e);
         if (r < 0)
@@ -350,7 +357,8 @@ int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size
  * @dir_fd:  empty directory; "rootfs" is made in it, by rkt-untar, which reaches nothing else
  * @e:       sentence on failure; may be NULL
  *
- * The blobs are read whole, and their digests checked. Hold store_lock() shared. On failure something may be in the
+ * Layers of an OCI image are merged as overlayfs would show them, whiteouts applied. The blobs are read whole, and their
+ * digests checked. Hold store_lock() shared. On failure something may be in the
  * directory.
  *
  * Return: 0, -EINVAL, -ENOENT (no such blob), -EBADMSG (damaged), -EROFS, -ENOSPC, -EIO.
@@ -358,7 +366,7 @@ int store_tree_build(Store *s, const char *key, const StoreTreePart *parts, size
 int store_tree_unpack(Store *s, const StoreTreePart *parts, size_t n_parts, int dir_fd, Error *e) {
         int r;
 
-        r = tree_make(s, STORE_TREE_DIR, parts, n_parts, dir_fd, e);
+        r = tree_make(s, STORE_TREE_DIR, parts, n_parts, layer_flag(parts) ? TREE_MAKER_MERGE : 0, dir_fd, e);
         if (r < 0)
                 return error_prefixf(e, r, "image '%s'", parts[n_parts - 1].key);
         return renameat(dir_fd, TREE_TMP_NAME "/rootfs", dir_fd, "rootfs") < 0
@@ -391,7 +399,7 @@ int store_tree_reader_new(Store *s, const StoreTreePart *parts, size_t n_parts, 
         if (!x)
                 return error_oom(e);
         /* in memory, whatever trees are made of here */
-        r = tree_maker_new(s, STORE_TREE_INDEX, TREE_MAKER_MERGE, &x->maker, e);
+        r = tree_maker_new(s, STORE_TREE_INDEX, TREE_MAKER_MERGE | layer_flag(parts), &x->maker, e);
         if (r >= 0)
                 r = add_parts(s, x->maker, parts, n_parts, true, &x->blobs, e);
         if (r < 0)
@@ -467,14 +475,14 @@ int store_tree_blobs(Store *s, const char *key, char ***ret, Error *e) {
         if (!path)
                 return error_oom(e);
         r = file_read_at(s->cas_fd, path, DEVICES_MAX, &text, &size);
-        if (r == -ENOENT && store_key_is_valid(key) && store_tree_exists(s, key))
+        if (r == -ENOENT && store_blob_key_is_valid(key) && store_tree_exists(s, key))
                 r = str_replace(&text, key);
         if (r >= 0)
                 r = strv_split(text, "\n", &keys);
         if (r < 0)
                 return error_setf(e, r, "cannot read '%s/cas/%s': %s", s->dir, path, strerror(-r));
         STRV_FOREACH (k, keys)
-                if (!store_key_is_valid(*k))
+                if (!store_blob_key_is_valid(*k))
                         return error_setf(e, -EBADMSG, "'%s/cas/%s' is damaged", s->dir, path);
         *ret = TAKE_PTR(keys);
         return 0;

@@ -48,7 +48,7 @@ static int verify(const Verify *v, const StoreTreePart *parts, size_t n_parts, S
                 return 0;
         }
         if (r >= 0)
-                r = tree_make(v->store, backend, parts, n_parts, v->tmp_fd, e);
+                r = tree_make(v->store, backend, parts, n_parts, 0, v->tmp_fd, e);
         if (r >= 0)
                 r = compare(v, ret_difference, e);
         if (r < 0)

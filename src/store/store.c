@@ -35,8 +35,8 @@
 #define LOCKS_MAX           (4U * 1024 * 1024) /* bytes of /proc/locks */
 #define TURN_WAIT_MSEC      300U /* of somebody who shares, for somebody who waits to be alone */
 
-static bool is_digest(const char *s, size_t n_digits) {
-        const char *hex = startswith(s, KEY_PREFIX);
+static bool is_digest(const char *s, const char *prefix, size_t n_digits) {
+        const char *hex = startswith(s, prefix);
 
         return hex && strlen(hex) == n_digits && strspn(hex, "0123456789abcdef") == n_digits;
 }
@@ -48,7 +48,7 @@ static bool is_digest(const char *s, size_t n_digits) {
  * Return: true if so.
  */
 bool store_id_is_valid(const char *id) {
-        return is_digest(id, STORE_DIGEST_HEX);
+        return is_digest(id, KEY_PREFIX, STORE_DIGEST_HEX);
 }
 
 /**
@@ -58,7 +58,27 @@ bool store_id_is_valid(const char *id) {
  * Return: true if so. Such a key is safe in a file name.
  */
 bool store_key_is_valid(const char *key) {
-        return is_digest(key, STORE_KEY_HEX);
+        return is_digest(key, KEY_PREFIX, STORE_KEY_HEX);
+}
+
+/**
+ * store_layer_key_is_valid() - "sha256-" and 64 lower-case hex digits?
+ * @key: any string
+ *
+ * Return: true if so. No layer has the key of an image.
+ */
+bool store_layer_key_is_valid(const char *key) {
+        return is_digest(key, STORE_LAYER_PREFIX, STORE_KEY_HEX);
+}
+
+/**
+ * store_blob_key_is_valid() - the key of an image or of a layer?
+ * @key: any string
+ *
+ * Return: true if so. Such a key is safe in a file name.
+ */
+bool store_blob_key_is_valid(const char *key) {
+        return store_key_is_valid(key) || store_layer_key_is_valid(key);
 }
 
 /**
@@ -78,13 +98,13 @@ int store_key_from_id(const char *id, char ret[STORE_KEY_MAX]) {
 
 /**
  * store_blob_path() - where a blob is
- * @key:    valid key
- * @suffix: "", or ".manifest" for what lies beside it
+ * @key:    valid key of an image or a layer
+ * @suffix: "", or ".manifest", ".config" for what lies beside it
  * @ret:    path beneath cas
  */
 void store_blob_path(const char *key, const char *suffix, char ret[STORE_BLOB_PATH_MAX]) {
-        (void) snprintf(ret, STORE_BLOB_PATH_MAX, "blob/sha512/%.2s/%s%s", key + strlen(KEY_PREFIX), key,
-                        suffix);
+        (void) snprintf(ret, STORE_BLOB_PATH_MAX, "blob/%.6s/%.2s/%s%s", key, key + STORE_KEY_PREFIX_SIZE,
+                        key, suffix);
 }
 
 /**
@@ -139,8 +159,8 @@ static int check_owner(const Store *s, Error *e) {
 }
 
 static int make_folders(Store *s, Error *e) {
-        static const char *const folders[] = { "cas/blob/sha512", "cas/tree", "cas/ref/image",
-                                               "cas/ref/remote", "cas/tmp" };
+        static const char *const folders[] = { "cas/blob/sha512", "cas/blob/sha256", "cas/tree",
+                                               "cas/ref/image",   "cas/ref/remote",  "cas/tmp" };
 
         FOREACH_ARRAY (f, folders, ELEMENTSOF(folders)) {
                 int r = mkdir_parents_at(s->dir_fd, *f, 0700);

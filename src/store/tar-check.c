@@ -24,7 +24,12 @@ struct TarCheck {
         bool has_manifest;
         bool has_root;
         bool strict;
+        bool is_layer;
 };
+
+#define WHITEOUT_PREFIX ".wh."
+#define WHITEOUT_META   WHITEOUT_PREFIX WHITEOUT_PREFIX
+#define WHITEOUT_OPAQUE WHITEOUT_META ".opq"
 
 static int warn(TarCheck *c, const char *name, const char *what, const char *detail) {
         char a[TAR_NAME_ESCAPED_MAX], b[TAR_NAME_ESCAPED_MAX];
@@ -39,15 +44,15 @@ static int warn(TarCheck *c, const char *name, const char *what, const char *det
         return s ? c->ops->warning(c->userdata, s) : -ENOMEM;
 }
 
-/* Takes "./", "//" and a "/" at the end out of a name, in place. */
-static int name_normalize(char *name, Error *e) {
+/* Takes "./", "//" and a "/" at the end out of a name, in place. In a layer "/" may also stand in front. */
+static int name_normalize(const TarCheck *c, char *name, Error *e) {
         size_t n_parts = 0, length = 0;
         char *out = name;
         const char *p = name;
 
         if (*name == '\0')
                 return error_setf(e, -EBADMSG, "the name is empty");
-        if (*name == '/' && name[strspn(name, "/")] != '\0')
+        if (!c->is_layer && *name == '/' && name[strspn(name, "/")] != '\0')
                 return error_setf(e, -EBADMSG, "the name is absolute");
         while (*p) {
                 size_t n;
@@ -85,7 +90,7 @@ static const char *beneath_root(const char *name) {
         return p && (*p == '/' || *p == '\0') ? p + (*p == '/') : NULL;
 }
 
-static int check_link(TarEntry *t, Error *e) {
+static int check_link(const TarCheck *c, TarEntry *t, Error *e) {
         _cleanup_free_ char *target = NULL;
         const char *inside;
         int r;
@@ -97,12 +102,13 @@ static int check_link(TarEntry *t, Error *e) {
                                   TAR_PATH_MAX);
         if (t->type == TAR_SYMLINK)
                 return 0;
-        r = name_normalize(t->link, e);
+        r = name_normalize(c, t->link, e);
         if (r < 0)
                 return error_prefixf(e, r, "hard link's target");
-        inside = beneath_root(t->link);
+        inside = c->is_layer ? t->link : beneath_root(t->link);
         if (!inside || *inside == '\0')
-                return error_setf(e, -EBADMSG, "the hard link's target is not beneath rootfs/");
+                return error_setf(e, -EBADMSG, "the hard link's target is not beneath %s",
+                                  c->is_layer ? "the root" : "rootfs/");
         target = strdup(inside);
         if (!target)
                 return error_oom(e);
@@ -233,7 +239,7 @@ static int check_tree_entry(TarCheck *c, TarStreamEntry *s, const char *inside, 
         if (*inside == '\0') {
                 if (t->type != TAR_DIRECTORY)
                         return error_setf(e, -EBADMSG, "it must be a directory");
-                if (c->has_root)
+                if (c->has_root && !c->is_layer)
                         return error_setf(e, -ENOTUNIQ, "the archive has a second one");
                 c->has_root = true;
         }
@@ -245,7 +251,7 @@ static int check_tree_entry(TarCheck *c, TarStreamEntry *s, const char *inside, 
         if (s->id_is_invalid)
                 return error_setf(e, -EBADMSG, "the owner is out of range");
         if (t->type == TAR_SYMLINK || t->type == TAR_HARDLINK)
-                r = check_link(t, e);
+                r = check_link(c, t, e);
         else if (t->type == TAR_CHRDEV || t->type == TAR_BLKDEV)
                 r = check_device(s, e);
         if (r >= 0)
@@ -263,14 +269,53 @@ static int check_tree_entry(TarCheck *c, TarStreamEntry *s, const char *inside, 
         return r < 0 ? error_setf(e, r, "cannot be passed on") : 0;
 }
 
+/* A whiteout is known by its name. AUFS wrote it as a hard link to another one, all others write an empty file. "name" is
+ * the last part of the path. */
+static int check_whiteout(TarCheck *c, TarEntry *t, char *name, Error *e) {
+        bool is_opaque = streq(name, WHITEOUT_OPAQUE);
+        const char *target = name + strlen(WHITEOUT_PREFIX);
+        int r;
+
+        if (!is_opaque && startswith(name, WHITEOUT_META)) /* what AUFS keeps for itself */
+                return 0;
+        if (!is_opaque && (*target == '\0' || streq(target, ".") || streq(target, "..")))
+                return error_setf(e, -EBADMSG, "the whiteout names nothing");
+        if (t->type != TAR_FILE && t->type != TAR_HARDLINK)
+                return error_setf(e, -EBADMSG, "a whiteout must be a regular file");
+        c->n_entries++;
+        if (is_opaque) {
+                name[name > t->path ? -1 : 0] = '\0';
+                r = c->ops->opaque(c->userdata, t->path);
+        } else {
+                memmove(name, target, strlen(target) + 1);
+                r = c->ops->whiteout(c->userdata, t->path);
+        }
+        return r < 0 ? error_setf(e, r, "cannot be passed on") : 0;
+}
+
+static int check_layer_entry(TarCheck *c, TarStreamEntry *s, Error *e) {
+        char *path = s->entry.path, *part = path;
+
+        for (char *slash; (slash = strchr(part, '/')); part = slash + 1) {
+                if (startswith(part, WHITEOUT_META)) /* what AUFS keeps for itself */
+                        return 0;
+                if (startswith(part, WHITEOUT_PREFIX))
+                        return error_setf(e, -EBADMSG, "it lies in a whiteout");
+        }
+        return startswith(part, WHITEOUT_PREFIX) ? check_whiteout(c, &s->entry, part, e)
+                                                 : check_tree_entry(c, s, path, e);
+}
+
 static int on_entry(void *userdata, TarStreamEntry *s, Error *e) {
         TarCheck *c = userdata;
         const char *inside;
         int r;
 
-        r = name_normalize(s->entry.path, e);
+        r = name_normalize(c, s->entry.path, e);
         if (r < 0)
                 return r;
+        if (c->is_layer)
+                return check_layer_entry(c, s, e);
         if (*s->entry.path == '\0')
                 return s->entry.type == TAR_DIRECTORY ? 0 : error_setf(e, -EBADMSG, "it must be a directory");
         if (streq(s->entry.path, "manifest"))
@@ -299,7 +344,7 @@ static int on_content(void *userdata, const uint8_t *data, size_t size, Error *e
 static const TarStreamOps stream_ops = { .entry = on_entry, .content = on_content };
 
 /**
- * tar_check_new() - at the beginning of an ACI's tar
+ * tar_check_new() - at the beginning of an ACI's tar, or a layer's
  * @ops:          what passed is handed to them; must outlive the object
  * @userdata:     for them
  * @limits:       see tar-stream.h
@@ -350,6 +395,14 @@ void tar_check_strict(TarCheck *c) {
 }
 
 /**
+ * tar_check_layer() - it is a layer, not an ACI
+ * @c: object, before the first bytes
+ */
+void tar_check_layer(TarCheck *c) {
+        c->is_layer = true;
+}
+
+/**
  * tar_check_push() - the next bytes
  * @c:    unusable after a failure
  * @data: @size bytes
@@ -373,7 +426,7 @@ int tar_check_finish(TarCheck *c, Error *e) {
         int r;
 
         r = tar_stream_finish(c->stream, e);
-        if (r < 0)
+        if (r < 0 || c->is_layer)
                 return r;
         if (!c->has_manifest)
                 return error_setf(e, -ENODATA, "the archive has no 'manifest'; it is not an ACI");
@@ -386,7 +439,7 @@ int tar_check_finish(TarCheck *c, Error *e) {
  * tar_check_n_entries() - how many were handed out
  * @c: object
  *
- * Return: a count.
+ * Return: a count, whiteouts included.
  */
 uint64_t tar_check_n_entries(const TarCheck *c) {
         return c->n_entries;

@@ -67,7 +67,7 @@ static int inflate_all(const void *data, size_t size, bool only_zlib, size_t *re
 
         *ret_n = 0;
         assert_true(fd >= 0 && fd_write_all(fd, data, size) == 0 && lseek(fd, 0, SEEK_SET) == 0);
-        r = inflate_new(fd, &i, &e);
+        r = inflate_new(fd, 0, &i, &e);
         if (r < 0)
                 return r;
         if (only_zlib)

@@ -19,6 +19,7 @@
 #include "store/tar-entry.h"
 
 #define TREE_DEVICES_NAME "devices"
+#define TREE_OPAQUE_NAME  "opaque"
 #define TREE_TMP_NAME     "tree" /* what a maker writes into the directory from store_tmp_new() */
 
 /* A blob that has a tree's bytes; in the order of devices. */
@@ -40,6 +41,7 @@ extern const TreeBackend tree_dir;
 
 typedef enum TreeMakerFlags {
         TREE_MAKER_MERGE = 1 << 0,
+        TREE_MAKER_LAYER = 1 << 1, /* of an OCI image; with TREE_MAKER_MERGE: several, whiteouts applied */
 } TreeMakerFlags;
 
 typedef struct TreeMaker TreeMaker;
@@ -49,12 +51,14 @@ TreeMaker *tree_maker_free(TreeMaker *m);
 DEFINE_CLEANUP(TreeMaker *, tree_maker_free);
 int tree_maker_part(TreeMaker *m, const StoreTreePart *part, unsigned device, Error *e);
 int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e);
+int tree_maker_whiteout(TreeMaker *m, const char *path, Error *e);
+int tree_maker_opaque(TreeMaker *m, const char *path, Error *e);
 int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_blobs, uint64_t *ret_size,
                      Error *e);
 int tree_maker_walk(TreeMaker *m, ErofsTreeVisit visit, void *userdata, Error *e);
 int tree_backend_of(Store *s, const char *key, StoreTreeBackend *ret);
-int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, size_t n_parts, int tmp_fd,
-              Error *e);
+int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, size_t n_parts,
+              TreeMakerFlags flags, int tmp_fd, Error *e);
 int tree_commit(Store *s, const char *key, int tmp_fd, Error *e);
 
 int tree_dir_write(Store *s, int entries_fd, uint64_t n_entries, const TreeBlob *blobs, size_t n_blobs,

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
@@ -32,6 +33,8 @@ struct TreeMaker {
         bool has_whitelist;
         unsigned device;
         bool is_merged;
+        bool is_layer;
+        char **marks; /* layer as plain files: attributes for overlayfs and the directories that have them, in turn */
 
         /* Plain files. */
         int entries_fd; /* frames, a file without a name; -EBADF: in memory */
@@ -69,10 +72,11 @@ int tree_maker_new(Store *s, StoreTreeBackend backend, TreeMakerFlags flags, Tre
         m->backend = backend;
         m->entries_fd = -EBADF;
         m->is_merged = flags & TREE_MAKER_MERGE;
-        if (backend == STORE_TREE_DIR && !m->is_merged)
+        m->is_layer = flags & TREE_MAKER_LAYER;
+        if (backend == STORE_TREE_DIR && flags == 0)
                 r = open_entries(m, e);
         else {
-                r = erofs_tree_new(0, &m->tree);
+                r = erofs_tree_new(m->is_layer ? EROFS_TREE_REPLACE : 0, &m->tree);
                 if (r < 0)
                         r = error_setf(e, r, "cannot begin a tree: %s", strerror(-r));
         }
@@ -94,6 +98,7 @@ TreeMaker *tree_maker_free(TreeMaker *m) {
         erofs_tree_free(m->tree);
         erofs_tree_free(m->part);
         strv_free(m->whitelist);
+        strv_free(m->marks);
         (void) fd_close(m->entries_fd);
         strbuf_done(&m->entries);
         free(m);
@@ -110,21 +115,24 @@ static int flush_entries(TreeMaker *m, size_t at_least, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot write to '%s/cas/tmp': %s", m->store->dir, strerror(-r)) : 0;
 }
 
-static int write_entry(TreeMaker *m, const TarEntry *t, Error *e) {
-        _cleanup_free_ uint8_t *data = NULL;
-        FrameHeader h = { .type = FRAME_ENTRY };
-        size_t size;
-        int r = frame_encode_entry(t, &data, &size);
+static int write_frame(TreeMaker *m, FrameType type, const void *data, size_t size, Error *e) {
+        FrameHeader h = { .type = (uint32_t) type, .size = (uint32_t) size };
 
-        if (r < 0)
-                return error_setf(e, r, "cannot keep an entry: %s", strerror(-r));
-        h.size = (uint32_t) size;
         strbuf_add_n(&m->entries, (const char *) &h, sizeof(h));
-        strbuf_add_n(&m->entries, (const char *) data, size);
+        strbuf_add_n(&m->entries, data, size);
         if (m->entries.failed)
                 return error_oom(e);
         m->n_entries++;
         return flush_entries(m, ENTRIES_BUFFER, e);
+}
+
+static int write_entry(TreeMaker *m, const TarEntry *t, Error *e) {
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t size;
+        int r = frame_encode_entry(t, &data, &size);
+
+        return r < 0 ? error_setf(e, r, "cannot keep an entry: %s", strerror(-r))
+                     : write_frame(m, FRAME_ENTRY, data, size, e);
 }
 
 /**
@@ -139,6 +147,40 @@ static int write_entry(TreeMaker *m, const TarEntry *t, Error *e) {
 int tree_maker_entry(TreeMaker *m, const TarEntry *t, Error *e) {
         return m->entries_fd >= 0 ? write_entry(m, t, e)
                                   : erofs_tree_add(m->part ? m->part : m->tree, t, m->device, e);
+}
+
+static int name_error(const char *path, int r, Error *e) {
+        char buffer[TAR_NAME_ESCAPED_MAX];
+
+        return r < 0 ? error_prefixf(e, r, "whiteout in '%s'", tar_name_escape(path, buffer)) : 0;
+}
+
+/**
+ * tree_maker_whiteout() - a layer says that something of the layers below is not there
+ * @m:    maker of layers
+ * @path: of it, as in entries
+ * @e:    sentence on failure, naming it; may be NULL
+ *
+ * Return: 0, -EPROTO (no layer), -EBADMSG, -ELOOP (its folder is none), -E2BIG, -ENOMEM.
+ */
+int tree_maker_whiteout(TreeMaker *m, const char *path, Error *e) {
+        if (!m->is_layer || *path == '\0')
+                return error_setf(e, -EPROTO, "a whiteout that cannot be");
+        return name_error(path, erofs_tree_add_whiteout(m->part ? m->part : m->tree, path, e), e);
+}
+
+/**
+ * tree_maker_opaque() - a layer says that nothing that the layers below have in a directory is there
+ * @m:    maker of layers
+ * @path: of the directory, as in entries
+ * @e:    sentence on failure, naming it; may be NULL
+ *
+ * Return: as tree_maker_whiteout().
+ */
+int tree_maker_opaque(TreeMaker *m, const char *path, Error *e) {
+        if (!m->is_layer)
+                return error_setf(e, -EPROTO, "a whiteout that cannot be");
+        return name_error(path, erofs_tree_set_opaque(m->part ? m->part : m->tree, path, e), e);
 }
 
 /* Cuts a part down, and lays it over those before it. */
@@ -174,7 +216,7 @@ int tree_maker_part(TreeMaker *m, const StoreTreePart *part, unsigned device, Er
                 return r;
         m->device = device;
         m->has_whitelist = part->whitelist;
-        r = erofs_tree_new(0, &m->part);
+        r = erofs_tree_new(m->is_layer ? EROFS_TREE_REPLACE : 0, &m->part);
         if (r >= 0 && part->whitelist)
                 r = strv_copy(part->whitelist, &m->whitelist);
         return r < 0 ? error_setf(e, r, "cannot begin a tree: %s", strerror(-r)) : 0;
@@ -189,11 +231,49 @@ static int write_devices(int tree_fd, const TreeBlob *blobs, size_t n_blobs) {
         return b.failed ? -ENOMEM : file_write_at(tree_fd, TREE_DEVICES_NAME, b.data, b.size, 0600, 0);
 }
 
+/* The walk says what a layer takes away as overlayfs wants it. rkt-untar may make devices 0:0, by a frame of their own, but
+ * not set attributes that begin with "trusted.": those are noted, and the entry goes without. It is lent, but their order
+ * does not matter. */
 static int keep_entry(void *userdata, const TarEntry *t, unsigned device, Error *e) {
+        TreeMaker *m = userdata;
         TarEntry entry = *t;
 
+        if (m->is_layer && t->type == TAR_CHRDEV && (t->major | t->minor) == 0)
+                return write_frame(m, FRAME_WHITEOUT, t->path, strlen(t->path), e);
         entry.device = (uint16_t) device;
-        return write_entry(userdata, &entry, e);
+        for (size_t i = 0; m->is_layer && i < entry.n_xattrs;) {
+                TarXattr x = entry.xattrs[i];
+
+                if (!startswith(x.name, "trusted.")) {
+                        i++;
+                        continue;
+                }
+                if (strv_extend(&m->marks, x.name) < 0 || strv_extend(&m->marks, t->path) < 0)
+                        return error_oom(e);
+                entry.xattrs[i] = entry.xattrs[--entry.n_xattrs];
+                entry.xattrs[entry.n_xattrs] = x;
+        }
+        return write_entry(m, &entry, e);
+}
+
+/* What a user's own store lacks so, nobody can mount anyway. */
+static int set_marks(const TreeMaker *m, int tree_fd, Error *e) {
+        _cleanup_close_ int root =
+                openat(tree_fd, tree_dir.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (root < 0)
+                return error_setf(e, -errno, "cannot open a tree in '%s/cas/tmp': %m", m->store->dir);
+        for (char *const *p = m->marks; p && *p && geteuid() == 0; p += 2) {
+                const char *value = streq(*p, EROFS_OPAQUE) ? "y" : "";
+                _cleanup_close_ int fd =
+                        root_open(root, *p[1] ? p[1] : "/", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+                if (fd < 0 || fsetxattr(fd, *p, value, strlen(value), 0) < 0)
+                        return error_setf(e, fd < 0 ? fd : -errno,
+                                          "cannot set the attribute '%s' in '%s/cas/tmp': %s", *p,
+                                          m->store->dir, strerror(fd < 0 ? -fd : errno));
+        }
+        return 0;
 }
 
 static int write_files(TreeMaker *m, int tree_fd, const TreeBlob *blobs, size_t n_blobs, uint64_t *ret_size,
@@ -210,6 +290,8 @@ static int write_files(TreeMaker *m, int tree_fd, const TreeBlob *blobs, size_t 
         if (r >= 0)
                 r = tree_dir_write(m->store, m->entries_fd, m->n_entries, blobs, n_blobs, tree_fd, ret_size,
                                    e);
+        if (r >= 0)
+                r = set_marks(m, tree_fd, e);
         if (r < 0)
                 return r;
         return syncfs(tree_fd) < 0 ? error_setf(e, -errno, "cannot sync '%s': %m", m->store->dir) : 0;
@@ -219,10 +301,10 @@ static int write_files(TreeMaker *m, int tree_fd, const TreeBlob *blobs, size_t 
 static void make_uuid(const TreeBlob *blobs, size_t n_blobs, uint8_t uuid[EROFS_UUID_SIZE]) {
         memset(uuid, 0, EROFS_UUID_SIZE);
         FOREACH_ARRAY (b, blobs, n_blobs) {
-                const char *hex = startswith(b->key, "sha512-");
+                const char *hex = b->key + STORE_KEY_PREFIX_SIZE;
                 uint8_t bytes[EROFS_UUID_SIZE];
 
-                if (!hex || hex_to_bytes(hex, 2 * sizeof(bytes), bytes) < 0)
+                if (hex_to_bytes(hex, 2 * sizeof(bytes), bytes) < 0)
                         continue;
                 for (size_t i = 0; i < sizeof(bytes); i++)
                         uuid[i] = (uint8_t) ((uuid[i] << 1 | uuid[i] >> 7) ^ bytes[i]);
@@ -272,6 +354,10 @@ int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_b
 
         if (r < 0)
                 return r;
+        if (m->is_layer && !m->is_merged)
+                r = erofs_tree_settle(m->tree, e);
+        if (r < 0)
+                return r;
         if (mkdirat(tmp_fd, TREE_TMP_NAME, 0700) < 0)
                 return error_setf(e, -errno, "cannot create a tree in '%s/cas/tmp': %m", m->store->dir);
         tree = openat(tmp_fd, TREE_TMP_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -279,6 +365,8 @@ int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_b
                 return error_setf(e, -errno, "cannot open a tree in '%s/cas/tmp': %m", m->store->dir);
         if (m->is_merged)
                 r = write_devices(tree, blobs, n_blobs);
+        else if (m->is_layer && erofs_tree_is_opaque(m->tree))
+                r = file_write_at(tree, TREE_OPAQUE_NAME, "", 0, 0600, 0);
         if (r < 0)
                 return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", m->store->dir, strerror(-r));
         return m->backend == STORE_TREE_DIR ? write_files(m, tree, blobs, n_blobs, ret_size, e)

@@ -418,6 +418,23 @@ int untar_entry(Untar *u, const TarEntry *t, Error *e) {
 }
 
 /**
+ * untar_whiteout() - what overlayfs takes for "not there": a device 0:0
+ * @u:    tree
+ * @path: from frame_decode_path(); not the root
+ * @e:    sentence on failure, naming it; may be NULL
+ *
+ * Return: as untar_entry().
+ */
+int untar_whiteout(Untar *u, const char *path, Error *e) {
+        _cleanup_free_ char *copy = strdup(path);
+        const TarEntry t = { .type = TAR_CHRDEV, .path = copy };
+
+        if (!copy)
+                return error_oom(e);
+        return *path ? untar_entry(u, &t, e) : error_setf(e, -EBADMSG, "a whiteout that cannot be");
+}
+
+/**
  * untar_finish() - the directories' modes and times
  * @u:        tree; nothing may be added afterwards
  * @ret_size: bytes of all files, hard links counted once
