@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Becomes gpgv: first gives up the network, every path but gpgv's own program and libraries, and all privileges.
  *
- *   0 signed data, 2 messages, 3 status lines out, 4 the signature, 5 the keys (both sealed files in memory) */
+ *   0 signed data, 2 messages, 3 status lines out, 4 the signature, 5 the keys (both sealed files in memory)
+ *
+ * Called with "message", 4 is a message that contains what it signs, which goes to 1; 6 is /dev/null. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "basic/log.h"
@@ -12,13 +15,21 @@
 #define MEMORY_MAX (UINT64_C(512) << 20)
 #define CPU_SEC    3600
 
+#define GPGV_ARGUMENTS(logger_fd)                                                                            \
+        (char[]){ "gpgv" }, (char[]){ "--homedir" }, (char[]){ "/nonexistent" }, (char[]){ "--quiet" },      \
+                (char[]){ "--status-fd" }, (char[]){ "3" }, (char[]){ "--logger-fd" },                       \
+                (char[]){ logger_fd }, (char[]){ "--keyring" }, (char[]) {                                   \
+                "/proc/self/fd/5"                                                                            \
+        }
+
 /* To become gpgv. No sockets. */
 static const char *const gpgv_syscalls[] = { "execve", "umask", NULL };
 static const char *const denied[] = { "socket", "connect",  "clone",  "clone3",    "fork",  "vfork",
                                       "mlock",  "mlock2",   "prctl",  "setrlimit", "mkdir", "mkdirat",
                                       "unlink", "unlinkat", "rename", NULL };
 
-int main(void) {
+int main(int argc, char *argv[]) {
+        const bool message = argc == 2 && strcmp(argv[1], "message") == 0;
         static const SandboxPath paths[] = {
                 { .path = GPGV },
                 { .path = "/usr/lib" },
@@ -33,19 +44,10 @@ int main(void) {
         };
         SandboxSpec spec = SANDBOX_INIT;
         /* Names of descriptors: gpgv takes keys and signature by path only. */
-        char *const argv[] = { (char[]){ "gpgv" },
-                               (char[]){ "--homedir" },
-                               (char[]){ "/nonexistent" },
-                               (char[]){ "--quiet" },
-                               (char[]){ "--status-fd" },
-                               (char[]){ "3" },
-                               (char[]){ "--logger-fd" },
-                               (char[]){ "1" },
-                               (char[]){ "--keyring" },
-                               (char[]){ "/proc/self/fd/5" },
-                               (char[]){ "/proc/self/fd/4" },
-                               (char[]){ "-" },
-                               NULL };
+        char *const detached[] = { GPGV_ARGUMENTS("1"), (char[]){ "/proc/self/fd/4" }, (char[]){ "-" },
+                                   NULL };
+        char *const whole[] = { GPGV_ARGUMENTS("6"), (char[]){ "--output" }, (char[]){ "-" },
+                                (char[]){ "/proc/self/fd/4" }, NULL };
         char *const envp[] = { (char[]){ "PATH=/usr/bin:/bin" }, (char[]){ "LANG=C.UTF-8" }, NULL };
         Error e = ERROR_INIT;
         int r;
@@ -65,7 +67,7 @@ int main(void) {
                 log_error("%s", error_text(&e, r));
                 return EXIT_FAILURE;
         }
-        (void) execve(GPGV, argv, envp);
+        (void) execve(GPGV, message ? whole : detached, envp);
         log_error("cannot run %s: %m", GPGV);
         return 127;
 }

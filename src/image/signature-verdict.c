@@ -146,10 +146,9 @@ static int judge_none_good(const SignatureVerdict *v, const char *name, Error *e
                 return error_setf(e, -EKEYEXPIRED, "the signature has expired" HINT);
         if (v->unknown_key)
                 return judge_unknown(v->unknown_key, false, name, e);
-        return error_setf(
-                e, -EKEYREJECTED,
-                "the signature is of a kind that is not accepted (wanted: detached, of a binary file, by "
-                "SHA-256 or better)" HINT);
+        return error_setf(e, -EKEYREJECTED,
+                          "the signature is of a kind that is not accepted (wanted: of a binary file, by "
+                          "SHA-256 or better)" HINT);
 }
 
 static bool has_signer(const SignatureSigner *signers, size_t n, const TrustedKey *key) {

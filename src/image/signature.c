@@ -11,7 +11,6 @@
 #include "basic/worker.h"
 #include "image/signature.h"
 
-#define GPGV_USER      "rkt-gpgv"
 #define STATUS_MAX     (256U * 1024)
 #define STALL_MAX_MSEC 60000 /* gpgv, which neither reads nor says anything */
 

@@ -8,6 +8,7 @@
 #include "image/keyring.h"
 
 #define SIGNATURE_SIZE_MAX (64U * 1024)
+#define GPGV_USER          "rkt-gpgv"
 
 /* A good signature of a kind that we accept. Fingerprints are lower case. */
 typedef struct SignatureGood {
@@ -43,6 +44,9 @@ int signature_check_write(SignatureCheck *c, const void *data, size_t size, Erro
 int signature_check_finish(SignatureCheck *c, SignatureVerdict *ret, Error *e);
 SignatureCheck *signature_check_free(SignatureCheck *c);
 DEFINE_CLEANUP(SignatureCheck *, signature_check_free);
+
+int signature_message_read(const Keyring *k, const char *message, size_t size, SignatureVerdict *ret,
+                           char **ret_payload, size_t *ret_size, Error *e);
 
 void signature_verdict_done(SignatureVerdict *v);
 int signature_verdict_parse(const char *status, SignatureVerdict *ret);

@@ -292,11 +292,164 @@ static void test_still_vouches(void **state) {
         assert_int_equal(oci_trust_still_vouches(&p, n, &i, NULL), 0);
 }
 
+/* ---- through the workers ---- */
+
+#define MANIFEST "sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f"
+#define OTHER    "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+static OciSignature signature(OciSignatureKind kind, const char *payload, const char *sig) {
+        const char *files[] = { payload, sig };
+        OciSignature s = { .kind = kind };
+
+        for (size_t i = 0; i < 2; i++) {
+                _cleanup_free_ char *path =
+                        files[i] ? strf("%s/data/cosign/%s", getenv("RKT_TEST_DATA"), files[i]) : NULL;
+                size_t *size = i == 0 ? &s.payload_size : NULL;
+
+                if (path)
+                        assert_int_equal(
+                                file_read_at(AT_FDCWD, path, 65536, i == 0 ? &s.payload : &s.signature, size),
+                                0);
+        }
+        return s;
+}
+
+/* What oci_trust_verify() says of one signature, or of none; the identity of who signed, by @ret. */
+static int verify(const OciTrust *t, const char *asked, const char *digest, OciSignature s,
+                  StoreSignature *ret, Error *e) {
+        char *digests[] = { (char[]){ OTHER }, strdup(digest), NULL };
+        _cleanup_(oci_name_freep) OciName *n = NULL;
+        StoreSignature *good = NULL;
+        size_t n_good = 0;
+        int r;
+
+        assert_int_equal(oci_name_parse(asked, &n, NULL), 0);
+        r = oci_trust_verify(oci_trust_policy(t, n), n, digests, &s, s.payload ? 1 : 0, &good, &n_good, e);
+        free(digests[1]);
+        oci_signature_done(&s);
+        print_message("# %s: %s\n", asked, r < 0 ? e->message : good->fingerprint);
+        if (r < 0)
+                return r;
+        assert_int_equal(n_good, 1);
+        *ret = *good;
+        free(good);
+        return 0;
+}
+
+static void done(StoreSignature *s) {
+        free(s->fingerprint);
+        free(s->identity);
+        free(s->key_file);
+        *s = (StoreSignature){};
+}
+
+#define APP "docker://registry.example.com/team/app:1"
+
+static void test_verify_cosign(void **state) {
+        const OciSignature none = {};
+        _cleanup_(oci_trust_freep) OciTrust *t = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_free_ char *key = strf("%s/etc/trustedkeys/cosign.d/p256.pub", top);
+        StoreSignature by;
+
+        write_file("etc/trust.d/a.conf",
+                   "[Trust]\nPrefix=registry.example.com/team\nCosignKey=cosign.d/p256.pub\n"
+                   "[Trust]\nPrefix=copy.example.com/x\nCosignKey=cosign.d/p256.pub\n"
+                   "SignedAs=registry.example.com/team\n");
+        assert_int_equal(load(&t, &e), 0);
+        assert_int_equal(
+                verify(t, APP, MANIFEST, signature(OCI_SIGNATURE_COSIGN, "payload", "p256.sig"), &by, &e), 0);
+        assert_int_equal(strncmp(by.fingerprint, "SHA256:", 7), 0);
+        assert_string_equal(by.key_file, key);
+        assert_int_equal(by.time_usec, UINT64_C(1795317166) * USEC_PER_SEC);
+        done(&by);
+        assert_int_equal(
+                verify(t, APP, MANIFEST, signature(OCI_SIGNATURE_BUNDLE, "p256.bundle", NULL), &by, &e), 0);
+        done(&by);
+        assert_int_equal(verify(t, "docker://copy.example.com/x/app:1", MANIFEST,
+                                signature(OCI_SIGNATURE_COSIGN, "payload", "p256.sig"), &by, &e),
+                         0);
+        done(&by);
+        assert_int_equal(
+                verify(t, APP, MANIFEST, signature(OCI_SIGNATURE_COSIGN, "payload", "p384.sig"), &by, &e),
+                -EKEYREJECTED);
+        assert_non_null(
+                strstr(e.message, "etc/trust.d/a.conf:1 accepts: the signature was not made by key SHA256:"));
+        assert_int_equal(
+                verify(t, APP, OTHER, signature(OCI_SIGNATURE_COSIGN, "payload", "p256.sig"), &by, &e),
+                -EKEYREJECTED);
+        assert_non_null(strstr(e.message, "for another image"));
+        assert_int_equal(verify(t, "docker://registry.example.com/team/other:1", MANIFEST,
+                                signature(OCI_SIGNATURE_COSIGN, "payload", "p256.sig"), &by, &e),
+                         -EKEYREJECTED);
+        assert_non_null(strstr(e.message, "not for registry.example.com/team/other"));
+        assert_int_equal(verify(t, APP, MANIFEST, none, &by, &e), -ENODATA);
+        assert_non_null(strstr(e.message, "has no signature, which"));
+        /* another kind than the policy wants */
+        assert_int_equal(
+                verify(t, APP, MANIFEST, signature(OCI_SIGNATURE_OPENPGP, "carol.message", NULL), &by, &e),
+                -ENODATA);
+        teardown(state);
+        setup(state);
+}
+
+static void test_verify_openpgp(void **state) {
+        static const struct {
+                const char *file;
+                const char *part; /* NULL: good */
+        } cases[] = {
+                { "carol.message", NULL },
+                { "dave.message", "none of OpenPGPKey=" },
+                { "two.message", "more than one signature" },
+                { "twice.message", "" },
+                { "clear.message", "of a kind that is not accepted" },
+                { "detached.message", "" },
+                { "sha1.message", "" },
+                { "cosign.message", "has the type 'cosign container image signature'" },
+                { "payload", "no OpenPGP signature" },
+        };
+        _cleanup_(oci_trust_freep) OciTrust *t = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        StoreSignature by;
+
+        if (access("/usr/bin/gpgv", X_OK) < 0) {
+                print_message("# skipped: there is no gpgv\n");
+                skip();
+        }
+        copy_data("data/cosign/carol.asc", "etc/trustedkeys/carol.asc");
+        write_file("etc/trust.d/a.conf", "[Trust]\nPrefix=registry.example.com\nOpenPGPKey=carol.asc\n"
+                                         "Lookaside=https://signatures.example.com\n");
+        assert_int_equal(load(&t, &e), 0);
+        FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
+                int r = verify(t, APP, MANIFEST, signature(OCI_SIGNATURE_OPENPGP, c->file, NULL), &by, &e);
+
+                print_message("# %s: %d\n", c->file, r);
+                assert_int_equal(r, c->part ? -EKEYREJECTED : 0);
+                if (c->part) {
+                        assert_non_null(strstr(e.message, c->part));
+                        continue;
+                }
+                assert_string_equal(by.identity, "carol <carol@example.com>");
+                assert_int_equal(strlen(by.fingerprint), 40);
+                done(&by);
+        }
+        assert_int_equal(verify(t, "docker://registry.example.com/team/app:2", MANIFEST,
+                                signature(OCI_SIGNATURE_OPENPGP, "carol.message", NULL), &by, &e),
+                         -EKEYREJECTED);
+        assert_non_null(strstr(e.message, "not for '2'"));
+        assert_int_equal(
+                verify(t, APP, OTHER, signature(OCI_SIGNATURE_OPENPGP, "carol.message", NULL), &by, &e),
+                -EKEYREJECTED);
+        teardown(state);
+        setup(state);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_prefix),         cmocka_unit_test(test_bad_files),
                 cmocka_unit_test(test_longest_prefix), cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_demand),         cmocka_unit_test(test_still_vouches),
+                cmocka_unit_test(test_verify_cosign),  cmocka_unit_test(test_verify_openpgp),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -40,16 +40,37 @@ for key in p256 p384 p521 k256 ed25519 rsa2048 rsa1024 dsa; do
         rsa*) openssl genrsa "${key#rsa}" ;;
         dsa) openssl dsaparam -genkey -noout 2048 ;;
         esac > "$keys/$key" 2>/dev/null
-        openssl pkey -in "$keys/$key" -pubout > $key.pub
+        openssl pkey -in "$keys/$key" -pubout > "$key.pub"
         case $key in
         p256 | p384 | ed25519 | rsa2048)
-                sign $key payload > $key.sig
-                bundle $key "$(sign $key "$keys/pae")"
+                sign "$key" payload > "$key.sig"
+                bundle "$key" "$(sign "$key" "$keys/pae")"
                 ;;
-        rsa1024) sign $key payload > $key.sig ;;
+        rsa1024) sign "$key" payload > "$key.sig" ;;
         esac
 done
 hash=-sha384 sign p384 payload > p384-sha384.sig
 sign rsa2048 payload -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest > rsa2048-pss.sig
 hash=-sha1 sign p256 payload > p256-sha1.sig
 hash=-sha1 sign rsa2048 payload > rsa2048-sha1.sig
+
+# Simple signing, by gpg: a message that contains what it signs.
+GNUPGHOME=$keys/gnupg
+export GNUPGHOME
+mkdir -m 700 "$GNUPGHOME"
+for who in carol dave; do
+        gpg --batch --quiet --pinentry-mode loopback --passphrase '' --quick-gen-key "$who <$who@example.com>" ed25519 sign never
+done
+gpg --batch --armor --export carol > carol.asc
+printf '{"critical":{"type":"atomic container signature","image":{"docker-manifest-digest":"%s"},"identity":{"docker-reference":"%s:1"}},"optional":{"creator":"test","timestamp":1795317166}}' \
+        "$digest" "$reference" > "$keys/simple"
+gpg --batch --quiet --local-user carol --sign -o - "$keys/simple" > carol.message
+gpg --batch --quiet --local-user dave --sign -o - "$keys/simple" > dave.message
+gpg --batch --quiet --local-user carol --local-user dave --sign -o - "$keys/simple" > two.message
+gpg --batch --quiet --local-user carol --clear-sign -o - "$keys/simple" > clear.message
+gpg --batch --quiet --local-user carol --detach-sign -o - "$keys/simple" > detached.message
+gpg --batch --quiet --local-user carol --digest-algo SHA1 --sign -o - "$keys/simple" > sha1.message
+gpg --batch --quiet --local-user carol --compress-algo none --sign -o - "$keys/simple" > "$keys/plain"
+cat "$keys/plain" "$keys/plain" > twice.message
+gpg --batch --quiet --local-user carol --sign -o - payload > cosign.message
+gpgconf --kill all
