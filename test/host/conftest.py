@@ -3,6 +3,7 @@
 
     host      run commands, read journals, wait            pods      write pod files, start and stop them
     images    ACIs, made once                              server    HTTPS, discovery, misbehaviour (images.server)
+    fake_registry, debian_registry                         registries of OCI images (images.registry, images.oci)
     signer    the key that `trusted` trusts for example.com
 
 After every test nothing may be left: no running pod, no mount, no process, no half-made file in the store.
@@ -23,7 +24,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from images import aci, keys, server as server_module  # noqa: E402  pylint: disable=wrong-import-position
+from images import aci, keys, registry as registry_module, server as server_module  # noqa: E402  pylint: disable=wrong-import-position
 from tree_mount import loops  # noqa: E402  pylint: disable=wrong-import-position
 
 CACHE = os.environ.get("RKT_TEST_CACHE", "/var/tmp/rkt-test")
@@ -263,10 +264,32 @@ def stranger():
 
 
 @pytest.fixture(scope="session")
-def _server():
+def authority():
+    """Who issues the servers' certificates; this host trusts it."""
     os.makedirs(CACHE, exist_ok=True)
-    authority = keys.Authority(f"{CACHE}/ca")
-    authority.trust()
+    made = keys.Authority(f"{CACHE}/ca")
+    made.trust()
+    return made
+
+
+@pytest.fixture
+def fake_registry(authority):
+    """A registry of ours (images.registry), anonymous, empty, without rules."""
+    registry_module.name_hosts()
+    with registry_module.FakeRegistry(authority) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def debian_registry(authority, tmp_path_factory):
+    """Debian's docker-registry, anonymous, with TLS; for all tests together."""
+    registry_module.name_hosts()
+    with registry_module.DebianRegistry(str(tmp_path_factory.mktemp("registry")), authority) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def _server(authority):
     server_module.name_hosts()
     with server_module.ImageServer(f"{CACHE}/docroot", authority, keys.Authority(f"{CACHE}/other-ca", "nobody")) as s:
         yield s
