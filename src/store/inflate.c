@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gzip (zlib or ISA-L: gunzip.h), libbz2 and liblzma behind one read().
+/* gzip (zlib or ISA-L: gunzip.h), libbz2, liblzma and libzstd behind one read().
  *
  * The libraries are called directly, because their checksums must be looked at and the end must be the end: libarchive
  * does not compare gzip's CRC, and takes bytes behind the last member for a normal end (robustness.md 79, 80). Several
@@ -11,10 +11,14 @@
 #include <inttypes.h>
 #include <lzma.h>
 #include <unistd.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 #include "basic/alloc.h"
 #include "store/gunzip.h"
 
+#define ZSTD_MAGIC       "\x28\xb5\x2f\xfd"
+#define ZSTD_SKIPPABLE   "\x50\x2a\x4d\x18" /* says nothing; "zstd:chunked" has its table of contents there */
 #define GZIP_HEADER_SIZE 10U
 #define GZIP_FLAGS_AT    3U
 #define GZIP_FLAG_NAME   0x08U
@@ -24,6 +28,7 @@ typedef struct InflateKind {
         const char *name;
         const char *magic;
         size_t magic_size;
+        uint8_t magic_any; /* bits that may be different in its first byte */
         bool in_aci;
         bool in_layer;
         int (*begin)(Inflate *i);
@@ -42,6 +47,7 @@ struct Inflate {
         bool running;   /* within a member */
         bool only_zlib; /* for tests: not the faster library */
         const GunzipKind *gunzip;
+        ZSTD_DCtx *zstd; /* kept from frame to frame: there may be one for each file */
         union {
                 void *g;
                 bz_stream b;
@@ -131,10 +137,41 @@ static void xz_end(Inflate *i) {
         lzma_end(&i->x);
 }
 
+static int zstd_begin(Inflate *i) {
+        if (i->zstd)
+                return ZSTD_isError(ZSTD_DCtx_reset(i->zstd, ZSTD_reset_session_only)) ? -ENOMEM : 0;
+        i->zstd = ZSTD_createDCtx();
+        return i->zstd && !ZSTD_isError(
+                                  ZSTD_DCtx_setParameter(i->zstd, ZSTD_d_windowLogMax, INFLATE_WINDOW_LOG))
+                       ? 0
+                       : -ENOMEM;
+}
+
+static int zstd_step(Inflate *i, uint8_t *buffer, size_t size, size_t *ret_n) {
+        ZSTD_inBuffer in = { i->in + i->start, i->end - i->start, 0 };
+        ZSTD_outBuffer out = { buffer, size, 0 };
+        size_t k = ZSTD_decompressStream(i->zstd, &out, &in);
+
+        i->start += in.pos;
+        *ret_n = out.pos;
+        switch (ZSTD_getErrorCode(k)) {
+        case ZSTD_error_no_error: return k == 0;
+        case ZSTD_error_frameParameter_windowTooLarge: return -E2BIG;
+        case ZSTD_error_memory_allocation: return -ENOMEM;
+        default: return -EBADMSG;
+        }
+}
+
+/* The frame has ended; the rest is freed with the object. */
+static void zstd_end(Inflate *i _unused_) {
+}
+
 static const InflateKind kinds[] = {
-        { "gzip", "\x1f\x8b", 2, true, true, gzip_begin, gzip_step, gzip_end },
-        { "bzip2", "BZh", 3, true, false, bzip2_begin, bzip2_step, bzip2_end },
-        { "xz", "\xfd\x37\x7a\x58\x5a\x00", 6, true, false, xz_begin, xz_step, xz_end },
+        { "gzip", "\x1f\x8b", 2, 0, true, true, gzip_begin, gzip_step, gzip_end },
+        { "bzip2", "BZh", 3, 0, true, false, bzip2_begin, bzip2_step, bzip2_end },
+        { "xz", "\xfd\x37\x7a\x58\x5a\x00", 6, 0, true, false, xz_begin, xz_step, xz_end },
+        { "zstd", ZSTD_MAGIC, 4, 0, false, true, zstd_begin, zstd_step, zstd_end },
+        { "zstd", ZSTD_SKIPPABLE, 4, 0x0f, false, true, zstd_begin, zstd_step, zstd_end },
 };
 
 /* Reads until "size" bytes are there, or the end. Some that were taken stay in front: they may be given back. */
@@ -161,7 +198,10 @@ static int fill(Inflate *i, size_t size) {
 }
 
 static bool kind_matches(const Inflate *i, const InflateKind *k) {
-        return i->end - i->start >= k->magic_size && memcmp(i->in + i->start, k->magic, k->magic_size) == 0;
+        const uint8_t *p = i->in + i->start;
+
+        return i->end - i->start >= k->magic_size && ((*p ^ (uint8_t) *k->magic) & ~k->magic_any) == 0 &&
+               memcmp(p + 1, k->magic + 1, k->magic_size - 1) == 0;
 }
 
 /* A layer in which nothing was changed is an archive without entries: nothing but zeros. */
@@ -203,7 +243,7 @@ int inflate_new(int fd, InflateFlags flags, Inflate **ret, Error *e) {
         if (!i->kind && !is_plain_tar(i, flags))
                 return error_setf(e, -EBADMSG, "the %s is neither a tar archive nor one compressed by %s",
                                   flags & INFLATE_LAYER ? "layer" : "image",
-                                  flags & INFLATE_LAYER ? "gzip" : "gzip, bzip2 or xz");
+                                  flags & INFLATE_LAYER ? "gzip or zstd" : "gzip, bzip2 or xz");
         *ret = TAKE_PTR(i);
         return 0;
 }
@@ -219,9 +259,22 @@ Inflate *inflate_free(Inflate *i) {
                 return NULL;
         if (i->running)
                 i->kind->end(i);
+        (void) ZSTD_freeDCtx(i->zstd);
         free(i->in);
         free(i);
         return NULL;
+}
+
+static bool is_zstd(const Inflate *i) {
+        return i->kind->begin == zstd_begin;
+}
+
+/* Does what comes now belong to what was before? */
+static bool continues(const Inflate *i) {
+        FOREACH_ARRAY (k, kinds, ELEMENTSOF(kinds))
+                if (k->begin == i->kind->begin && kind_matches(i, k))
+                        return true;
+        return false;
 }
 
 static int begin_member(Inflate *i, Error *e) {
@@ -232,7 +285,7 @@ static int begin_member(Inflate *i, Error *e) {
                 return error_setf(e, r, "cannot read the image: %s", strerror(-r));
         if (i->end == i->start)
                 return 0;
-        if (!kind_matches(i, i->kind))
+        if (!continues(i))
                 return error_setf(e, -EBADMSG, "bytes that do not belong there follow the end of the %s data",
                                   i->kind->name);
         r = i->kind->begin(i);
@@ -240,6 +293,15 @@ static int begin_member(Inflate *i, Error *e) {
                 return error_oom(e);
         i->running = true;
         return 1;
+}
+
+static int memory_error(const Inflate *i, Error *e) {
+        if (is_zstd(i))
+                return error_setf(
+                        e, -E2BIG,
+                        "the zstd data needs a window of more than %d MiB; compress it with a smaller one",
+                        1 << (INFLATE_WINDOW_LOG - 20));
+        return error_setf(e, -E2BIG, "the %s data needs more memory than allowed", i->kind->name);
 }
 
 static ssize_t read_plain(Inflate *i, uint8_t *buffer, size_t size, Error *e) {
@@ -289,7 +351,7 @@ ssize_t inflate_read(Inflate *i, uint8_t *buffer, size_t size, Error *e) {
                 if (r == 0 && n == 0 && i->start == before && i->start < i->end)
                         r = -EBADMSG; /* it had both input and room */
                 if (r == -E2BIG)
-                        return error_setf(e, r, "the %s data needs more memory than allowed", i->kind->name);
+                        return memory_error(i, e);
                 if (r < 0)
                         return error_setf(e, r, "the %s data is damaged at about byte %" PRIu64,
                                           i->kind->name, i->n_in - (i->end - i->start));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Compressed bytes from a descriptor become the tar they hold. Formats by name: gzip, bzip2, xz, plain tar. */
+/* Compressed bytes from a descriptor become the tar they hold. Formats by name: gzip, bzip2, xz, plain tar; of
+ * layers gzip, zstd, plain tar. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,11 +12,13 @@
 
 #define INFLATE_BUFFER     IO_BUFFER(128U * 1024)
 #define INFLATE_MEMORY_MAX (128U << 20) /* bytes that xz may ask for */
+#define INFLATE_WINDOW_LOG                                                                                   \
+        25 /* of zstd: 32 MiB; its own tools stay below unless told "--ultra" or "--long" */
 
 typedef struct Inflate Inflate;
 
 typedef enum InflateFlags {
-        INFLATE_LAYER = 1 << 0, /* of an OCI image: gzip or a plain tar, which may be empty */
+        INFLATE_LAYER = 1 << 0, /* of an OCI image: gzip, zstd or a plain tar, which may be empty */
 } InflateFlags;
 
 int inflate_new(int fd, InflateFlags flags, Inflate **ret, Error *e);

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "basic/fd.h"
 #include "store/gunzip.h"
@@ -58,7 +59,7 @@ static int setup(void **state) {
 }
 
 /* What comes out: 0 and the number of bytes, or the error. */
-static int inflate_all(const void *data, size_t size, bool only_zlib, size_t *ret_n) {
+static int inflate_all(const void *data, size_t size, bool only_zlib, InflateFlags flags, size_t *ret_n) {
         _cleanup_(inflate_freep) Inflate *i = NULL;
         _cleanup_close_ int fd = memfd_create("test", MFD_CLOEXEC);
         _cleanup_error_ Error e = ERROR_INIT;
@@ -67,7 +68,7 @@ static int inflate_all(const void *data, size_t size, bool only_zlib, size_t *re
 
         *ret_n = 0;
         assert_true(fd >= 0 && fd_write_all(fd, data, size) == 0 && lseek(fd, 0, SEEK_SET) == 0);
-        r = inflate_new(fd, 0, &i, &e);
+        r = inflate_new(fd, flags, &i, &e);
         if (r < 0)
                 return r;
         if (only_zlib)
@@ -86,7 +87,7 @@ static int inflate_all(const void *data, size_t size, bool only_zlib, size_t *re
 static void expect(const char *what, const void *data, size_t size, int result, size_t n) {
         for (int only_zlib = 0; only_zlib < 2; only_zlib++) {
                 size_t got;
-                int r = inflate_all(data, size, only_zlib, &got);
+                int r = inflate_all(data, size, only_zlib, 0, &got);
 
                 if (r != result || (r == 0 && got != n))
                         fail_msg("%s: %s: %d, %zu bytes; not %d, %zu", what, only_zlib ? "zlib" : "default",
@@ -209,12 +210,90 @@ static void test_other_formats(void **state) {
         }
 }
 
+static void expect_layer(const char *what, const void *data, size_t size, int result, size_t n) {
+        size_t got;
+        int r = inflate_all(data, size, false, INFLATE_LAYER, &got);
+
+        if (r != result || (r == 0 && got != n))
+                fail_msg("%s: %d, %zu bytes; not %d, %zu", what, r, got, result, n);
+}
+
+static size_t zstd_pack(uint8_t *to, size_t at, size_t size, int window_log) {
+        ZSTD_CCtx *c = ZSTD_createCCtx();
+        ZSTD_outBuffer out = { to, 2 * TAR_SIZE, 0 };
+        ZSTD_inBuffer in = { tar + at, size, 0 };
+
+        assert_non_null(c);
+        (void) ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1);
+        (void) ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, window_log);
+        /* flushed first, or the window is no larger than the content */
+        while (ZSTD_compressStream2(c, &out, &in, ZSTD_e_flush) != 0)
+                ;
+        while (ZSTD_compressStream2(c, &out, &in, ZSTD_e_end) != 0)
+                ;
+        (void) ZSTD_freeCCtx(c);
+        return out.pos;
+}
+
+static void test_zstd(void **state) {
+        static const uint8_t skippable[] = { 0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 'T', 'O', 'C' };
+        static uint8_t copy[4 * TAR_SIZE];
+        size_t n = zstd_pack(copy, 0, TAR_SIZE, 0), m;
+
+        expect_layer("good", copy, n, 0, TAR_SIZE);
+        expect("an ACI", copy, n, -EBADMSG, 0);
+        for (size_t cut = 1; cut < n; cut += cut < 20 ? 1 : n / 7)
+                expect_layer("row 77, cut", copy, n - cut, -EBADMSG, 0);
+        copy[n - 1] ^= 1;
+        expect_layer("row 79, wrong checksum", copy, n, -EBADMSG, 0);
+        copy[n - 1] ^= 1;
+        memset(copy + n, 0, 512);
+        expect_layer("row 80, zeros behind", copy, n + 512, -EBADMSG, 0);
+        memcpy(copy + n, "garbage", 7);
+        expect_layer("row 80, garbage behind", copy, n + 7, -EBADMSG, 0);
+        n = zstd_pack(copy, 0, 100000, 0);
+        memcpy(copy + n, skippable, sizeof(skippable));
+        n += sizeof(skippable);
+        m = n;
+        n += zstd_pack(copy + n, 100000, TAR_SIZE - 100000, 0);
+        expect_layer("two frames, one between that is skipped", copy, n, 0, TAR_SIZE);
+        expect_layer("the second one cut", copy, n - 3, -EBADMSG, 0);
+        memcpy(copy + n, skippable, sizeof(skippable));
+        expect_layer("one in the end that is skipped", copy, n + sizeof(skippable), 0, TAR_SIZE);
+        expect_layer("and cut", copy, n + sizeof(skippable) - 1, -EBADMSG, 0);
+        n = zstd_pack(copy, 0, TAR_SIZE, 0);
+        memmove(copy + sizeof(skippable), copy, n);
+        memcpy(copy, skippable, sizeof(skippable));
+        expect_layer("one in front that is skipped", copy, n + sizeof(skippable), 0, TAR_SIZE);
+        n = pack(copy + m, tar + 100000, TAR_SIZE - 100000, 0, "", 0);
+        (void) zstd_pack(copy, 0, 100000, 0);
+        expect_layer("gzip behind zstd", copy, m + n, -EBADMSG, 0);
+        n = zstd_pack(copy, 0, TAR_SIZE, INFLATE_WINDOW_LOG);
+        expect_layer("the largest window", copy, n, 0, TAR_SIZE);
+        n = zstd_pack(copy, 0, TAR_SIZE, INFLATE_WINDOW_LOG + 1);
+        expect_layer("row 93, too large a window", copy, n, -E2BIG, 0);
+}
+
+static void test_layer_formats(void **state) {
+        static uint8_t zero[2048];
+        static const uint8_t xz[512] = "\xfd\x37zXZ", bzip2[512] = "BZh9";
+
+        expect_layer("gzip", packed, n_packed, 0, TAR_SIZE);
+        expect_layer("plain", tar, TAR_SIZE, 0, TAR_SIZE);
+        expect("no ACI without entries", zero, sizeof(zero), -EBADMSG, 0);
+        expect_layer("xz", xz, sizeof(xz), -EBADMSG, 0);
+        expect_layer("bzip2", bzip2, sizeof(bzip2), -EBADMSG, 0);
+        expect_layer("nothing", zero, 0, -EBADMSG, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_gzip_is_read_to_its_end),
                 cmocka_unit_test(test_gzip_headers),
                 cmocka_unit_test(test_gzip_in_pieces),
                 cmocka_unit_test(test_other_formats),
+                cmocka_unit_test(test_zstd),
+                cmocka_unit_test(test_layer_formats),
         };
 
         return cmocka_run_group_tests(tests, setup, NULL);

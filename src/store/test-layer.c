@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "basic/digest.h"
 #include "basic/fd.h"
@@ -162,6 +163,52 @@ static void test_import(void **state) {
         assert_int_equal(store_manifest_read(f->store, image.key, &manifest, NULL, NULL), 0);
         assert_string_equal(manifest, parts.appc_manifest);
         assert_int_equal(store_blob_verify(f->store, image.key, NULL), 0);
+}
+
+/* The digest is that of the bytes as they come, whatever they are compressed by. */
+static void test_compressed(void **state) {
+        const Fixture *f = *state;
+        static char content[100000], packed[200000];
+        char key[STORE_KEY_MAX], digest[160], diff_id[160];
+        StoreLayerExpect x = { .digest = digest, .diff_id = diff_id };
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        _cleanup_error_ Error e = ERROR_INIT;
+        size_t n;
+        int r;
+
+        for (size_t i = 0; i < sizeof(content); i++)
+                content[i] = (char) ('a' + i * i % 23);
+        tar_add(&b, &(TarSpec){ .name = "a", .content = content, .size = sizeof(content) });
+        tar_end(&b);
+        n = ZSTD_compress(packed, sizeof(packed), b.data, b.size, 3);
+        assert_false(ZSTD_isError(n));
+        x.size = n;
+        digest_of(DIGEST_SHA256, packed, n, digest);
+        digest_of(DIGEST_SHA512, b.data, b.size, diff_id);
+        r = import(f->store, packed, n, &x, key, &e);
+        if (r < 0)
+                fail_msg("%s", error_text(&e, r));
+        assert_int_equal(store_blob_verify(f->store, key, NULL), 0);
+        diff_id[20] = diff_id[20] == '0' ? '1' : '0';
+        assert_int_equal(import(f->store, packed, n, &x, key, NULL), -EBADMSG);
+        /* one damaged byte: the digest says more than the archive */
+        packed[n / 2] ^= 1;
+        assert_int_equal(import(f->store, packed, n, &x, key, &e), -EBADMSG);
+        assert_non_null(strstr(error_text(&e, 0), "the layer's digest: expected "));
+}
+
+/* What a build step gives that changes nothing: 1024 zeros. It can be the only layer. */
+static void test_empty(void **state) {
+        const Fixture *f = *state;
+        _cleanup_close_ int root = -EBADF;
+        static const char zero[1024];
+        _cleanup_strv_free_ char **names = NULL;
+        char key[STORE_KEY_MAX];
+
+        assert_int_equal(import(f->store, zero, sizeof(zero), NULL, key, NULL), 0);
+        assert_int_equal(store_tree_mount(f->store, key, &root, NULL), 0);
+        assert_int_equal(dir_list_at(root, ".", &names), 0);
+        assert_int_equal(strv_length(names), 0);
 }
 
 /* R1: what is wrong is named, expected and found; nothing is left. */
@@ -472,6 +519,8 @@ static void test_whiteouts(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_import, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_compressed, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_mismatch, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_whiteouts, setup, teardown),
         };
