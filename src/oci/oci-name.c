@@ -420,11 +420,12 @@ int oci_name_tagged(const OciName *n, char **ret) {
  * oci_name_to_appc() - the name of the image in appc's words
  * @n:   name
  * @ret: as docker2aci has it: "registry-1.docker.io/library/redis"; for a layout or an archive the last part of the
- *       path, without .tar; the caller frees it
+ *       path, without .tar or .tar.gz; the caller frees it
  *
  * Return: 0, -EINVAL (nothing is left), -ENOMEM.
  */
 int oci_name_to_appc(const OciName *n, char **ret) {
+        static const char *const suffixes[] = { ".tar", ".tar.gz", ".tgz" };
         _cleanup_free_ char *text = NULL, *clean = NULL;
         const char *slash, *end;
         int r;
@@ -443,9 +444,11 @@ int oci_name_to_appc(const OciName *n, char **ret) {
                 slash = strrchr(text, '/');
                 if (slash)
                         memmove(text, slash + 1, strlen(slash + 1) + 1);
-                end = endswith(text, ".tar");
-                if (end)
-                        text[end - text] = '\0';
+                FOREACH_ARRAY (suffix, suffixes, ELEMENTSOF(suffixes))
+                        if ((end = endswith(text, *suffix))) {
+                                text[end - text] = '\0';
+                                break;
+                        }
         }
         r = ac_identifier_sanitize(text, &clean);
         if (r < 0)
