@@ -6,6 +6,7 @@
 #include "basic/strv.h"
 #include "image/image-dependencies.h"
 #include "image/image-fetch.h"
+#include "image/image-oci.h"
 #include "image/image-render.h"
 #include "image/import-aci.h"
 #include "store/store-blob.h"
@@ -143,9 +144,8 @@ static int get(ImageFetch *f, const ImageName *name, const char *reference, Keyr
 
         if (name->type == IMAGE_NAME_PATH)
                 return image_fetch_file(f, name->text, ret_id, e);
-        if (name->type == IMAGE_NAME_DOCKER || name->type == IMAGE_NAME_OCI)
-                return error_setf(e, -EOPNOTSUPP, "image '%s': docker and OCI images are not supported yet",
-                                  reference);
+        if (name->type == IMAGE_NAME_OCI)
+                return image_get_oci(f, name, reference, ret_id, e);
         if (name->type == IMAGE_NAME_ID || pull == PULL_MISSING || pull == PULL_NEVER) {
                 r = try_store(f, name, reference, ret_id, e);
                 if (r != 0)
@@ -160,6 +160,8 @@ static int get(ImageFetch *f, const ImageName *name, const char *reference, Keyr
         r = load_config(f, e);
         if (r < 0)
                 return r;
+        if (name->type == IMAGE_NAME_DOCKER)
+                return image_get_oci(f, name, reference, ret_id, e);
         if (name->type == IMAGE_NAME_URL)
                 return fetch_one_url(f, name->text, ret_id, e);
         return image_fetch_name(f, name, reference, keyring, ret_id, e);

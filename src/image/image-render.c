@@ -12,6 +12,7 @@
 #include "basic/strv.h"
 #include "image/image-name.h"
 #include "store/store-blob.h"
+#include "store/store-layer.h"
 
 #define CHAIN_SHOWN 8 /* names at each end of a chain that is too long for a message */
 
@@ -519,18 +520,8 @@ int image_render_list(Store *s, const char *key, ImageRender *ret, Error *e) {
         return 0;
 }
 
-/**
- * image_tree_ensure() - have the trees of an image, with all that it depends on
- * @s:         store, opened for writing; hold its lock shared until they are mounted, or a pod's directory names them
- * @key:       image
- * @ret_trees: their keys, the weakest first, for store_tree_mount(); strv_free()
- * @e:         sentence on failure; may be NULL
- *
- * The image and its dependencies count as used now.
- *
- * Return: 0, what image_render_list() and store_tree_build() return.
- */
-int image_tree_ensure(Store *s, const char *key, char ***ret_trees, Error *e) {
+/* Of an ACI: one tree, in which everything is put together. */
+static int ensure_rendered(Store *s, const char *key, char ***ret_trees, Error *e) {
         _cleanup_(image_render_done) ImageRender x = IMAGE_RENDER_INIT;
         _cleanup_strv_free_ char **trees = NULL;
         int r;
@@ -549,4 +540,42 @@ int image_tree_ensure(Store *s, const char *key, char ***ret_trees, Error *e) {
                 return error_oom(e);
         *ret_trees = TAKE_PTR(trees);
         return 0;
+}
+
+/* A layer that comes again later, over itself, hides all of what it was before. Overlayfs wants each directory once. */
+static void drop_repeated_layers(char **trees) {
+        size_t n = 0;
+
+        STRV_FOREACH (t, trees) {
+                if (strv_contains(t + 1, *t))
+                        free(*t);
+                else
+                        trees[n++] = *t;
+        }
+        if (trees)
+                trees[n] = NULL;
+}
+
+/**
+ * image_tree_ensure() - have the trees of an image, with all that it depends on
+ * @s:         store, opened for writing; hold its lock shared until they are mounted, or a pod's directory names them
+ * @key:       image
+ * @ret_trees: their keys, the weakest first, for store_tree_mount(); strv_free()
+ * @e:         sentence on failure; may be NULL
+ *
+ * Those of an OCI image are its layers'. The image and its dependencies count as used now.
+ *
+ * Return: 0, what image_render_list(), store_tree_build() and store_layers_stack() return.
+ */
+int image_tree_ensure(Store *s, const char *key, char ***ret_trees, Error *e) {
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
+        int r;
+
+        if (store_image_load(s, key, &image, NULL) < 0 || !image.layers)
+                return ensure_rendered(s, key, ret_trees, e);
+        (void) store_image_touch(s, key);
+        r = store_layers_stack(s, image.layers, ret_trees, e);
+        if (r >= 0)
+                drop_repeated_layers(*ret_trees);
+        return r;
 }

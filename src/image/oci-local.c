@@ -344,7 +344,7 @@ int oci_local_load(Store *s, const OciName *name, const OciLoadOptions *o, OciIm
                 r = oci_image_set_config(&i, e);
         if (r < 0) {
                 oci_image_done(&i);
-                return error_prefixf(e, r, "image '%s'", name->original);
+                return r;
         }
         *ret = i;
         return 0;
