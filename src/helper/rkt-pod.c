@@ -21,6 +21,7 @@
 #include "image/image-status.h"
 #include "pod/pod-note.h"
 #include "pod/pod-prepare.h"
+#include "pod/update-state.h"
 #include "podfile/pod-file.h"
 #include "run/run.h"
 
@@ -51,21 +52,46 @@ static void on_warning(void *userdata, const char *message) {
         log_warning("%s", message);
 }
 
-/* IDs of all images: those of the note, the others by image_get(). */
+/* The image of one app: that of the note, or by image_get(). An image that an automatic update took back is not got again by
+ * Pull=newer: then the note counts, too. */
+static int get_image(Store *store, const PodSpec *spec, const char *reference, const ImageGetOptions *options,
+                     char *const *lines, const UpdateState *updates, char **ret, Error *e) {
+        bool again = options && (spec->pull == PULL_ALWAYS || spec->pull == PULL_NEWER);
+        const UpdateHeld *held = update_state_held(updates, reference);
+        ImageGetOptions o = options ? *options : (ImageGetOptions){};
+        _cleanup_free_ char *id = NULL;
+        int r = again ? 0 : pod_note_find(lines, store, reference, &id);
+
+        o.pull = options ? spec->pull : PULL_NEVER;
+        o.insecure = spec->insecure;
+        if (r == 0)
+                r = image_get(store, reference, &o, &id, e);
+        if (r >= 0 && again && held && streq(held->id, id)) {
+                char *before = NULL;
+
+                r = pod_note_find(lines, store, reference, &before);
+                if (r > 0) {
+                        free(id);
+                        id = before;
+                }
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(id);
+        return 0;
+}
+
 static int get_images(Store *store, const PodSpec *spec, const ImageGetOptions *options, char *const *lines,
                       char ***ret, Error *e) {
+        _cleanup_update_state_ UpdateState updates = {};
         _cleanup_strv_free_ char **ids = NULL;
 
+        if (spec->auto_update) /* without it, the newest image counts */
+                (void) update_state_load(arg_data_dir, spec->name, &updates, NULL);
         FOREACH_ARRAY (a, spec->apps, spec->n_apps) {
-                bool again = options && (spec->pull == PULL_ALWAYS || spec->pull == PULL_NEWER);
-                ImageGetOptions o = options ? *options : (ImageGetOptions){};
                 char *id = NULL;
-                int r = again ? 0 : pod_note_find(lines, store, a->image, &id);
+                int r = get_image(store, spec, a->image, options, lines, &updates, &id, e);
 
-                o.pull = options ? spec->pull : PULL_NEVER;
-                o.insecure = spec->insecure;
-                if (r == 0)
-                        r = image_get(store, a->image, &o, &id, e);
                 if (r < 0)
                         return error_prefixf(e, r, "app '%s'", a->name);
                 if (strv_consume(&ids, id) < 0)

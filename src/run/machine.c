@@ -241,6 +241,41 @@ int machine_stop(const char *name, bool force, Error *e) {
 }
 
 /**
+ * machine_restart_unit() - restart a unit and wait until it is ready, or has failed
+ * @unit: "pod@shop.service"
+ * @e:    sentence on failure; may be NULL
+ *
+ * How long that may take says the unit. Restarts of before do not count against its StartLimitBurst=.
+ *
+ * Return: 0; -EIO: it did not get ready; errors of the bus.
+ */
+int machine_restart_unit(const char *unit, Error *e) {
+        _cleanup_reply_ sd_bus_message *call = NULL;
+        _cleanup_free_ char *what = strf("cannot restart %s", unit), *state = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r;
+
+        if (!what)
+                return error_oom(e);
+        r = open_bus(&bus, e);
+        if (r < 0)
+                return r;
+        (void) sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "ResetFailedUnit", NULL, NULL,
+                                  "s", unit);
+        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "RestartUnit");
+        if (r >= 0)
+                r = sd_bus_message_append(call, "ss", unit, "replace");
+        if (r < 0)
+                return error_setf(e, r, "%s: %s", what, strerror(-r));
+        r = run_job(bus, call, what, e);
+        if (r >= 0)
+                r = unit_property(bus, unit, "ActiveState", &state, e);
+        if (r >= 0 && !streq(state, "active"))
+                r = error_setf(e, -EIO, "%s: it is %s", what, state);
+        return r;
+}
+
+/**
  * machine_unit_state() - ActiveState of a unit
  * @unit: "pod@shop.service"
  * @ret:  "active", "activating", "failed", ...; to free()
