@@ -141,6 +141,7 @@ def main():
         copy = shutil.copy(rkt, f"{work}/rkt")  # the build directory may be closed to others
         os.mkdir(f"{work}/data", 0o755)
         make_pods(f"{work}/data")
+        shutil.copy(f"{source}/test/data/cosign/p256.pub", f"{work}/data/cosign.pub")
         failed = golden(copy, f"{work}/data", f"{source}/test/golden/cli", update)
         failed += every_verb(copy, source)
     sys.exit(1 if failed else 0)

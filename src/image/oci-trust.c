@@ -165,16 +165,12 @@ static int add_openpgp_keys(OciTrustPolicy *p, const char *config, const char *n
 
 /* ---- sections become policies ---- */
 
-static OciTrustPolicy *find_policy(OciTrust *t, const char *prefix) {
-        FOREACH_ARRAY (p, t->policies, t->n_policies)
-                if (streq(p->prefix, prefix))
-                        return p;
-        return NULL;
-}
-
 static int get_policy(OciTrust *t, const char *prefix, OciTrustPolicy **ret, Error *e) {
-        OciTrustPolicy *p = find_policy(t, prefix);
+        OciTrustPolicy *p = NULL;
 
+        FOREACH_ARRAY (i, t->policies, t->n_policies)
+                if (streq(i->prefix, prefix))
+                        p = i;
         if (!p) {
                 if (!GREEDY_GROW(t->policies, t->n_policies))
                         return error_oom(e);
@@ -187,7 +183,7 @@ static int get_policy(OciTrust *t, const char *prefix, OciTrustPolicy **ret, Err
         return 0;
 }
 
-/* Two sections may add to each other, not contradict each other. */
+/* Two sections may add to each other, not contradict each other. What one does not say, the other may. */
 static int check_agreement(const OciTrustPolicy *p, const OciTrustSection *s, Error *e) {
         const char *what = NULL;
 
@@ -195,9 +191,9 @@ static int check_agreement(const OciTrustPolicy *p, const OciTrustSection *s, Er
                 return 0;
         if (p->insecure != s->insecure || p->reject != s->reject)
                 what = "keys, Insecure= and Reject=";
-        else if (p->identity != s->identity)
+        else if ((int) p->identity >= 0 && (int) s->identity >= 0 && p->identity != s->identity)
                 what = "Identity=";
-        else if (!streq_ptr(p->signed_as, s->signed_as))
+        else if (p->signed_as && s->signed_as && !streq(p->signed_as, s->signed_as))
                 what = "SignedAs=";
         if (what)
                 return error_setf(e, -EINVAL, "%s and %s say different things for '%s': %s", p->where[0],
@@ -218,7 +214,8 @@ static int join(OciTrust *t, const char *config, const OciTrustSection *s, const
                 return r;
         p->insecure = s->insecure;
         p->reject = s->reject;
-        p->identity = s->identity;
+        if ((int) s->identity >= 0)
+                p->identity = s->identity;
         if (strv_extend(&p->where, s->where) < 0 ||
             (s->signed_as && str_replace(&p->signed_as, s->signed_as) < 0))
                 return error_oom(e);
@@ -373,6 +370,20 @@ const OciTrustPolicy *oci_trust_policy(const OciTrust *t, const OciName *name) {
                 if (covers(p->prefix, name) && (!best || prefix_length(p) > prefix_length(best)))
                         best = p;
         return best;
+}
+
+/**
+ * oci_trust_find_prefix() - what is said for exactly this prefix
+ * @t:      policies
+ * @prefix: normalized
+ *
+ * Return: a policy that lives as long as @t; NULL: nothing is said.
+ */
+const OciTrustPolicy *oci_trust_find_prefix(const OciTrust *t, const char *prefix) {
+        FOREACH_ARRAY (p, t->policies, t->n_policies)
+                if (streq(p->prefix, prefix))
+                        return p;
+        return NULL;
 }
 
 /**

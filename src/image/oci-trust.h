@@ -58,6 +58,7 @@ typedef enum OciTrustDemand {
 const OciTrustPolicy *oci_trust_policy(const OciTrust *t, const OciName *name);
 int oci_trust_demand(const OciTrustPolicy *p, const OciName *name, bool insecure_image, OciTrustDemand *ret,
                      Error *e);
+const OciTrustPolicy *oci_trust_find_prefix(const OciTrust *t, const char *prefix);
 bool oci_trust_wants_cosign(const OciTrustPolicy *p);
 int oci_trust_verify(const OciTrustPolicy *p, const OciName *name, char *const *digests,
                      const OciSignature *signatures, size_t n_signatures, StoreSignature **ret, size_t *ret_n,

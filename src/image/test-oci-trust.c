@@ -17,6 +17,7 @@
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
 #include "image/oci-trust-file.h"
+#include "image/oci-trust-write.h"
 #include "image/oci-trust.h"
 
 static char *top;
@@ -216,7 +217,8 @@ static void test_refused(void **state) {
         write_file("etc/trust.d/b.conf", "[Trust]\nPrefix=a.io\nInsecure=yes\n");
         check_refused("say different things for 'a.io'", -EINVAL);
         write_file("etc/trust.d/b.conf",
-                   "[Trust]\nPrefix=a.io\nCosignKey=cosign.d/p256.pub\nIdentity=exact\n");
+                   "[Trust]\nPrefix=a.io\nCosignKey=cosign.d/p256.pub\nIdentity=exact\n"
+                   "[Trust]\nPrefix=a.io\nCosignKey=cosign.d/p256.pub\nIdentity=match\n");
         check_refused("Identity=", -EINVAL);
         write_file("etc/trust.d/b.conf", "");
         assert_int_equal(chmod(path, 0664), 0);
@@ -290,6 +292,61 @@ static void test_still_vouches(void **state) {
         assert_int_equal(oci_trust_still_vouches(&p, n, &i, NULL), 0);
         i.signed_by = (char *[]){ (char[]){ "00AA" }, NULL };
         assert_int_equal(oci_trust_still_vouches(&p, n, &i, NULL), 0);
+}
+
+static void test_write(void **state) {
+        _cleanup_free_ char *system = strf("%s/usr", top), *local = strf("%s/etc", top),
+                            *file = strf("%s/keys/ed25519.pub", top), *pem = NULL, *path = NULL,
+                            *second = NULL, *key_path = NULL, *gone = NULL;
+        _cleanup_(oci_trust_freep) OciTrust *t = NULL, *after = NULL;
+        _cleanup_(cosign_key_done) CosignKey key = COSIGN_KEY_INIT;
+        OciTrustEntry entry = { .system_config = system, .local_config = local, .prefix = "quay.io/team" };
+        _cleanup_error_ Error e = ERROR_INIT;
+        struct stat st;
+
+        assert_int_equal(file_read_at(AT_FDCWD, file, 65536, &pem, NULL), 0);
+        assert_int_equal(cosign_key_parse(pem, strlen(pem), &key, NULL), 0);
+        entry.key = &key;
+        assert_int_equal(oci_trust_add(&entry, &path, &e), 0);
+        assert_non_null(strstr(path, "etc/trust.d/quay.io-team-"));
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0644);
+        entry.prefix = OCI_TRUST_EVERY;
+        assert_int_equal(oci_trust_add(&entry, &second, &e), 0);
+        assert_int_equal(load(&t, &e), 0);
+        assert_int_equal(t->n_policies, 2);
+        assert_string_equal(oci_trust_find_prefix(t, "quay.io/team")->keys[0].key.fingerprint,
+                            key.fingerprint);
+        key_path = strdup(oci_trust_find_prefix(t, "*")->keys[0].path);
+
+        /* what would contradict is not written */
+        entry.prefix = "quay.io/team";
+        entry.key = NULL;
+        assert_int_equal(oci_trust_add(&entry, &gone, &e), -EEXIST);
+        assert_non_null(strstr(e.message, "is verified by"));
+        assert_int_equal(oci_trust_remove(&entry, NULL, &gone, &e), -ENOENT);
+
+        assert_int_equal(oci_trust_remove(&entry, key.fingerprint, &gone, &e), 0);
+        assert_string_equal(gone, path);
+        free(TAKE_PTR(gone));
+        assert_int_equal(stat(key_path, &st), 0); /* still needed */
+        assert_int_equal(oci_trust_remove(&entry, key.fingerprint, &gone, &e), -ENOENT);
+        entry.prefix = OCI_TRUST_EVERY;
+        assert_int_equal(oci_trust_remove(&entry, key.fingerprint, &gone, &e), 0);
+        free(TAKE_PTR(gone));
+        assert_int_equal(stat(key_path, &st), -1);
+
+        entry.prefix = "registry.example.com:5000";
+        entry.key = NULL;
+        free(TAKE_PTR(path));
+        assert_int_equal(oci_trust_add(&entry, &path, &e), 0);
+        assert_int_equal(load(&after, &e), 0);
+        assert_true(oci_trust_find_prefix(after, entry.prefix)->insecure);
+        entry.key = &key;
+        assert_int_equal(oci_trust_add(&entry, &gone, &e), -EEXIST);
+        assert_non_null(strstr(e.message, "without verification"));
+        teardown(state);
+        setup(state);
 }
 
 /* ---- through the workers ---- */
@@ -449,7 +506,8 @@ int main(void) {
                 cmocka_unit_test(test_prefix),         cmocka_unit_test(test_bad_files),
                 cmocka_unit_test(test_longest_prefix), cmocka_unit_test(test_refused),
                 cmocka_unit_test(test_demand),         cmocka_unit_test(test_still_vouches),
-                cmocka_unit_test(test_verify_cosign),  cmocka_unit_test(test_verify_openpgp),
+                cmocka_unit_test(test_write),          cmocka_unit_test(test_verify_cosign),
+                cmocka_unit_test(test_verify_openpgp),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

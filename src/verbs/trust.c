@@ -9,16 +9,8 @@
 #include "basic/table.h"
 #include "image/discovery.h"
 #include "image/trust.h"
+#include "verbs/trust.h"
 #include "verbs/verbs.h"
-
-typedef struct TrustArgs {
-        const char *prefix;
-        bool root;
-        bool insecure_allow_http;
-        bool skip_review;
-        bool list;
-        bool remove;
-} TrustArgs;
 
 /* As gpg writes it: ten groups of four. */
 static void print_fingerprint(const char *label, const char *fingerprint) {
@@ -46,27 +38,41 @@ static void show(const Candidate *c) {
                 (void) fprintf(stderr, "\t%s\n", *i);
 }
 
-/* 1: trusted; 0: not. */
-static int review(const Candidate *c, Error *e) {
+/**
+ * trust_review() - ask a person
+ * @question: without the question mark
+ * @what:     for messages: "key 'x'"
+ * @hint:     what to do where nobody can be asked
+ * @e:        sentence on failure
+ *
+ * Return: 1 (yes), 0 (no), -ENOTTY, -ECANCELED (no answer).
+ */
+int trust_review(const char *question, const char *what, const char *hint, Error *e) {
         char line[64];
 
         if (!isatty(STDIN_FILENO))
-                return error_setf(e, -ENOTTY,
-                                  "cannot ask whether to trust key '%s' without a terminal; compare its "
-                                  "fingerprint and "
-                                  "pass --skip-fingerprint-review, or let rkt fetch trust keys with "
-                                  "--trust-keys-from-https",
-                                  c->location);
+                return error_setf(e, -ENOTTY, "cannot ask whether to trust %s without a terminal; %s", what,
+                                  hint);
         for (;;) {
-                (void) fprintf(stderr, "Are you sure you want to trust this key (yes/no)? ");
+                (void) fprintf(stderr, "%s (yes/no)? ", question);
                 if (!fgets(line, sizeof(line), stdin))
-                        return error_setf(e, -ECANCELED, "key '%s' is not trusted: no answer", c->location);
+                        return error_setf(e, -ECANCELED, "%s is not trusted: no answer", what);
                 if (streq(str_strip(line), "yes"))
                         return 1;
                 if (streq(line, "no"))
                         return 0;
                 (void) fprintf(stderr, "Please enter 'yes' or 'no'\n");
         }
+}
+
+static int review(const Candidate *c, Error *e) {
+        _cleanup_free_ char *what = strf("key '%s'", c->location);
+
+        return what ? trust_review("Are you sure you want to trust this key", what,
+                                   "compare its fingerprint and pass --skip-fingerprint-review, or let rkt "
+                                   "fetch trust keys with --trust-keys-from-https",
+                                   e)
+                    : error_oom(e);
 }
 
 static int trust_key(const VerbContext *v, const Candidate *c, bool skip_review, Error *e) {
@@ -116,27 +122,38 @@ static int trust_file(const VerbContext *v, const TrustArgs *a, const char *loca
         return 0;
 }
 
-enum { COLUMN_FINGERPRINT, COLUMN_PREFIX, COLUMN_IDENTITY, COLUMN_FILE, _COLUMN_MAX };
-
-static const TableColumn columns[_COLUMN_MAX] = {
-        [COLUMN_FINGERPRINT] = { "fingerprint", "FINGERPRINT", NULL, false },
-        [COLUMN_PREFIX] = { "prefix", "PREFIX", NULL, false },
-        [COLUMN_IDENTITY] = { "identity", "IDENTITY", NULL, false },
-        [COLUMN_FILE] = { "file", "FILE", NULL, false },
+static const TableColumn columns[_TRUST_COLUMN_MAX] = {
+        [TRUST_COLUMN_FINGERPRINT] = { "fingerprint", "FINGERPRINT", NULL, false },
+        [TRUST_COLUMN_PREFIX] = { "prefix", "PREFIX", NULL, false },
+        [TRUST_COLUMN_IDENTITY] = { "identity", "IDENTITY", NULL, false },
+        [TRUST_COLUMN_FILE] = { "file", "FILE", NULL, false },
 };
 
-static int add_row(Table *t, const TrustedKey *k, Error *e) {
-        const char *cells[_COLUMN_MAX] = {
-                [COLUMN_FINGERPRINT] = k->key.fingerprint,
-                [COLUMN_PREFIX] = str_or(k->prefix, "-"),
-                [COLUMN_IDENTITY] = k->key.identities ? k->key.identities[0] : "-",
-                [COLUMN_FILE] = k->path,
-        };
+/**
+ * trust_add_row() - one more line of rkt trust --list
+ * @t:     with the columns of TrustColumn
+ * @cells: _TRUST_COLUMN_MAX
+ * @e:     sentence on failure
+ *
+ * Return: 0, -ENOMEM.
+ */
+int trust_add_row(Table *t, const char *const *cells, Error *e) {
         int r = table_add_row(t, e);
 
-        for (size_t i = 0; r >= 0 && i < _COLUMN_MAX; i++)
+        for (size_t i = 0; r >= 0 && i < _TRUST_COLUMN_MAX; i++)
                 r = table_set(t, i, cells[i], NULL, e);
         return r;
+}
+
+static int add_row(Table *t, const TrustedKey *k, Error *e) {
+        const char *const cells[_TRUST_COLUMN_MAX] = {
+                [TRUST_COLUMN_FINGERPRINT] = k->key.fingerprint,
+                [TRUST_COLUMN_PREFIX] = str_or(k->prefix, "-"),
+                [TRUST_COLUMN_IDENTITY] = k->key.identities ? k->key.identities[0] : "-",
+                [TRUST_COLUMN_FILE] = k->path,
+        };
+
+        return trust_add_row(t, cells, e);
 }
 
 /* The keys that may sign: anything at all, or images at or beneath the prefix. */
@@ -160,7 +177,8 @@ static int list_keys(const VerbContext *v, const TrustArgs *a, Error *e) {
                 if (r < 0)
                         return r;
         }
-        return table_print(t, TABLE_TEXT, true, stdout, e);
+        r = trust_oci_list(v, a, t, e);
+        return r < 0 ? r : table_print(t, TABLE_TEXT, true, stdout, e);
 }
 
 static int remove_keys(const VerbContext *v, const TrustArgs *a, char **fingerprints, Error *e) {
@@ -168,6 +186,12 @@ static int remove_keys(const VerbContext *v, const TrustArgs *a, char **fingerpr
                 _cleanup_free_ char *path = NULL;
                 int r;
 
+                if (trust_is_oci_fingerprint(*f)) {
+                        r = trust_oci_remove(v, a, *f, e);
+                        if (r < 0)
+                                return r;
+                        continue;
+                }
                 for (char *p = *f; *p; p++)
                         if (*p >= 'A' && *p <= 'F')
                                 *p = (char) (*p - 'A' + 'a');
@@ -193,6 +217,17 @@ static int check_args(const TrustArgs *a, int argc, Error *e) {
                         e, -EINVAL,
                         "aborting due to implicit unbounded trust (root domain): pass --prefix=NAME for the "
                         "images that the key may sign, or --root for all");
+        if (a->remove && a->cosign_key)
+                return error_setf(e, -EINVAL,
+                                  "--remove takes the fingerprint of the key (SHA256:...), not its file");
+        if (a->insecure && (a->cosign_key || argc > 0))
+                return error_setf(e, -EINVAL,
+                                  "--insecure is for images that no key verifies; it takes no key");
+        if (a->cosign_key && argc > 0)
+                return error_setf(e, -EINVAL,
+                                  "--cosign-key=FILE is the key; there cannot be a KEY beside it");
+        if (a->insecure || a->cosign_key)
+                return 0;
         if (a->remove && argc == 0)
                 return error_setf(e, -EINVAL, "--remove needs the fingerprint of the key");
         if (a->root && argc == 0)
@@ -216,6 +251,10 @@ static int trust_run(const VerbContext *c, int argc, char **args, void *options,
                 return r;
         if (a->list)
                 return list_keys(c, a, e);
+        if (a->insecure && a->remove)
+                return trust_oci_remove(c, a, NULL, e);
+        if (a->insecure || a->cosign_key)
+                return trust_oci_add(c, a, e);
         if (a->remove)
                 return remove_keys(c, a, args, e);
         if (a->insecure_allow_http)
@@ -240,6 +279,10 @@ static int trust_run(const VerbContext *c, int argc, char **args, void *options,
 }
 
 static const Option trust_options[] = {
+        { "cosign-key", 0, OPTION_STRING, offsetof(TrustArgs, cosign_key), .value = "FILE",
+          .help = "public key that signs images of registries" },
+        { "insecure", 0, OPTION_BOOL, offsetof(TrustArgs, insecure),
+          .help = "take images of registries without verification" },
         { "insecure-allow-http", 0, OPTION_BOOL, offsetof(TrustArgs, insecure_allow_http),
           .help = "allow HTTP use for key discovery and retrieval" },
         { "list", 0, OPTION_BOOL, offsetof(TrustArgs, list), .help = "show the keys that are trusted" },
@@ -261,7 +304,9 @@ const Verb verb_trust = {
         .help = "Trust a key for image verification",
         .description = "A KEY is the path or the https URL of armored OpenPGP public keys. Without one, "
                        "the keys are "
-                       "looked for where the prefix's own host says that they are.",
+                       "looked for where the prefix's own host says that they are. With --cosign-key, the "
+                       "prefix is that "
+                       "of images of registries: docker://quay.io/coreos.",
         .prefix = "pubkey",
         .options = trust_options,
         .options_size = sizeof(TrustArgs),
