@@ -17,6 +17,7 @@
 #include "basic/strv.h"
 #include "basic/uuid.h"
 #include "store/store-internal.h"
+#include "store/store-layer.h"
 #include "store/store-ref.h"
 #include "store/store-tree.h"
 
@@ -29,6 +30,10 @@ typedef struct Gc {
         size_t n_kept;
         const char **gone; /* likewise, of images that are over */
         size_t n_gone;
+        const char **kept_layers; /* likewise, of their layers */
+        size_t n_kept_layers;
+        const char **gone_layers;
+        size_t n_gone_layers;
         char **used_blobs; /* of trees that pods refer to */
         char **trees;
 } Gc;
@@ -37,6 +42,8 @@ static void gc_done(Gc *g) {
         store_image_list_done(&g->images);
         free(g->kept);
         free(g->gone);
+        free(g->kept_layers);
+        free(g->gone_layers);
         strv_free(g->used_blobs);
         strv_free(g->trees);
 }
@@ -96,8 +103,39 @@ static int discard_trees_of(Store *s, const char *key, char *const *used) {
         return in_use;
 }
 
+static bool has_layer(const StoreImageList *images, const char *layer) {
+        FOREACH_ARRAY (i, images->images, images->n_images)
+                if (strv_contains(i->layers, layer))
+                        return true;
+        return false;
+}
+
+/* The layers that no other image has. Return: 1 if a pod runs from one of those, which then stays, else 0. */
+static int discard_layers(Store *s, char *const *layers, char *const *used) {
+        _cleanup_(store_image_list_done) StoreImageList images = {};
+        bool in_use = false;
+        int r = store_image_list(s, &images, NULL);
+
+        /* What a damaged file is about nobody knows: then store_gc() will find them. */
+        if (r < 0 || images.damaged)
+                return r;
+        for (char *const *l = layers; r >= 0 && l && *l; l++) {
+                if (has_layer(&images, *l))
+                        continue;
+                if (strv_contains(used, *l)) {
+                        in_use = true;
+                        continue;
+                }
+                r = discard_tree(s, *l);
+                if (r >= 0)
+                        r = store_blob_unlink(s, *l);
+        }
+        return r < 0 ? r : in_use;
+}
+
 /* Under both locks. */
 static int take(Store *s, const char *key, char *const *used, Error *e) {
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         _cleanup_close_ int commit = -EBADF;
         int r = store_commit_lock(s, &commit, e);
 
@@ -105,11 +143,14 @@ static int take(Store *s, const char *key, char *const *used, Error *e) {
                 return r;
         if (!store_image_exists(s, key))
                 return error_setf(e, -ENOENT, "no image has the id '%s'", key);
+        (void) store_image_load(s, key, &image, NULL); /* a damaged one is removed as well */
         r = store_image_unlink(s, key);
         if (r >= 0)
                 r = discard_trees_of(s, key, used);
         if (r == 0)
                 r = store_blob_unlink(s, key);
+        if (r == 0)
+                r = discard_layers(s, image.layers, used);
         return r < 0 ? error_setf(e, r, "cannot remove image '%s': %s", key, strerror(-r)) : r;
 }
 
@@ -120,7 +161,7 @@ static int take(Store *s, const char *key, char *const *used, Error *e) {
  * @used_trees: keys of trees that pods refer to; NULL: none
  * @e:          sentence on failure; may be NULL
  *
- * The files of its trees are removed by store_tmp_clean(), which needs no lock and may take long. It needs no space on a
+ * Of an OCI image, the layers that no other image has go with it. The files of its trees are removed by store_tmp_clean(), which needs no lock and may take long. It needs no space on a
  * disk that is full.
  *
  * Return: 0; 1: the image is gone, but pods refer to a tree of it, which stays together with the blob until store_gc();
@@ -185,6 +226,25 @@ static bool has_blobs(const Gc *g, const StoreImage *i) {
         return store_layers_size(g->store, i->layers, &size, NULL) >= 0 && size == i->size;
 }
 
+/* Does a pod need it? One of an OCI image needs all its layers. */
+static bool is_used(const Gc *g, const StoreImage *i) {
+        if (!i->layers)
+                return strv_contains(g->used_blobs, i->key);
+        STRV_FOREACH (l, i->layers)
+                if (!strv_contains(g->used_blobs, *l))
+                        return false;
+        return true;
+}
+
+static int add_layers(const char ***keys, size_t *n_keys, const StoreImage *i) {
+        STRV_FOREACH (l, i->layers) {
+                if (!GREEDY_GROW(*keys, *n_keys))
+                        return -ENOMEM;
+                (*keys)[(*n_keys)++] = *l;
+        }
+        return 0;
+}
+
 static int load_used(Gc *g, Error *e) {
         int r = dir_list_at(g->store->cas_fd, "tree", &g->trees);
 
@@ -221,11 +281,14 @@ static int sweep_images(Gc *g, Error *e) {
                 usec_t used = MAX(i->last_used_usec, i->import_usec);
                 bool whole = has_blobs(g, i);
 
-                if (whole && (strv_contains(g->used_blobs, i->key) ||
-                              !is_older(used, g->options->grace_usec, g->now))) {
+                if (whole && (is_used(g, i) || !is_older(used, g->options->grace_usec, g->now))) {
                         g->kept[g->n_kept++] = i->key;
+                        if (add_layers(&g->kept_layers, &g->n_kept_layers, i) < 0)
+                                return error_oom(e);
                         continue;
                 }
+                if (add_layers(&g->gone_layers, &g->n_gone_layers, i) < 0)
+                        return error_oom(e);
                 r = store_image_drop(g->store, i, e);
                 if (r < 0)
                         return r;
@@ -241,9 +304,24 @@ static int sweep_images(Gc *g, Error *e) {
         }
         sort_keys(g->kept, g->n_kept);
         sort_keys(g->gone, g->n_gone);
+        sort_keys(g->kept_layers, g->n_kept_layers);
+        sort_keys(g->gone_layers, g->n_gone_layers);
         r = fsync_dir_at(g->store->cas_fd, "ref/image");
         return r < 0 ? error_setf(e, r, "cannot sync '%s/cas/ref/image': %s", g->store->dir, strerror(-r))
                      : 0;
+}
+
+/* Is the blob of an image that stays, or of a layer of such; or of a layer without an image that may be wanted soon? */
+static bool is_blob_kept(const Gc *g, const char *key) {
+        char path[STORE_BLOB_PATH_MAX];
+        struct stat st;
+
+        if (!store_layer_key_is_valid(key) || has_key(g->kept_layers, g->n_kept_layers, key))
+                return is_kept(g, key) || has_key(g->kept_layers, g->n_kept_layers, key);
+        store_blob_path(key, "", path);
+        return !has_key(g->gone_layers, g->n_gone_layers, key) &&
+               fstatat(g->store->cas_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               !is_older((usec_t) MAX(st.st_mtim.tv_sec, 0) * USEC_PER_SEC, STORE_LAYER_AGE_USEC, g->now);
 }
 
 /* When a tree was made, or the youngest of its images used; 0: one of them is gone, so the tree is of no use. */
@@ -257,11 +335,11 @@ static usec_t tree_last_used(const Gc *g, const char *tree) {
             fstatat(g->store->cas_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
         STRV_FOREACH (b, blobs)
-                if (!is_kept(g, *b))
+                if (!is_blob_kept(g, *b))
                         return 0;
         used = st.st_mtim.tv_sec < 0 ? 0 : (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC;
         FOREACH_ARRAY (i, g->images.images, g->images.n_images)
-                if (strv_contains(blobs, i->key))
+                if (strv_contains(blobs, i->key) || strv_contains(i->layers, tree))
                         used = MAX(used, i->last_used_usec);
         return used;
 }
@@ -285,7 +363,7 @@ static int sweep_trees(Gc *g, Error *e) {
         return 0;
 }
 
-/* One folder of blobs: those of no image, and what lies beside them. */
+/* One folder of blobs: those that nobody needs, and what lies beside them. */
 static int sweep_folder(const Gc *g, const char *folder, Error *e) {
         _cleanup_strv_free_ char **names = NULL;
         int r = dir_list_at(g->store->cas_fd, folder, &names);
@@ -299,24 +377,26 @@ static int sweep_folder(const Gc *g, const char *folder, Error *e) {
                 (void) snprintf(key, sizeof(key), "%s", *n);
                 if (!path)
                         return error_oom(e);
-                if (!store_key_is_valid(key) || is_kept(g, key) || strv_contains(g->used_blobs, key))
+                if (!store_blob_key_is_valid(key) || is_blob_kept(g, key) ||
+                    strv_contains(g->used_blobs, key))
                         continue;
                 if (unlinkat(g->store->cas_fd, path, 0) < 0 && errno != ENOENT)
                         return error_setf(e, -errno, "cannot remove '%s/cas/%s': %m", g->store->dir, path);
-                if (store_key_is_valid(*n) && !has_key(g->gone, g->n_gone, *n))
+                if (store_blob_key_is_valid(*n) && !has_key(g->gone, g->n_gone, *n) &&
+                    !has_key(g->gone_layers, g->n_gone_layers, *n))
                         report(g, STORE_CHANGE_BLOB, *n);
         }
         return 0;
 }
 
-static int sweep_blobs(const Gc *g, Error *e) {
+static int sweep_blobs(const Gc *g, const char *top, Error *e) {
         _cleanup_strv_free_ char **folders = NULL;
-        int r = dir_list_at(g->store->cas_fd, "blob/sha512", &folders);
+        int r = dir_list_at(g->store->cas_fd, top, &folders);
 
         if (r < 0)
-                return error_setf(e, r, "cannot list '%s/cas/blob': %s", g->store->dir, strerror(-r));
+                return error_setf(e, r, "cannot list '%s/cas/%s': %s", g->store->dir, top, strerror(-r));
         STRV_FOREACH (f, folders) {
-                _cleanup_free_ char *path = strf("blob/sha512/%s", *f);
+                _cleanup_free_ char *path = strf("%s/%s", top, *f);
 
                 r = path ? sweep_folder(g, path, e) : error_oom(e);
                 if (r < 0)
@@ -364,7 +444,9 @@ static int sweep(Gc *g, Error *e) {
         if (r >= 0)
                 r = sweep_trees(g, e);
         if (r >= 0)
-                r = sweep_blobs(g, e);
+                r = sweep_blobs(g, "blob/sha512", e);
+        if (r >= 0)
+                r = sweep_blobs(g, "blob/sha256", e);
         if (r >= 0)
                 r = store_remote_sweep(g->store, keep_remote, g, e);
         return r < 0 ? r : sweep_spools(g, e);
@@ -376,8 +458,8 @@ static int sweep(Gc *g, Error *e) {
  * @options: what is needed, and for how long
  * @e:       sentence on failure; may be NULL
  *
- * Images that were not used for long, damaged ones, trees, blobs of no image, what URLs gave that is gone, and the rests of
- * downloads. The files of trees are removed by store_tmp_clean().
+ * Images that were not used for long, damaged ones, trees, blobs of no image, layers that no image has had for
+ * STORE_LAYER_AGE_USEC, what URLs gave that is gone, and the rests of downloads. The files of trees are removed by store_tmp_clean().
  *
  * Return: 0, -ENOMEM, errno of what could not be removed.
  */

@@ -15,7 +15,7 @@ typedef enum StoreChangeType {
         STORE_CHANGE_TREE,  /* a tree that no pod refers to */
         STORE_CHANGE_IMAGE, /* an image that was not used for longer than the grace period */
         STORE_CHANGE_BROKEN, /* an image whose file in cas/ref is damaged, or whose blob is missing or cut off */
-        STORE_CHANGE_BLOB,  /* a blob of no image */
+        STORE_CHANGE_BLOB,  /* a blob of no image, a layer among them */
         STORE_CHANGE_SPOOL, /* the rest of a download that was given up */
         _STORE_CHANGE_TYPE_MAX,
         _STORE_CHANGE_TYPE_INVALID = -EINVAL,

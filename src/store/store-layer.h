@@ -49,4 +49,5 @@ int store_layers_stack(Store *s, char *const *layers, char ***ret, Error *e);
 int store_layers_unpack(Store *s, char *const *layers, int dir_fd, Error *e);
 
 int store_oci_commit(Store *s, const StoreOciParts *parts, StoreImage *image, Error *e);
+int store_oci_verify(Store *s, const StoreImage *image, Error *e);
 int store_oci_config_read(Store *s, const char *key, char **ret, size_t *ret_size, Error *e);

@@ -193,3 +193,40 @@ int store_oci_config_read(Store *s, const char *key, char **ret, size_t *ret_siz
                 *ret_size = size;
         return 0;
 }
+
+/**
+ * store_oci_verify() - are the documents of an OCI image what they were?
+ * @s:     store
+ * @image: as store_image_load() gives it
+ * @e:     sentence on failure; may be NULL
+ *
+ * The manifest, and the configuration if its digest is known. Layers are verified like images.
+ *
+ * Return: 0, -EBADMSG (damaged), -ENOENT, other errno of open() and read().
+ */
+int store_oci_verify(Store *s, const StoreImage *image, Error *e) {
+        const char *hex = image->config_digest ? startswith(image->config_digest, "sha256:") : NULL;
+        _cleanup_(digest_freep) Digest *d = NULL;
+        _cleanup_free_ char *config = NULL;
+        char found[DIGEST_HEX_MAX];
+        size_t size;
+        int r = store_blob_verify(s, image->key, e);
+
+        if (r >= 0)
+                r = store_oci_config_read(s, image->key, &config, &size, e);
+        if (r < 0 || !hex)
+                return r;
+        r = digest_new(DIGEST_SHA256, &d);
+        if (r >= 0)
+                r = digest_update(d, config, size);
+        if (r >= 0)
+                r = digest_final_hex(d, found);
+        if (r < 0)
+                return error_setf(e, r, "cannot hash the configuration of image '%s'", image->key);
+        return streq(hex, found)
+                       ? 0
+                       : error_setf(e, -EBADMSG,
+                                    "the configuration of image '%s' is damaged: expected sha256:%s, found "
+                                    "sha256:%s; fetch it again",
+                                    image->key, hex, found);
+}

@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -24,9 +25,11 @@
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
 #include "store/store-blob.h"
+#include "store/store-gc.h"
 #include "store/store-internal.h"
 #include "store/store-layer.h"
 #include "store/store-tree.h"
+#include "store/store-verify.h"
 #include "store/test-tar-build.h"
 #include "store/tree-compare.h"
 
@@ -255,6 +258,133 @@ static void test_mismatch(void **state) {
         names = strv_free(names);
         assert_int_equal(dir_list_at(f->store->cas_fd, "blob/sha256", &names), 0);
         assert_int_equal(strv_length(names), 0);
+}
+
+static void import_one(const Fixture *f, const char *content, char key[STORE_KEY_MAX]) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        tar_add(&b, &(TarSpec){ .name = content, .content = content });
+        import_ok(f->store, &b, key);
+}
+
+static int commit_image(const Fixture *f, const char *name, char *const *layers, char key[STORE_KEY_MAX]) {
+        const StoreOciParts parts = { name, strlen(name), "{}", 2, "{}" };
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
+        int r;
+
+        image.name = strdup(name);
+        for (char *const *l = layers; *l; l++)
+                assert_int_equal(strv_extend(&image.layers, *l), 0);
+        r = store_oci_commit(f->store, &parts, &image, NULL);
+        if (r >= 0)
+                memcpy(key, image.key, STORE_KEY_MAX);
+        return r;
+}
+
+static bool layer_is_here(const Fixture *f, const char *key) {
+        char found[STORE_KEY_MAX], diff_id[80];
+        bool here;
+
+        (void) snprintf(diff_id, sizeof(diff_id), "sha256:%s", key + STORE_KEY_PREFIX_SIZE);
+        here = store_layer_find(f->store, diff_id, found) == 0;
+        assert_true(here || !store_tree_exists(f->store, key));
+        return here;
+}
+
+/* What images share goes with the last one; what a pod runs from stays until it ends. */
+static void test_remove(void **state) {
+        const Fixture *f = *state;
+        char base[STORE_KEY_MAX], a[STORE_KEY_MAX], b[STORE_KEY_MAX], one[STORE_KEY_MAX], two[STORE_KEY_MAX];
+        _cleanup_close_ int lock = -EBADF;
+
+        import_one(f, "base", base);
+        import_one(f, "a", a);
+        import_one(f, "b", b);
+        assert_int_equal(commit_image(f, "one", (char *[]){ base, a, a, NULL }, one), 0);
+        assert_int_equal(commit_image(f, "two", (char *[]){ base, b, NULL }, two), 0);
+        assert_int_equal(store_image_remove(f->store, one, NULL), 0);
+        assert_true(layer_is_here(f, base));
+        assert_false(layer_is_here(f, a));
+        assert_true(layer_is_here(f, b));
+        assert_int_equal(commit_image(f, "one", (char *[]){ base, a, NULL }, one), -EAGAIN);
+        assert_int_equal(store_blob_verify(f->store, one, NULL), -ENOENT);
+        /* a pod runs from one of two */
+        assert_int_equal(store_lock(f->store, LOCK_MODE_EXCLUSIVE, 1, &lock, NULL), 0);
+        assert_int_equal(store_image_take(f->store, two, (char *[]){ base, NULL }, NULL), 1);
+        lock = fd_close(lock);
+        assert_int_equal(store_tmp_clean(f->store, NULL), 0);
+        assert_true(layer_is_here(f, base));
+        assert_true(store_tree_exists(f->store, base));
+        assert_false(layer_is_here(f, b));
+}
+
+static void gc(const Fixture *f, usec_t later, char *const *used, usec_t grace) {
+        struct timespec now;
+        StoreGcOptions o = { .used_trees = used, .grace_usec = grace, .tree_grace_usec = USEC_INFINITY };
+
+        assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+        o.now_usec = (usec_t) now.tv_sec * USEC_PER_SEC + later;
+        assert_int_equal(store_gc(f->store, &o, NULL), 0);
+        assert_int_equal(store_tmp_clean(f->store, NULL), 0);
+}
+
+/* A layer without an image waits for one for a day, whatever the grace period is; one of an image goes with it. */
+static void test_gc(void **state) {
+        const Fixture *f = *state;
+        const usec_t hour = 3600 * USEC_PER_SEC;
+        char base[STORE_KEY_MAX], a[STORE_KEY_MAX], lone[STORE_KEY_MAX], used[STORE_KEY_MAX],
+                one[STORE_KEY_MAX], two[STORE_KEY_MAX];
+
+        import_one(f, "base", base);
+        import_one(f, "a", a);
+        import_one(f, "lone", lone);
+        import_one(f, "used", used);
+        assert_int_equal(commit_image(f, "one", (char *[]){ base, a, NULL }, one), 0);
+        assert_int_equal(commit_image(f, "two", (char *[]){ base, used, NULL }, two), 0);
+        gc(f, 23 * hour, NULL, USEC_INFINITY);
+        assert_true(layer_is_here(f, lone) && layer_is_here(f, base) && layer_is_here(f, a));
+        gc(f, 25 * hour, NULL, USEC_INFINITY);
+        assert_false(layer_is_here(f, lone));
+        assert_true(layer_is_here(f, base) && layer_is_here(f, a) && store_image_exists(f->store, one));
+        assert_true(store_tree_exists(f->store, base));
+        /* all layers of "two" are used, so it is */
+        import_one(f, "lone", lone);
+        gc(f, 2 * hour, (char *[]){ base, used, NULL }, hour);
+        assert_false(store_image_exists(f->store, one));
+        assert_true(store_image_exists(f->store, two));
+        assert_false(layer_is_here(f, a));
+        assert_true(layer_is_here(f, base) && layer_is_here(f, used) && layer_is_here(f, lone));
+        /* a tree without its blob is of no use, an image without a layer neither */
+        assert_int_equal(store_blob_unlink(f->store, used), 0);
+        gc(f, 0, NULL, USEC_INFINITY);
+        assert_false(store_image_exists(f->store, two));
+        assert_false(store_tree_exists(f->store, used));
+        assert_false(layer_is_here(f, base));
+}
+
+/* A damaged tree is made anew, a damaged blob is named. */
+static void test_verify(void **state) {
+        const Fixture *f = *state;
+        char key[STORE_KEY_MAX], path[STORE_BLOB_PATH_MAX];
+        _cleanup_free_ char *difference = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        StoreTreePart part = { .key = key };
+        StoreVerdict verdict;
+
+        assert_int_equal(setenv("RKT_TREE_BACKEND", "dir", 1), 0);
+        import_one(f, "file", key);
+        assert_int_equal(unsetenv("RKT_TREE_BACKEND"), 0);
+        assert_int_equal(store_tree_verify(f->store, key, &part, 1, true, &verdict, &difference, NULL), 0);
+        assert_int_equal(verdict, STORE_VERDICT_GOOD);
+        store_tree_path(key, path);
+        strcat(path, "/rootfs/file");
+        assert_int_equal(file_write_at(f->store->cas_fd, path, "other", 5, 0644, FILE_WRITE_NO_SYNC), 0);
+        assert_int_equal(store_tree_verify(f->store, key, &part, 1, true, &verdict, &difference, NULL), 0);
+        assert_int_equal(verdict, STORE_VERDICT_REPAIRED);
+        store_blob_path(key, "", path);
+        assert_int_equal(file_write_at(f->store->cas_fd, path, "x", 1, 0600, FILE_WRITE_NO_SYNC), 0);
+        assert_int_equal(store_tree_verify(f->store, key, &part, 1, true, &verdict, &difference, &e),
+                         -EBADMSG);
 }
 
 #define ENTRIES_MAX 8
@@ -522,6 +652,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_compressed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_mismatch, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_gc, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_verify, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_whiteouts, setup, teardown),
         };
 

@@ -8,6 +8,7 @@
 #include "image/image-get.h"
 #include "image/image-render.h"
 #include "store/store-blob.h"
+#include "store/store-layer.h"
 #include "store/store-verify.h"
 #include "verbs/image-lock.h"
 #include "verbs/pod-info.h"
@@ -20,6 +21,7 @@ typedef struct VerifyArgs {
 typedef struct Verifier {
         Store *store;
         PodTrees uses;
+        char **layers; /* that were found good already: images share them */
 } Verifier;
 
 /* The running pod whose root a tree is; NULL: there is none. */
@@ -65,13 +67,62 @@ static int verify_tree(const Verifier *v, const char *asked, const StoreImage *i
         }
 }
 
-static int verify_image(const Verifier *v, const char *asked, Error *e) {
+/* Return: 0; 1: its tree had to be made anew. */
+static int verify_layer(Verifier *v, const char *asked, const char *layer, Error *e) {
+        const char *pod = find_running(v, layer);
+        _cleanup_free_ char *difference = NULL;
+        StoreVerdict verdict;
+        int r;
+
+        if (strv_contains(v->layers, layer))
+                return 0;
+        r = store_tree_verify(v->store, layer, &(StoreTreePart){ .key = layer }, 1, !pod, &verdict,
+                              &difference, e);
+        if (r >= 0 && verdict == STORE_VERDICT_NO_TREE)
+                r = store_blob_verify(v->store, layer, e);
+        if (r < 0)
+                return r;
+        if (verdict == STORE_VERDICT_DAMAGED)
+                return error_setf(
+                        e, -EBUSY,
+                        "tree cache verification failed for layer %s: %s; it is not rebuilt while the "
+                        "pod \"%s\" runs from it",
+                        layer, difference, pod);
+        if (verdict == STORE_VERDICT_REPAIRED)
+                log_info("tree cache verification failed for image %s, layer %s: %s;  rebuilding...", asked,
+                         layer, difference);
+        if (strv_extend(&v->layers, layer) < 0)
+                return error_oom(e);
+        return verdict == STORE_VERDICT_REPAIRED;
+}
+
+static int verify_layers(Verifier *v, const char *asked, const StoreImage *image, Error *e) {
+        int r = store_oci_verify(v->store, image, e);
+        bool repaired = false;
+
+        STRV_FOREACH (l, image->layers) {
+                if (r < 0)
+                        break;
+                r = verify_layer(v, asked, *l, e);
+                repaired = repaired || r > 0;
+        }
+        if (r < 0)
+                return error_prefixf(e, r, "image \"%s\"", asked);
+        if (!repaired)
+                (void) printf("successfully verified checksum for image: \"%s\" (\"%s\")\n", asked,
+                              image->key);
+        return 0;
+}
+
+static int verify_image(Verifier *v, const char *asked, Error *e) {
         _cleanup_(image_render_done) ImageRender render = IMAGE_RENDER_INIT;
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         int r = image_find(v->store, asked, &image, e);
 
         if (r < 0)
                 return r;
+        if (image.layers)
+                return verify_layers(v, asked, &image, e);
         r = image_render_list(v->store, image.key, &render, e);
         /* Without its dependencies it has no tree. */
         if (r == -ENOENT) {
@@ -137,6 +188,7 @@ static int verify_run(const VerbContext *c, int argc, char **args, void *options
                 }
         }
         pod_trees_done(&v.uses);
+        strv_free(v.layers);
         if (r >= 0 && failed > 0)
                 r = error_setf(e, -EBADMSG, "%u image(s) could not be verified", failed);
         return MIN(r, 0);
