@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt completion: scripts for bash, zsh and fish, made from the table of verbs; the build installs them. What a verb's arguments
- * are, its usage says: UUID is a pod, IMAGE an image, FILE a file. */
+ * are, its usage says: UUID is a pod, POD the name of a pod file, IMAGE an image, FILE a file. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,12 +10,16 @@
         "rkt list --full --no-legend 2>/dev/null | sed -n 's/^\\([0-9a-f]\\{8\\}-[0-9a-f-]*\\).*/\\1/p'"
 #define LIST_IMAGES "rkt image list --no-legend --fields=name,id 2>/dev/null | tr -s '\\t ' '\\n'"
 
+#define LIST_POD_FILES "rkt pod list --no-legend 2>/dev/null | cut -f1"
+
 /* What completes the arguments of a verb: a command that lists them; NULL for none. */
 static const char *argument_list(const Verb *v) {
         if (v->usage && startswith(v->usage, "UUID"))
                 return LIST_PODS;
         if (v->usage && startswith(v->usage, "IMAGE"))
                 return LIST_IMAGES;
+        if (v->usage && startswith(v->usage, "[POD"))
+                return LIST_POD_FILES;
         return NULL;
 }
 

@@ -5,6 +5,7 @@
 
 /* clang-format off */
 static const Verb *const verbs[] = {
+        &verb_auto_update,
         &verb_cat_manifest,
         &verb_completion,
         &verb_config,

@@ -5,6 +5,7 @@
 
 #include "basic/verbs.h"
 
+extern const Verb verb_auto_update;
 extern const Verb verb_cat_manifest;
 extern const Verb verb_completion;
 extern const Verb verb_config;

@@ -160,7 +160,8 @@ def test_preset_disables(host, pods, image):
     host.run("systemctl", "enable", f"pod@{name}")
     host.run("systemctl", "preset", f"pod@{name}")
     assert host.run("systemctl", "is-enabled", f"pod@{name}", check=False).out.strip() == "disabled"
-    assert host.run("systemctl", "is-enabled", "rkt-pods.path", "rkt-gc.timer").out.split() == ["enabled", "enabled"]
+    shipped = host.run("systemctl", "is-enabled", "rkt-pods.path", "rkt-gc.timer", "rkt-auto-update.timer")
+    assert shipped.out.split() == ["enabled"] * 3
 
 
 def test_edit(host, pods, image):
@@ -234,5 +235,6 @@ def test_odd_files_do_not_stop_the_others(host, pods, image):
 def test_every_unit_verifies(host):
     """systemd-analyze verify is silent about what is shipped."""
     done = host.run("systemd-analyze", "verify", "--man=no", "pods.target", "rkt-pods.path", "rkt-pods.service",
-                    "rkt-pods-check.service", "rkt-gc.timer", "rkt-gc.service", "pod-image@x.service", "pod@x.service", check=False)
+                    "rkt-pods-check.service", "rkt-gc.timer", "rkt-gc.service", "rkt-auto-update.timer", "rkt-auto-update.service",
+                    "pod-image@x.service", "pod@x.service", check=False)
     assert (done.rc, done.all) == (0, "")
