@@ -445,23 +445,29 @@ static bool is_trusted_now(const OciTrustPolicy *p, const char *fingerprint) {
  * oci_trust_still_vouches() - is an image that the store has good enough for this policy
  * @p:     policy of @name that demands OCI_TRUST_VERIFY
  * @name:  by which it is asked for
- * @image: from the store; was verified when it was fetched as this name, or not
+ * @image: from the store; was verified when it was fetched, or not
  * @e:     says why not; may be NULL
  *
- * Only whose signature it had is looked at, as it was when the image was fetched. Who asks for it by another name must have
- * it verified again.
+ * What it was verified as must be what it is asked for as: the same image may be in several repositories, and be signed for
+ * one of them only.
  *
- * Return: 0, -EKEYREJECTED (it came in unverified, or its keys are not trusted any more).
+ * Return: 0, -EKEYREJECTED (it came in unverified, by another name, or its keys are not trusted any more), -ENOMEM.
  */
 int oci_trust_still_vouches(const OciTrustPolicy *p, const OciName *name, const StoreImage *image, Error *e) {
+        _cleanup_free_ char *asked = NULL;
+
+        if (oci_name_to_string(name, &asked) < 0)
+                return error_oom(e);
+        if (!image->signed_by)
+                return error_setf(e, -EKEYREJECTED,
+                                  "'%.300s' was fetched without verification, which %s demands now", asked,
+                                  p->where[0]);
+        if (!streq_ptr(image->reference, asked))
+                return error_setf(e, -EKEYREJECTED, "'%.300s' was verified as '%.300s'", asked,
+                                  str_or(image->reference, "?"));
         STRV_FOREACH (s, image->signed_by)
                 if (is_trusted_now(p, *s))
                         return 0;
-        return error_setf(e, -EKEYREJECTED,
-                          image->signed_by
-                                  ? "image '%.300s' in the store was signed by a key that is not trusted for "
-                                    "'%s' (any more): %s"
-                                  : "image '%.300s' in the store was fetched without verification, which "
-                                    "'%s' demands (%s)",
-                          name->original, p->prefix, image->signed_by ? image->signed_by[0] : p->where[0]);
+        return error_setf(e, -EKEYREJECTED, "'%.300s' was signed by %s, which %s does not trust (any more)",
+                          asked, image->signed_by[0], p->where[0]);
 }

@@ -285,9 +285,14 @@ static void test_still_vouches(void **state) {
         assert_int_equal(oci_name_parse("docker://a.io/app", &n, NULL), 0);
         assert_int_equal(oci_trust_still_vouches(&p, n, &i, &e), -EKEYREJECTED);
         assert_non_null(strstr(e.message, "fetched without verification"));
+        i.signed_by = (char *[]){ (char[]){ "SHA256:aa" }, NULL };
+        i.reference = (char[]){ "docker://a.io/other:latest" };
+        assert_int_equal(oci_trust_still_vouches(&p, n, &i, &e), -EKEYREJECTED);
+        assert_non_null(strstr(e.message, "was verified as 'docker://a.io/other:latest'"));
+        i.reference = (char[]){ "docker://a.io/app:latest" };
         i.signed_by = (char *[]){ (char[]){ "SHA256:bb" }, NULL };
         assert_int_equal(oci_trust_still_vouches(&p, n, &i, &e), -EKEYREJECTED);
-        assert_non_null(strstr(e.message, "not trusted"));
+        assert_non_null(strstr(e.message, "does not trust"));
         i.signed_by = (char *[]){ (char[]){ "SHA256:bb" }, (char[]){ "SHA256:aa" }, NULL };
         assert_int_equal(oci_trust_still_vouches(&p, n, &i, NULL), 0);
         i.signed_by = (char *[]){ (char[]){ "00AA" }, NULL };
