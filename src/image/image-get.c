@@ -9,6 +9,7 @@
 #include "image/image-oci.h"
 #include "image/image-render.h"
 #include "image/import-aci.h"
+#include "image/oci-remote.h"
 #include "store/store-blob.h"
 
 #define GET_ATTEMPTS 3
@@ -198,6 +199,35 @@ static int get_image(Store *store, const char *reference, const ImageGetOptions 
         r = get(&f, name, reference, &keyring, ret_id, e);
         (void) config_free(f.config);
         return r;
+}
+
+/**
+ * image_changed() - ask whether there is another image now, without getting it
+ * @reference: as a user writes it
+ * @options:   how
+ * @digest:    of the image of before in its registry
+ * @e:         sentence on failure; may be NULL
+ *
+ * Return: 1: there is; 0: there is not; -EOPNOTSUPP: only images of registries can be asked for so; what
+ * oci_remote_changed() returns.
+ */
+int image_changed(const char *reference, const ImageGetOptions *options, const char *digest, Error *e) {
+        _cleanup_(image_name_freep) ImageName *name = NULL;
+        ImageGetOptions o = *options;
+        ImageFetch f = { .options = &o };
+        int r;
+
+        r = image_name_parse(reference, &name, e);
+        if (r >= 0 && name->type != IMAGE_NAME_DOCKER)
+                return error_setf(e, -EOPNOTSUPP, "image '%s' is in no registry", reference);
+        o.system_config = str_or(o.system_config, SYSTEM_CONFIG);
+        o.local_config = str_or(o.local_config, LOCAL_CONFIG);
+        if (r >= 0)
+                r = load_config(&f, e);
+        if (r >= 0)
+                r = oci_remote_changed(name->oci, &f, digest, e);
+        (void) config_free(f.config);
+        return r < 0 ? error_prefixf(e, r, "image '%s'", reference) : r;
 }
 
 /**

@@ -34,5 +34,6 @@ typedef struct ImageGetOptions {
 } ImageGetOptions;
 
 int image_get(Store *store, const char *reference, const ImageGetOptions *options, char **ret_id, Error *e);
+int image_changed(const char *reference, const ImageGetOptions *options, const char *digest, Error *e);
 int image_find(Store *store, const char *reference, StoreImage *ret, Error *e);
 int image_find_name(Store *store, const ImageName *name, StoreImage *ret, Error *e);

@@ -147,6 +147,32 @@ static int take_documents(const RegistryRequest *q, const RegistryAnswer *a, Oci
 }
 
 /**
+ * oci_remote_changed() - does a name lead to another digest by now?
+ * @name:   of a registry
+ * @f:      how, with a config
+ * @digest: that it led to
+ * @e:      sentence on failure; may be NULL
+ *
+ * Only asks: nothing of the answer is believed but that it is the same.
+ *
+ * Return: 1: it does; 0: it does not; what registries_endpoints(), docker_credentials_fill() and registry_resolve() return.
+ */
+int oci_remote_changed(const OciName *name, const ImageFetch *f, const char *digest, Error *e) {
+        _cleanup_(registry_answer_freep) RegistryAnswer *a = NULL;
+        _cleanup_(oci_platform_done) OciPlatform platform = {};
+        _cleanup_(places_done) Places places = {};
+        RegistryRequest q = { .name = name, .known_digest = digest, .limits = &places.limits };
+        int r = oci_platform_host(&platform) < 0 ? error_oom(e) : find_places(name, f, &places, e);
+
+        q.platform = platform;
+        q.endpoints = places.endpoints;
+        q.n_endpoints = places.n;
+        if (r >= 0)
+                r = registry_resolve(&q, &a, e);
+        return r < 0 ? r : !a->unchanged && !streq(a->digest, digest);
+}
+
+/**
  * oci_remote_load() - the documents of an image in a registry, verified, and requests for its layers
  * @name:       of a registry
  * @o:          how

@@ -14,5 +14,6 @@ typedef struct OciRemoteOptions {
         const char *known_digest; /* what the name led to last time, if the store still has that; or NULL */
 } OciRemoteOptions;
 
+int oci_remote_changed(const OciName *name, const ImageFetch *f, const char *digest, Error *e);
 int oci_remote_load(const OciName *name, const OciRemoteOptions *o, OciImage *ret, char **ret_digest,
                     Error *e);

@@ -127,16 +127,31 @@ static int save(const Update *u, Error *e) {
         return update_state_write(u->options->data_dir, u->spec->name, &u->state, e);
 }
 
+/* What is remembered of a name in a registry: that it led to this image, so that another asking finds it changed. */
+static void point_name_back(const Update *u, const char *reference, const StoreImage *image) {
+        const char *digest = image->index_digest ? image->index_digest : image->manifest_digest;
+        _cleanup_(store_remote_done) StoreRemote remote = STORE_REMOTE_INIT;
+        _cleanup_(image_name_freep) ImageName *name = NULL;
+
+        if (image_name_parse(reference, &name, NULL) < 0 || name->type != IMAGE_NAME_DOCKER || !digest ||
+            store_remote_load(u->options->store, name->text, &remote, NULL) < 0 ||
+            str_replace(&remote.key, image->key) < 0 || str_replace(&remote.etag, digest) < 0)
+                return;
+        (void) store_remote_write(u->options->store, &remote, NULL);
+}
+
 /* The image that the pod went back to is what its reference means again; without that, what is started by hand gets the
- * bad one. Collected images are no harm. */
-static void point_back(const Update *u, const char *id) {
+ * bad one. */
+static void point_back(const Update *u, const UpdateStep *s) {
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         char key[STORE_KEY_MAX];
 
-        if (store_key_from_id(id, key) < 0 || store_image_load(u->options->store, key, &image, NULL) < 0)
+        if (store_key_from_id(s->before, key) < 0 ||
+            store_image_load(u->options->store, key, &image, NULL) < 0)
                 return;
         image.import_usec = 0;
         (void) store_image_write(u->options->store, &image, NULL);
+        point_name_back(u, s->reference, &image);
 }
 
 /* Keeps the collector away from an image while no pod uses it. */
@@ -180,7 +195,7 @@ static int hold(Update *u, const UpdateStep *s, Error *e) {
 
         if (r == -ENOMEM || update_state_hold(&u->state, s->reference, s->after, digest) < 0)
                 return error_oom(e);
-        point_back(u, s->before);
+        point_back(u, s);
         return 0;
 }
 

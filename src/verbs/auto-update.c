@@ -116,7 +116,9 @@ static ImageGetOptions image_options(const AutoUpdate *u, const PodSpec *spec) {
 
 static int op_changed(void *userdata, const PodSpec *spec, const char *reference, const char *digest,
                       Error *e) {
-        return -EOPNOTSUPP;
+        const ImageGetOptions o = image_options(userdata, spec);
+
+        return image_changed(reference, &o, digest, e);
 }
 
 static int op_get(void *userdata, const PodSpec *spec, const char *reference, char **ret_id, Error *e) {
