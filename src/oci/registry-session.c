@@ -232,7 +232,12 @@ static int authenticate(RegistrySession *s, const HttpAnswer *a, bool again, Err
         r = registry_challenge_parse(a->head.challenges, &c, again ? NULL : e);
         if (r < 0)
                 return again ? 0 : r;
-        if (again && (!c.bearer || !c.scope || !streq_ptr(c.error, "insufficient_scope")))
+        own = strf("repository:%s:pull", s->task->repository);
+        if (!own)
+                return error_oom(e);
+        /* More than we asked for, but for the repository that we want and for no other. */
+        if (again && (!c.bearer || !c.scope || !streq_ptr(c.error, "insufficient_scope") ||
+                      strncmp(c.scope, own, strlen(own) - strlen("pull")) != 0))
                 return 0;
         if (!c.bearer) {
                 char *value = NULL;
@@ -246,9 +251,6 @@ static int authenticate(RegistrySession *s, const HttpAnswer *a, bool again, Err
                 s->authorization = value;
                 return 1;
         }
-        own = strf("repository:%s:pull", s->task->repository);
-        if (!own)
-                return error_oom(e);
         /* What we want, rather than what it says; unless that was not enough. */
         r = get_token(s, &c, again ? c.scope : own, e);
         return r < 0 ? r : 1;
