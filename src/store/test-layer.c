@@ -11,8 +11,10 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -362,6 +364,83 @@ static void test_gc(void **state) {
         assert_false(layer_is_here(f, base));
 }
 
+/* What a pull that is killed leaves: whole layers, and the image if it came so far; the rest the next one cleans. */
+static unsigned check_killed(const Fixture *f) {
+        _cleanup_(store_freep) Store *s = NULL;
+        _cleanup_(store_image_list_done) StoreImageList list = {};
+        _cleanup_strv_free_ char **tmp = NULL, **folders = NULL;
+
+        assert_int_equal(store_open(f->dir, 0, &s, NULL), 0);
+        /* A worker of the dead one may still be there for a moment, and hold its lock. */
+        for (int k = 0; k < 200; k++) {
+                tmp = strv_free(tmp);
+                assert_int_equal(dir_list_at(s->cas_fd, "tmp", &tmp), 0);
+                if (!tmp || !*tmp)
+                        break;
+                (void) usleep(5000);
+                assert_int_equal(store_tmp_clean(s, NULL), 0);
+        }
+        assert_int_equal(strv_length(tmp), 0);
+        assert_int_equal(dir_list_at(s->cas_fd, "blob/sha256", &folders), 0);
+        STRV_FOREACH (d, folders) {
+                _cleanup_free_ char *path = strf("blob/sha256/%s", *d);
+                _cleanup_strv_free_ char **names = NULL;
+
+                assert_int_equal(dir_list_at(s->cas_fd, path, &names), 0);
+                STRV_FOREACH (n, names)
+                        assert_int_equal(store_blob_verify(s, *n, NULL), 0);
+        }
+        assert_int_equal(store_image_list(s, &list, NULL), 0);
+        assert_int_equal(strv_length(list.damaged), 0);
+        FOREACH_ARRAY (i, list.images, list.n_images) {
+                assert_int_equal(store_oci_verify(s, i, NULL), 0);
+                STRV_FOREACH (l, i->layers)
+                        assert_true(layer_is_here(f, *l) && store_tree_exists(s, *l));
+        }
+        return (unsigned) list.n_images;
+}
+
+static pid_t start_pull(const Fixture *f) {
+        char base[STORE_KEY_MAX], a[STORE_KEY_MAX], one[STORE_KEY_MAX];
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid > 0)
+                return pid;
+        import_one(f, "base", base);
+        import_one(f, "a", a);
+        _exit(commit_image(f, "one", (char *[]){ base, a, NULL }, one) < 0);
+}
+
+static usec_t now_usec(void) {
+        struct timespec t;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+static void test_kill(void **state) {
+        const Fixture *f = *state;
+        usec_t begin = now_usec(), whole;
+        unsigned n_done = 0;
+
+        (void) waitpid(start_pull(f), NULL, 0);
+        whole = now_usec() - begin;
+        for (unsigned i = 0; i < 21; i++) {
+                pid_t pid;
+
+                n_done += check_killed(f);
+                gc(f, 25 * 3600 * USEC_PER_SEC, NULL, 0);
+                assert_int_equal(check_killed(f), 0);
+                pid = start_pull(f);
+                (void) usleep((useconds_t) (whole * i / 18));
+                (void) kill(pid, SIGKILL);
+                (void) waitpid(pid, NULL, 0);
+        }
+        print_message("%u of 21 came to the end before they were killed\n", n_done);
+        assert_true(n_done > 0); /* the first one was left alone */
+}
+
 /* A damaged tree is made anew, a damaged blob is named. */
 static void test_verify(void **state) {
         const Fixture *f = *state;
@@ -654,6 +733,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_mismatch, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_gc, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_verify, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_whiteouts, setup, teardown),
         };
