@@ -104,19 +104,25 @@ static int value_of(Specifiers *s, char c, const char **ret) {
         }
 }
 
-static int fail(Error *e, int r, char c) {
+/* c: where the character stands. Of UTF-8 it is named whole: messages go to terminals and journals. */
+static int fail(Error *e, int r, const char *c) {
+        int n = *c ? 1 : 0;
+
+        while (n > 0 && n < 4 && (c[n] & 0xc0) == 0x80)
+                n++;
         if (r == -ENOMEM)
                 return error_oom(e);
         if (r == -ENODATA)
                 return error_setf(e, -EINVAL, "%%i has no value, this pod is no template's instance");
         if (r != -EINVAL)
-                return error_setf(e, -EINVAL, "the value of %%%c cannot be read", c);
-        if (c == '\0')
+                return error_setf(e, -EINVAL, "the value of %%%.*s cannot be read", n, c);
+        if (n == 0)
                 return error_setf(e, r, "a single %% at the end (%%%% for the character)");
-        return error_setf(e, r,
-                          "unknown specifier %%%c (%%p %%i %%N %%H %%m %%b %%a %%t %%S %%L %%E, or %%%% for "
-                          "the character)",
-                          c);
+        return error_setf(
+                e, r,
+                "unknown specifier %%%.*s (%%p %%i %%N %%H %%m %%b %%a %%t %%S %%L %%E, or %%%% for "
+                "the character)",
+                n, c);
 }
 
 static void add_doubled(StrBuf *b, const char *s) {
@@ -157,7 +163,7 @@ int specifier_expand(Specifiers *s, const char *text, SpecifierMode mode, char *
                 else {
                         r = value_of(s, text[1], &value);
                         if (r < 0)
-                                return fail(e, r, text[1]);
+                                return fail(e, r, text + 1);
                 }
                 if (mode == SPECIFIER_HOST && !is_ours)
                         strbuf_add_n(&b, text, 2);

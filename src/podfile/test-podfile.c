@@ -9,7 +9,6 @@
 
 #include "basic/str.h"
 #include "basic/strv.h"
-#include "basic/suggest.h"
 #include "podfile/pod-file.h"
 #include "podfile/pod-order.h"
 #include "podfile/pod-unit.h"
@@ -196,6 +195,7 @@ static void test_sockets(void **state) {
 }
 
 static void test_specifiers_p9(void **state) {
+        _cleanup_error_ Error e = ERROR_INIT;
         static const struct {
                 const char *in;
                 SpecifierMode mode;
@@ -228,6 +228,8 @@ static void test_specifiers_p9(void **state) {
         }
         s.instance = NULL;
         assert_int_equal(specifier_expand(&s, "%i", SPECIFIER_PLAIN, &(char *){ NULL }, NULL), -EINVAL);
+        assert_int_equal(specifier_expand(&s, "%\xc3\xa4x", SPECIFIER_PLAIN, &(char *){ NULL }, &e), -EINVAL);
+        assert_non_null(strstr(e.message, "unknown specifier %\xc3\xa4 (")); /* found by fuzz-pod-file */
         specifiers_done(&s);
 }
 
