@@ -52,6 +52,17 @@ const Option *verb_global_options(void) {
 }
 
 /**
+ * verb_options() - the flags of a verb
+ * @v: the verb
+ * @i: less than VERB_TABLES_MAX
+ *
+ * Return: a table; NULL for none.
+ */
+const Option *verb_options(const Verb *v, size_t i) {
+        return i == 0 ? v->options : v->more_options[i - 1];
+}
+
+/**
  * verbs_is_group() - does this name stand for several subcommands?
  * @verbs: the table, NULL-terminated
  * @name:  full name
@@ -195,10 +206,10 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
                     v->options ? " [FLAGS]" : "", v->usage ? " " : "", str_or(v->usage, ""));
         if (v->description)
                 strbuf_addf(&b, "\nDESCRIPTION:\n%s\n", v->description);
-        if (v->options) {
+        if (v->options)
                 strbuf_add(&b, "\nOPTIONS:\n");
-                options_help(v->options, &b);
-        }
+        for (size_t i = 0; i < VERB_TABLES_MAX; i++)
+                options_help(verb_options(v, i), &b);
         strbuf_add(&b, "\nGLOBAL OPTIONS:\n");
         options_help(global_options, &b);
         return print_buffer(&b, f);
@@ -245,13 +256,13 @@ int verb_set_dir(const VerbContext *c, const char *dir) {
  * @v:       the verb
  * @args:    words, NULL-terminated
  * @options: the struct that the verb's table fills
- * @ret:     parser; add tables of your own from index 2 on
+ * @ret:     parser
  */
 void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret) {
-        *ret = (OptionParser){
-                .tables = { { v->options, options }, { global_options, context_of(c) } },
-                .argv = args,
-        };
+        *ret = (OptionParser){ .tables = { [VERB_TABLES_MAX] = { global_options, context_of(c) } },
+                               .argv = args };
+        for (size_t i = 0; i < VERB_TABLES_MAX; i++)
+                ret->tables[i] = (OptionTable){ verb_options(v, i), options };
 }
 
 static int check_count(const Verb *v, size_t n, Error *e) {
@@ -289,42 +300,44 @@ static int parse_words(VerbContext *c, const Verb *v, char **args, void *options
         return 0;
 }
 
-/* Parses, checks and calls; the verb's struct lives as long as the call. */
-static int call_verb(VerbContext *c, const Verb *v, char **args, Error *e) {
-        _cleanup_free_ void *options = calloc(1, v->options_size + 1);
+/* Parses, checks and calls. */
+static int call_with(VerbContext *c, const Verb *v, char **args, void *options, Error *e) {
         _cleanup_free_ char **words = new0(char *, strv_length(args) + 1);
-        OptionTable t = { v->options, options };
         size_t n = 0;
         int r;
 
-        if (!options || !words)
+        if (!words)
                 return error_oom(e);
-        if ((v->flags & VERB_ROOT) && geteuid() != 0 && !strv_contains(args, "--help") &&
-            !strv_contains(args, "-h"))
-                return error_setf(e, -EPERM, "cannot run as unprivileged user");
-        r = options_init(&t, e);
-        if (r < 0)
-                return r;
-        if (v->flags & VERB_RAW) {
-                r = v->run(c, (int) strv_length(args), args, options, e);
-                options_done(&t);
-                return r;
-        }
+        if (v->flags & VERB_RAW)
+                return v->run(c, (int) strv_length(args), args, options, e);
         r = parse_words(c, v, args, options, words, &n, e);
         if (r >= 0 && c->debug)
                 log_set_debug(true);
-        if (r >= 0 && c->help) {
-                r = verb_print_help(c, v, stdout);
-                options_done(&t);
-                return r;
-        }
+        if (r >= 0 && c->help)
+                return verb_print_help(c, v, stdout);
         if (r >= 0)
                 r = check_count(v, n, e);
         if (r >= 0 && !(v->flags & VERB_NO_DATA))
                 r = verb_ready(c, e);
+        return r < 0 ? r : v->run(c, (int) n, words, options, e);
+}
+
+/* The verb's struct lives as long as the call. */
+static int call_verb(VerbContext *c, const Verb *v, char **args, Error *e) {
+        _cleanup_free_ void *options = calloc(1, v->options_size + 1);
+        int r = 0;
+
+        if (!options)
+                return error_oom(e);
+        if ((v->flags & VERB_ROOT) && geteuid() != 0 && !strv_contains(args, "--help") &&
+            !strv_contains(args, "-h"))
+                return error_setf(e, -EPERM, "cannot run as unprivileged user");
+        for (size_t i = 0; i < VERB_TABLES_MAX && r >= 0; i++)
+                r = options_init(&(OptionTable){ verb_options(v, i), options }, e);
         if (r >= 0)
-                r = v->run(c, (int) n, words, options, e);
-        options_done(&t);
+                r = call_with(c, v, args, options, e);
+        for (size_t i = 0; i < VERB_TABLES_MAX; i++)
+                options_done(&(OptionTable){ verb_options(v, i), options });
         return r;
 }
 

@@ -12,7 +12,8 @@
 #define EXIT_RKT_FAILED     254
 #define EXIT_RKT_NO_COMMAND 2
 
-#define VERB_ARGS_ANY UINT32_MAX
+#define VERB_ARGS_ANY   UINT32_MAX
+#define VERB_TABLES_MAX 3 /* tables of options of one verb */
 
 typedef enum VerbFlags {
         VERB_HIDDEN = 1 << 0, /* not in help and completion */
@@ -58,6 +59,7 @@ typedef struct Verb {
         const char *description;     /* paragraphs; NULL for none */
         const char *prefix;          /* in front of messages on standard error; NULL: name */
         const Option *options;       /* NULL for none */
+        const Option *more_options[VERB_TABLES_MAX - 1]; /* of the same struct, shared with other verbs */
         size_t options_size;
         int (*run)(const VerbContext *c, int argc, char **args, void *options, Error *e);
 } Verb;
@@ -69,5 +71,6 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f);
 int verbs_print_help(const VerbContext *c, const char *group, FILE *f);
 int verb_find(const Verb *const *verbs, const char *group, const char *name, const Verb **ret, Error *e);
 const Option *verb_global_options(void);
+const Option *verb_options(const Verb *v, size_t i);
 bool verbs_is_group(const Verb *const *verbs, const char *name);
 void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret);

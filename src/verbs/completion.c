@@ -62,7 +62,8 @@ static void print_bash_verbs(const Verb *const *verbs) {
                         continue;
                 (void) printf("        '%s%s%s')\n                flags='", str_or((*v)->group, ""),
                               (*v)->group ? " " : "", (*v)->name);
-                print_flags((*v)->options);
+                for (size_t i = 0; i < VERB_TABLES_MAX; i++)
+                        print_flags(verb_options(*v, i));
                 (void) puts("'");
                 if (list)
                         (void) printf("                words=$(%s)\n", list);
@@ -161,7 +162,8 @@ static void print_zsh(const Verb *const *verbs) {
                         continue;
                 (void) printf("        '%s%s%s'*)\n                _arguments '*:argument:_files'",
                               str_or((*v)->group, ""), space, (*v)->name);
-                print_zsh_options((*v)->options);
+                for (size_t i = 0; i < VERB_TABLES_MAX; i++)
+                        print_zsh_options(verb_options(*v, i));
                 print_zsh_options(verb_global_options());
                 if (list)
                         (void) printf("\n                compadd -- $(%s)", list);
@@ -209,7 +211,8 @@ static void print_fish(const Verb *const *verbs) {
                 (void) printf(" -a %s -d '", (*v)->name);
                 print_quoted((*v)->help, "\\");
                 (void) puts("'");
-                print_fish_options((*v)->options, *v);
+                for (size_t i = 0; i < VERB_TABLES_MAX; i++)
+                        print_fish_options(verb_options(*v, i), *v);
                 if (argument_list(*v)) {
                         (void) fputs("complete -c rkt -f", stdout);
                         print_fish_condition(*v);

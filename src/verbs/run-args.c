@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The command line of "rkt run" becomes a PodSpec. Flags of an app belong to the image before them; all others may stand
+/* The command line of "rkt run" and "rkt prepare" becomes a PodSpec. Flags of an app belong to the image before them; all others may stand
  * anywhere. The flags themselves are in run-options.c. */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -115,6 +115,30 @@ static int finish_mounts(RunArgs *a, Error *e) {
         return 0;
 }
 
+/**
+ * run_networks_parse() - the value of --net
+ * @value: "host" or "none"; NULL for what is the default
+ * @ret:   names; NULL for the default; free with strv_free()
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: 0; -EOPNOTSUPP, -EINVAL, -ENOMEM.
+ */
+int run_networks_parse(const char *value, char ***ret, Error *e) {
+        _cleanup_strv_free_ char **list = NULL;
+
+        if (value && strv_split(value, ",", &list) < 0)
+                return error_oom(e);
+        STRV_FOREACH (n, list) {
+                if (!streq(*n, "host") && !streq(*n, "none"))
+                        return error_setf(e, -EOPNOTSUPP,
+                                          "--net=%s is not supported yet: use --net=host or --net=none", *n);
+                if (strv_length(list) > 1)
+                        return error_setf(e, -EINVAL, "--net=%s stands alone", *n);
+        }
+        *ret = TAKE_PTR(list);
+        return 0;
+}
+
 static int finish(RunArgs *a, Error *e) {
         int r;
 
@@ -126,14 +150,18 @@ static int finish(RunArgs *a, Error *e) {
                 a->spec->pull = PULL_NEVER;
         if (a->no_store)
                 a->spec->pull = PULL_NEWER;
-        r = finish_environment(a, e);
+        if (a->hostname && str_replace(&a->spec->hostname, a->hostname) < 0)
+                return error_oom(e);
+        r = run_networks_parse(a->net, &a->spec->networks, e);
+        if (r >= 0)
+                r = finish_environment(a, e);
         return r < 0 ? r : finish_mounts(a, e);
 }
 
 /**
- * run_args_parse() - the words after "rkt run"
+ * run_args_parse() - the words after "rkt run" or "rkt prepare"
  * @c:    global flags
- * @v:    the verb whose options are run_options
+ * @v:    the verb, with run_image_options
  * @args: words, NULL-terminated, kept by reference
  * @a:    zeroed, or with defaults; a->spec is a new PodSpec; free with run_args_done(), also after a failure
  * @e:    sentence on failure; may be NULL

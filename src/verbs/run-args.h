@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The command line of "rkt run" becomes a PodSpec: IMAGE [FLAGS] [-- ARGS... [---]] IMAGE2 ... */
+/* The command line of "rkt run" and "rkt prepare" becomes a PodSpec: IMAGE [FLAGS] [-- ARGS... [---]] IMAGE2 ... */
 #pragma once
 
 #include "manifest/image-manifest.h"
@@ -9,6 +9,9 @@
 typedef struct RunArgs {
         PodSpec *spec; /* owned; apps without --name have the name "" */
         const char *uuid_file_save;
+        const char *uuid_file; /* run-prepared: of the pod */
+        const char *net;       /* --net; NULL if not given */
+        const char *hostname;
         char **set_env;
         char **limits; /* NAME=VALUE, see image/image-limits.h */
         char **set_env_files;
@@ -17,12 +20,18 @@ typedef struct RunArgs {
         bool inherit_env;
         bool store_only;
         bool no_store;
+        bool quiet; /* prepare: only the UUID, or what went wrong */
 } RunArgs;
 
-extern const Option run_options[];
+extern const Option run_options[];          /* rkt run */
+extern const Option run_prepare_options[];  /* rkt prepare */
+extern const Option run_prepared_options[]; /* rkt run-prepared */
+extern const Option run_image_options[];    /* what is run: of run and prepare */
+extern const Option run_how_options[];      /* how it is run: of run and run-prepared */
 
 const MountSpec *run_find_mount(const AppSpec *app, const char *target);
 
+int run_networks_parse(const char *value, char ***ret, Error *e);
 int run_args_parse(const VerbContext *c, const Verb *v, char **args, RunArgs *a, Error *e);
 void run_args_done(RunArgs *a);
 int run_args_set_image(RunArgs *a, size_t i, const ImageManifest *m, Error *e);

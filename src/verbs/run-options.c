@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The flags of "rkt run", one by one: each checks its value and puts it into the PodSpec or the last app of it. Words and messages
+/* The flags of "rkt run", "rkt prepare" and "rkt run-prepared", one by one: each checks its value and puts it into the PodSpec or the last app of it. Words and messages
  * are rkt's. What a flag does is decided downstream, by the same code that runs pod files. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -359,28 +359,6 @@ static int set_env(const Option *o, const char *value, void *data, Error *e) {
         return strv_extend(&a->set_env, value) < 0 ? error_oom(e) : 0;
 }
 
-static int set_net(const Option *o, const char *value, void *data, Error *e) {
-        _cleanup_strv_free_ char **list = NULL;
-        RunArgs *a = data;
-
-        if (strv_split(value, ",", &list) < 0)
-                return error_oom(e);
-        STRV_FOREACH (n, list) {
-                if (!streq(*n, "host") && !streq(*n, "none"))
-                        return error_setf(e, -EOPNOTSUPP,
-                                          "--net=%s is not supported yet: use --net=host or --net=none", *n);
-                if (strv_length(list) > 1)
-                        return error_setf(e, -EINVAL, "--net=%s stands alone", *n);
-        }
-        (void) strv_free(a->spec->networks);
-        a->spec->networks = TAKE_PTR(list);
-        return 0;
-}
-
-static int set_hostname(const Option *o, const char *value, void *data, Error *e) {
-        return str_replace(&((RunArgs *) data)->spec->hostname, value) < 0 ? error_oom(e) : 0;
-}
-
 static int set_no_overlay(const Option *o, const char *value, void *data, Error *e) {
         int b = parse_boolean(value);
 
@@ -409,7 +387,7 @@ static int set_pull_policy(const Option *o, const char *value, void *data, Error
 
 #define APP(member) .offset = offsetof(AppSpec, member)
 
-const Option run_options[] = {
+const Option run_image_options[] = {
         { "annotation", 0, OPTION_SET, APP(annotations), set_app_pair, .value = "NAME=VALUE",
           .help = "image: an annotation of the app" },
         { "caps-remove", 0, OPTION_SET, .set = set_caps, .value = "CAP,...",
@@ -427,8 +405,6 @@ const Option run_options[] = {
           .help = "image: run this instead of what the image says" },
         { "group", 0, OPTION_SET, APP(group), set_app_string, .value = "GROUP",
           .help = "image: group, by name, number or a file that it owns" },
-        { "hostname", 0, OPTION_SET, .set = set_hostname, .value = "NAME",
-          .help = "pod's host name (default rkt-UUID)" },
         { "inherit-env", 0, OPTION_BOOL, offsetof(RunArgs, inherit_env),
           .help = "pass on the caller's environment" },
         { "limit", 0, OPTION_STRV, offsetof(RunArgs, limits), .value = "NAME=VALUE",
@@ -438,8 +414,6 @@ const Option run_options[] = {
         { "mount", 0, OPTION_SET, .set = set_mount, .value = "volume=NAME,target=PATH",
           .help = "mount a volume in this app, or in all if no image stands before" },
         { "name", 0, OPTION_SET, .set = set_app_name, .value = "NAME", .help = "image: name of the app" },
-        { "net", 0, OPTION_SET, .set = set_net, .bare = "default", .value = "NETWORK",
-          .help = "host or none" },
         { "no-store", 0, OPTION_BOOL, offsetof(RunArgs, no_store), .flags = OPTION_HIDDEN },
         { "oom-score-adj", 0, OPTION_SET, .set = set_oom, .value = "N",
           .help = "image: adjust the score of the out-of-memory killer" },
@@ -464,21 +438,11 @@ const Option run_options[] = {
           .help = "image: a free label" },
         { "no-overlay", 0, OPTION_SET, .set = set_no_overlay, .bare = "true",
           .help = "copy the images' trees instead of mounting overlays" },
-        { "uuid-file-save", 0, OPTION_STRING, offsetof(RunArgs, uuid_file_save), .value = "FILE",
-          .help = "write the pod's UUID there" },
         { "volume", 0, OPTION_SET, .set = set_volume, .value = "NAME,kind=host,source=PATH",
           .help = "a volume: kind=host with source= [readOnly= recursive=], or kind=empty [mode= uid= "
                   "gid=]" },
         { "working-dir", 0, OPTION_SET, APP(working_directory), set_app_string, .value = "PATH",
           .help = "image: working directory" },
-        { "dns", 0, OPTION_UNSUPPORTED },
-        { "dns-domain", 0, OPTION_UNSUPPORTED },
-        { "dns-opt", 0, OPTION_UNSUPPORTED },
-        { "dns-search", 0, OPTION_UNSUPPORTED },
-        { "hosts-entry", 0, OPTION_UNSUPPORTED },
-        { "interactive", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
-        { "ipc", 0, OPTION_UNSUPPORTED, .fallback = "auto" },
-        { "mds-register", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
         { "pod-manifest", 0, OPTION_UNSUPPORTED },
         { "port", 0, OPTION_UNSUPPORTED },
         { "private-users", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
@@ -491,5 +455,39 @@ const Option run_options[] = {
         { "stderr", 0, OPTION_UNSUPPORTED, .fallback = "log" },
         { "stdin", 0, OPTION_UNSUPPORTED, .fallback = "null" },
         { "stdout", 0, OPTION_UNSUPPORTED, .fallback = "log" },
+        {},
+};
+
+const Option run_how_options[] = {
+        { "dns", 0, OPTION_UNSUPPORTED },
+        { "dns-domain", 0, OPTION_UNSUPPORTED },
+        { "dns-opt", 0, OPTION_UNSUPPORTED },
+        { "dns-search", 0, OPTION_UNSUPPORTED },
+        { "hostname", 0, OPTION_STRING, offsetof(RunArgs, hostname), .value = "NAME",
+          .help = "pod's host name (default rkt-UUID)" },
+        { "hosts-entry", 0, OPTION_UNSUPPORTED },
+        { "interactive", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
+        { "ipc", 0, OPTION_UNSUPPORTED, .fallback = "auto" },
+        { "mds-register", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
+        { "net", 0, OPTION_STRING, offsetof(RunArgs, net), .bare = "default", .value = "NETWORK",
+          .help = "host or none" },
+        {},
+};
+
+const Option run_options[] = {
+        { "uuid-file-save", 0, OPTION_STRING, offsetof(RunArgs, uuid_file_save), .value = "FILE",
+          .help = "write the pod's UUID there" },
+        {},
+};
+
+const Option run_prepare_options[] = {
+        { "quiet", 0, OPTION_BOOL, offsetof(RunArgs, quiet),
+          .help = "print nothing but the UUID, or what went wrong" },
+        {},
+};
+
+const Option run_prepared_options[] = {
+        { "uuid-file", 0, OPTION_STRING, offsetof(RunArgs, uuid_file), .value = "FILE",
+          .help = "read the pod's UUID from there" },
         {},
 };

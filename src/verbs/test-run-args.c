@@ -14,7 +14,9 @@
 
 #define WORDS_MAX 20
 
-static const Verb verb = { .name = "run", .options = run_options };
+static const Verb verb = { .name = "run",
+                           .options = run_options,
+                           .more_options = { run_image_options, run_how_options } };
 
 /* Parses; the caller frees. */
 static int parse(char **words, RunArgs *a, Error *e) {
@@ -23,12 +25,12 @@ static int parse(char **words, RunArgs *a, Error *e) {
 
         *a = (RunArgs){};
         assert_int_equal(pod_spec_new("rkt-test", &a->spec), 0);
-        r = options_init(&(OptionTable){ run_options, a }, e);
+        r = options_init(&(OptionTable){ run_image_options, a }, e);
         return r < 0 ? r : run_args_parse(&c, &verb, words, a, e);
 }
 
 static void done(RunArgs *a) {
-        options_done(&(OptionTable){ run_options, a });
+        options_done(&(OptionTable){ run_image_options, a });
         run_args_done(a);
 }
 

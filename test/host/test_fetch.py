@@ -69,6 +69,17 @@ def test_path_run(images, run, words):
         assert f"using image from file {path}" in result.err and "Hello" in result.out
 
 
+@pytest.mark.parametrize("words", [[], ["--store-only"], ["--no-store"]], ids=["FET-07", "FET-08", "FET-09"])
+def test_path_prepare(host, images, words):
+    """FET-07 to FET-09: a path is imported every time, by prepare too."""
+    path = images.make("example.com/hello", app={"exec": ["/bin/echo", "Hello"]})
+    for _ in range(2):
+        result = host.rkt(UNSIGNED, "prepare", *words, path)
+        assert f"using image from file {path}" in result.err and re.fullmatch(r"[0-9a-f-]{36}\n", result.out)
+    host.rkt("rm", result.out.strip())
+    host.rkt("gc", "--grace-period=0s", "--expire-prepared=0s")
+
+
 @pytest.mark.parametrize("by", ["name", "url"])
 def test_pull_policies_run(server, images, trusted, run, by):  # pylint: disable=unused-argument
     """FET-10 to FET-12 by rkt run: never, new, new again, never again, update."""

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt run-prepared: a pod that "rkt prepare" made, in the foreground. What can still be chosen is where it runs, not what. */
+#include "basic/strv.h"
+#include "pod/pod-compose.h"
+#include "run/machine.h"
+#include "run/run.h"
+#include "verbs/pod-info.h"
+#include "verbs/run-args.h"
+
+static int not_prepared(const Pod *p, Error *e) {
+        return error_setf(e, -EINVAL, "pod \"%s\" is not prepared", pod_uuid(p));
+}
+
+/* Ours, and still what it was. Of two that want the same pod one comes too late. */
+static int take(Pod *p, Error *e) {
+        int r;
+
+        if (pod_state(p) != POD_PREPARED)
+                return not_prepared(p, e);
+        r = pod_lock(p, e);
+        if (r < 0)
+                return r;
+        return pod_directory(p) == POD_DIRECTORY_PREPARED ? 0 : not_prepared(p, e);
+}
+
+/* The flags go into the manifest, so that who looks at the pod sees what runs. */
+static int set_up(Pod *p, const RunArgs *a, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_strv_free_ char **networks = NULL;
+        _cleanup_free_ char *words = NULL;
+        int r;
+
+        if (!a->net && !a->hostname)
+                return 0;
+        r = run_networks_parse(a->net, &networks, e);
+        if (r >= 0)
+                r = pod_read_manifest(p, &m, e);
+        if (r < 0)
+                return r;
+        if (strv_join(networks, " ", &words) < 0 ||
+            (networks && pod_manifest_set_annotation(m, POD_ANNOTATION_NETWORK, words) < 0) ||
+            (a->hostname && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTNAME, a->hostname) < 0))
+                return error_oom(e);
+        return pod_write_manifest(p, m, e);
+}
+
+/* As long as nothing is changed, it stays prepared. */
+static int run_prepared_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
+        const RunOptions run = { .console = true, .keep_unit = true };
+        const RunArgs *a = options;
+        _cleanup_(store_freep) Store *s = NULL;
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_strv_free_ char **networks = NULL;
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = run_networks_parse(a->net, &networks, e);
+        if (r >= 0)
+                r = pod_open_named(c->dir, argc, words, a->uuid_file, &ps, &p, e);
+        if (r >= 0)
+                r = take(p, e);
+        if (r >= 0)
+                r = store_open(c->dir, 0, &s, e);
+        if (r >= 0)
+                r = pod_machine_name(p, &name, e);
+        if (r >= 0)
+                r = machine_enter_scope(name, "rkt pod", e);
+        if (r >= 0)
+                r = pod_move(p, POD_DIRECTORY_RUN, e);
+        if (r >= 0)
+                r = set_up(p, a, e);
+        return r < 0 ? r : run_pod(p, s, &run, e);
+}
+
+const Verb verb_run_prepared = {
+        .name = "run-prepared",
+        .max_args = 1,
+        .flags = VERB_ROOT,
+        .usage = "UUID",
+        .help = "Run a prepared application pod in rkt",
+        .description = "      The pod must have been made by \"rkt prepare\". It runs in the foreground, "
+                       "once; the exit "
+                       "status is\n"
+                       "      that of the first app that failed.",
+        .options = run_prepared_options,
+        .more_options = { run_how_options },
+        .options_size = sizeof(RunArgs),
+        .run = run_prepared_run,
+};
