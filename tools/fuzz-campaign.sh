@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # fuzz-campaign.sh BUILD LOGS [TARGET...]: run fuzz targets of a libFuzzer build (docs/HACKING.md), one after the other,
-# $RUNS (10000000) executions each, the slow ones no longer than $SECONDS_MAX (3600) seconds. BUILD is the build directory.
+# $RUNS (10000000) executions each, the slow ones no longer than $SECONDS_MAX (3600) seconds. BUILD is the build directory,
+# of $REVISION (this tree's).
 # A target runs in ten legs, nine with short inputs and one with long ones; leaks are looked for all along. LOGS keeps how
 # far each one is: started again, with the same LOGS and the same revision, the script goes on where it was. LOGS/SUMMARY
 # says target, executions, and clean or not; LOGS/table has finished ones in the form of bench/fuzz.md. A finding ends that
@@ -18,6 +19,7 @@ shift 2
 runs=${RUNS:-10000000}
 seconds=${SECONDS_MAX:-3600}
 corpus_max=${CORPUS_MAX:-100000}
+revision=${REVISION:-$(git -C "$top" rev-parse --short HEAD)}
 legs=10
 
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
@@ -93,7 +95,7 @@ campaign() {
         [ "$status" = 0 ] || result="FAILED, see $dir"
         summary "$target" "$(cat "$dir/executions")" "$(cat "$dir/seconds")" "$result"
         awk -v t="$target" -v n="$(cat "$dir/executions")" -v s="$(cat "$dir/seconds")" -v d="$(date -u +%F)" \
-                -v v="$(git -C "$top" rev-parse --short HEAD)" -v r="$result" \
+                -v v="$revision" -v r="$result" \
                 'BEGIN { printf "| %s | %d | %d | %d | %s | %s | %s |\n", t, n, s, n / (s > 0 ? s : 1), d, v, r }' |
                 tee -a "$logs/table"
         [ "$status" != 0 ] || corpus_add "$target" "$dir/found"
