@@ -21,6 +21,7 @@
 #include "image/image-render.h"
 #include "image/output-file.h"
 #include "store/store-blob.h"
+#include "store/store-layer.h"
 #include "store/store-tree.h"
 
 #define GUARD_TRIES    100
@@ -121,8 +122,11 @@ static int check_overwrite(Store *s, const OutputPlace *p, Error *e) {
 static int unpack_parts(Store *s, const char *key, ImageOutputFlags flags, int dir_fd, Error *e) {
         const StoreTreePart alone = { .key = key };
         _cleanup_(image_render_done) ImageRender x = IMAGE_RENDER_INIT;
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         int r;
 
+        if (store_image_load(s, key, &image, NULL) >= 0 && image.layers)
+                return store_layers_unpack(s, image.layers, dir_fd, e);
         if (!(flags & IMAGE_OUTPUT_DEPENDENCIES))
                 return store_tree_unpack(s, &alone, 1, dir_fd, e);
         r = image_render_list(s, key, &x, e);

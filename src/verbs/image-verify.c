@@ -32,107 +32,100 @@ static const char *find_running(const Verifier *v, const char *tree) {
         return NULL;
 }
 
-static int verify_tree(const Verifier *v, const char *asked, const StoreImage *image,
-                       const ImageRender *render, Error *e) {
-        const char *pod = find_running(v, render->tree_key);
+/* What is said of an image: the worst of its trees. */
+typedef struct Report {
+        const char *asked;
+        const char *key;      /* of the image */
+        StoreVerdict verdict; /* STORE_VERDICT_GOOD to begin with */
+        char *difference;     /* of the tree that it is about */
+        const char *pod;      /* that runs from it; NULL: none */
+} Report;
+
+static int verify_tree(const Verifier *v, Report *report, const char *tree, const StoreTreePart *parts,
+                       size_t n_parts, Error *e) {
+        const char *pod = find_running(v, tree);
         _cleanup_free_ char *difference = NULL;
         StoreVerdict verdict;
         int r;
 
-        r = store_tree_verify(v->store, render->tree_key, render->parts, render->n_parts, !pod, &verdict,
-                              &difference, e);
+        r = store_tree_verify(v->store, tree, parts, n_parts, !pod, &verdict, &difference, e);
         if (r < 0)
-                return error_prefixf(e, r, "image \"%s\"", asked);
-        switch (verdict) {
+                return error_prefixf(e, r, "image \"%s\"", report->asked);
+        /* in the order of the enumeration, but for damage, which is the worst */
+        if (report->verdict == STORE_VERDICT_DAMAGED ||
+            (verdict != STORE_VERDICT_DAMAGED && verdict <= report->verdict))
+                return 0;
+        report->verdict = verdict;
+        report->pod = pod;
+        free(report->difference);
+        report->difference = TAKE_PTR(difference);
+        return 0;
+}
+
+static int say(const Verifier *v, const Report *x, Error *e) {
+        int r;
+
+        switch (x->verdict) {
         case STORE_VERDICT_NO_TREE:
-                r = store_blob_verify(v->store, image->key, e);
+                r = store_blob_verify(v->store, x->key, e);
                 if (r < 0)
                         return r;
-                (void) printf("image \"%s\" not rendered; no verification needed\n", asked);
+                (void) printf("image \"%s\" not rendered; no verification needed\n", x->asked);
                 return 0;
         case STORE_VERDICT_GOOD:
-                (void) printf("successfully verified checksum for image: \"%s\" (\"%s\")\n", asked,
-                              image->key);
+                (void) printf("successfully verified checksum for image: \"%s\" (\"%s\")\n", x->asked,
+                              x->key);
                 return 0;
         case STORE_VERDICT_REPAIRED:
-                log_info("tree cache verification failed for image %s: %s;  rebuilding...", asked,
-                         difference);
+                log_info("tree cache verification failed for image %s: %s;  rebuilding...", x->asked,
+                         x->difference);
                 return 0;
         default:
                 return error_setf(
                         e, -EBUSY,
                         "tree cache verification failed for image %s: %s; it is not rebuilt while the "
                         "pod \"%s\" runs from it",
-                        asked, difference, pod);
+                        x->asked, x->difference, x->pod);
         }
 }
 
-/* Return: 0; 1: its tree had to be made anew. */
-static int verify_layer(Verifier *v, const char *asked, const char *layer, Error *e) {
-        const char *pod = find_running(v, layer);
-        _cleanup_free_ char *difference = NULL;
-        StoreVerdict verdict;
-        int r;
-
-        if (strv_contains(v->layers, layer))
-                return 0;
-        r = store_tree_verify(v->store, layer, &(StoreTreePart){ .key = layer }, 1, !pod, &verdict,
-                              &difference, e);
-        if (r >= 0 && verdict == STORE_VERDICT_NO_TREE)
-                r = store_blob_verify(v->store, layer, e);
-        if (r < 0)
-                return r;
-        if (verdict == STORE_VERDICT_DAMAGED)
-                return error_setf(
-                        e, -EBUSY,
-                        "tree cache verification failed for layer %s: %s; it is not rebuilt while the "
-                        "pod \"%s\" runs from it",
-                        layer, difference, pod);
-        if (verdict == STORE_VERDICT_REPAIRED)
-                log_info("tree cache verification failed for image %s, layer %s: %s;  rebuilding...", asked,
-                         layer, difference);
-        if (strv_extend(&v->layers, layer) < 0)
-                return error_oom(e);
-        return verdict == STORE_VERDICT_REPAIRED;
-}
-
-static int verify_layers(Verifier *v, const char *asked, const StoreImage *image, Error *e) {
-        int r = store_oci_verify(v->store, image, e);
-        bool repaired = false;
-
-        STRV_FOREACH (l, image->layers) {
-                if (r < 0)
-                        break;
-                r = verify_layer(v, asked, *l, e);
-                repaired = repaired || r > 0;
-        }
-        if (r < 0)
-                return error_prefixf(e, r, "image \"%s\"", asked);
-        if (!repaired)
-                (void) printf("successfully verified checksum for image: \"%s\" (\"%s\")\n", asked,
-                              image->key);
-        return 0;
-}
-
-static int verify_image(Verifier *v, const char *asked, Error *e) {
+static int verify_aci(const Verifier *v, Report *report, Error *e) {
         _cleanup_(image_render_done) ImageRender render = IMAGE_RENDER_INIT;
+        int r = image_render_list(v->store, report->key, &render, e);
+
+        /* Without its dependencies it has no tree. */
+        if (r == -ENOENT) {
+                error_done(e);
+                report->verdict = STORE_VERDICT_NO_TREE;
+                return 0;
+        }
+        return r < 0 ? error_prefixf(e, r, "image \"%s\"", report->asked)
+                     : verify_tree(v, report, render.tree_key, render.parts, render.n_parts, e);
+}
+
+/* The documents are what the ID says, and each layer what its key says. */
+static int verify_oci(const Verifier *v, Report *report, char *const *layers, Error *e) {
+        int r = store_blob_verify(v->store, report->key, e);
+
+        for (char *const *l = layers; *l; l++)
+                if (r >= 0)
+                        r = verify_tree(v, report, *l, &(StoreTreePart){ .key = *l }, 1, e);
+        return r;
+}
+
+static int verify_image(const Verifier *v, const char *asked, Error *e) {
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
+        Report report = { .asked = asked, .verdict = STORE_VERDICT_GOOD };
         int r = image_find(v->store, asked, &image, e);
 
         if (r < 0)
                 return r;
-        if (image.layers)
-                return verify_layers(v, asked, &image, e);
-        r = image_render_list(v->store, image.key, &render, e);
-        /* Without its dependencies it has no tree. */
-        if (r == -ENOENT) {
-                error_done(e);
-                r = store_blob_verify(v->store, image.key, e);
-                if (r >= 0)
-                        (void) printf("image \"%s\" not rendered; no verification needed\n", asked);
-                return r;
-        }
-        return r < 0 ? error_prefixf(e, r, "image \"%s\"", asked) : verify_tree(v, asked, &image, &render, e);
+        report.key = image.key;
+        r = image.layers ? verify_oci(v, &report, image.layers, e) : verify_aci(v, &report, e);
+        if (r >= 0)
+                r = say(v, &report, e);
+        free(report.difference);
+        return r;
 }
 
 static int all_keys(Store *store, char ***ret, Error *e) {
