@@ -48,9 +48,17 @@ def tmp_is_empty():
     return not list(pathlib.Path(DATA, "cas/tmp").iterdir())
 
 
+@pytest.fixture(name="no_layers")
+def store_without_layers(no_images, installed):  # pylint: disable=unused-argument
+    """A store without images, and without the layers that a pull that failed left for a day."""
+    for top, pattern in (("cas/blob/sha256", "*"), ("cas/tree", "sha256-*")):
+        for path in pathlib.Path(DATA, top).glob(pattern):
+            shutil.rmtree(path)
+
+
 @pytest.fixture(name="registry")
-def empty_host_and_registry(host, no_images, installed, fake_registry):  # pylint: disable=unused-argument
-    """A registry, and a store without images."""
+def registry_and_empty_store(no_layers, fake_registry):  # pylint: disable=unused-argument
+    """A registry, and a store without anything."""
     return fake_registry
 
 
@@ -64,23 +72,19 @@ def test_run(host, registry):
     assert ran.out.split("\n")[:4] == ["1000", "1234", "/made/up", "in the image"], ran
     ran = host.rkt("run", INSECURE, name, "--", "echo instead")
     assert ran.out == "instead\n"
-    listed = host.rkt("image", "list", "--no-legend", "--fields=name,source").out.split()
-    assert listed == [f"{registry.name}/a/b:latest".replace(registry.name, registry.name), name + ":latest"] or \
-        listed[1] == name + ":latest"
+    assert host.rkt("image", "list", "--no-legend", "--fields=source").out.strip() == name + ":latest"
 
 
 def test_pod_file(host, registry, pods):
     """docker:// runs from a pod file, and its stop signal is the unit's."""
     registry.publish(image(script="trap 'echo quit; exit 0' QUIT; echo ready; while :; do sleep 0.1; done",
                            app={"StopSignal": "SIGQUIT"}))
-    pods.write("docker", f"[Pod]\nInsecureOptions=image\n[App]\nImage=docker://{registry.host}/a/b:latest\n")
-    pods.start("docker")
-    shown = host.run("systemctl", "--machine=docker", "show", "-p", "KillSignal", "docker.service", check=False).out
-    pods.stop("docker")
-    host.wait_for("the app's last word", lambda: "quit" in host.journal("-u", "pod@docker.service").out
-                  if hasattr(host.journal("-u", "pod@docker.service"), "out")
-                  else "quit" in str(host.journal("-u", "pod@docker.service")))
-    assert "3" in shown or not shown
+    name = pods.write("docker", f"[Pod]\nInsecureOptions=image\n[App main]\nImage=docker://{registry.host}/a/b\n")
+    pods.start(name)
+    assert host.show("main.service", "KillSignal", machine=name) == "3"
+    uuid = pods.uuid(name)
+    pods.stop(name)
+    assert pods.apps(uuid) == {"main": 0}
 
 
 @pytest.mark.parametrize("tag", ["", ":latest"])
@@ -104,7 +108,7 @@ def test_pull_policy_never(host, registry):
     registry.publish(image())
     name = f"docker://{registry.host}/a/b"
     refused = fetch(host, name, "--pull-policy=never", check=False)
-    assert refused.code != 0 and re.search(f'unable to fetch.* image from .* "{re.escape(name)}"', refused.err)
+    assert refused.rc != 0 and re.search(f'unable to fetch.* image from .* "{re.escape(name)}"', refused.err)
     fetch(host, name)
     again = fetch(host, name, "--pull-policy=never")
     assert re.search(f"using image from local store for .* {re.escape(name)}", again.err)
@@ -138,7 +142,7 @@ def test_not_verified(host, registry):
     """As in rkt, a docker image needs --insecure-options=image, unless trust.d says something; nothing is asked."""
     registry.publish(image())
     refused = host.rkt("fetch", f"docker://{registry.host}/a/b", check=False)
-    assert refused.code != 0
+    assert refused.rc != 0
     assert "signature verification for docker images is not supported (try --insecure-options=image)" in refused.err
     assert not registry.requests
 
@@ -200,7 +204,7 @@ def test_by_digest(host, registry):
     registry.rules["GET", f"/v2/a/b/manifests/{second.digest}"] = lambda h: h.answer(
         200, first.manifest, {"Content-Type": first.media_type})
     swapped = fetch(host, f"docker://{registry.host}/a/b@{second.digest}", "--pull-policy=always", check=False)
-    assert swapped.code != 0 and second.digest in swapped.err
+    assert swapped.rc != 0 and second.digest in swapped.err
 
 
 def damage(made, what):
@@ -228,7 +232,7 @@ def test_not_what_the_manifest_says(host, registry, what):
     wanted = damage(made, what)
     registry.publish(made)
     refused = fetch(host, f"docker://{registry.host}/a/b", check=False)
-    assert refused.code != 0 and wanted in refused.err, refused.err
+    assert refused.rc != 0 and wanted in refused.err, refused.err
     assert not host.rkt("image", "list", "--no-legend").out
     assert tmp_is_empty()
 
@@ -241,7 +245,7 @@ def test_diff_ids(host, registry, what):
              "too many": good.diff_ids + good.diff_ids[:1]}[what]
     registry.publish(image(oci.tar({"f": b"y" * 5000}), fields={"rootfs": {"type": "layers", "diff_ids": wrong}}))
     refused = fetch(host, f"docker://{registry.host}/a/b", check=False)
-    assert refused.code != 0, what
+    assert refused.rc != 0, what
     assert not host.rkt("image", "list", "--no-legend").out
     assert tmp_is_empty()
     if what == "wrong":
@@ -252,7 +256,7 @@ def test_diff_ids(host, registry, what):
 
 def test_two_pulls_at_once(host, registry):
     """R14: two pulls of one image share one download of each layer."""
-    made = image(*[oci.tar({f"f{i}": bytes([i]) * 100000}) for i in range(5)])
+    made = image(*[oci.tar({f"f{i}": bytes([65 + i]) * 100000}) for i in range(5)])
     registry.publish(made)
     name = f"docker://{registry.host}/a/b"
     running = [subprocess.Popen(["rkt", "fetch", INSECURE, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -326,7 +330,7 @@ def test_same_layer_twice(host, registry):
         assert ran.out.split() == ["again", "g"]
 
 
-def test_real_registry(host, no_images, installed, debian_registry, tmp_path):  # pylint: disable=unused-argument
+def test_real_registry(host, no_layers, debian_registry, tmp_path):  # pylint: disable=unused-argument
     """What skopeo pushed to Debian's registry runs; removing the image removes what only it had."""
     made = image(oci.tar({"f": b"real\n"}), script="cat /f")
     layout = oci.write_layout(str(tmp_path / "layout"), made)
