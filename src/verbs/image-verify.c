@@ -103,17 +103,38 @@ static int verify_aci(const Verifier *v, Report *report, Error *e) {
                      : verify_tree(v, report, render.tree_key, render.parts, render.n_parts, e);
 }
 
-/* The documents are what the ID says, and each layer what its key says. */
-static int verify_oci(const Verifier *v, Report *report, char *const *layers, Error *e) {
-        int r = store_blob_verify(v->store, report->key, e);
+/* Without a tree, its content at least. */
+static int verify_layer(Verifier *v, Report *report, const char *layer, Error *e) {
+        int r;
 
-        for (char *const *l = layers; *l; l++)
+        if (strv_contains(v->layers, layer))
+                return 0;
+        if (store_tree_exists(v->store, layer))
+                r = verify_tree(v, report, layer, &(StoreTreePart){ .key = layer }, 1, e);
+        else {
+                r = store_blob_verify(v->store, layer, e);
+                if (r < 0)
+                        return error_prefixf(e, r, "image \"%s\"", report->asked);
+        }
+        /* what is damaged and stays so is to be said of each image */
+        if (r < 0 || report->verdict == STORE_VERDICT_DAMAGED)
+                return r;
+        return strv_extend(&v->layers, layer) < 0 ? error_oom(e) : 0;
+}
+
+/* The documents are what their digests say, and each layer what its key says. */
+static int verify_oci(Verifier *v, Report *report, const StoreImage *image, Error *e) {
+        int r = store_oci_verify(v->store, image, e);
+
+        if (r < 0)
+                return error_prefixf(e, r, "image \"%s\"", report->asked);
+        STRV_FOREACH (l, image->layers)
                 if (r >= 0)
-                        r = verify_tree(v, report, *l, &(StoreTreePart){ .key = *l }, 1, e);
+                        r = verify_layer(v, report, *l, e);
         return r;
 }
 
-static int verify_image(const Verifier *v, const char *asked, Error *e) {
+static int verify_image(Verifier *v, const char *asked, Error *e) {
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         Report report = { .asked = asked, .verdict = STORE_VERDICT_GOOD };
         int r = image_find(v->store, asked, &image, e);
@@ -121,7 +142,7 @@ static int verify_image(const Verifier *v, const char *asked, Error *e) {
         if (r < 0)
                 return r;
         report.key = image.key;
-        r = image.layers ? verify_oci(v, &report, image.layers, e) : verify_aci(v, &report, e);
+        r = image.layers ? verify_oci(v, &report, &image, e) : verify_aci(v, &report, e);
         if (r >= 0)
                 r = say(v, &report, e);
         free(report.difference);
