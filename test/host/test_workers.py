@@ -12,7 +12,9 @@ import shutil
 
 import pytest
 
-from images import aci
+from images import aci, oci, signing
+
+from conftest import CACHE
 
 pytestmark = [pytest.mark.usefixtures("no_images"),
               pytest.mark.skipif(os.environ.get("LAB_PROFILE") == "asan",
@@ -20,7 +22,7 @@ pytestmark = [pytest.mark.usefixtures("no_images"),
 
 LIBEXEC = "/usr/lib/rkt"
 TOP = "/var/tmp/rkt-hostile"
-USERS = ("rkt-pull", "rkt-parse", "rkt-gpgv")
+USERS = ("rkt-pull", "rkt-parse", "rkt-gpgv", "rkt-cosign")
 BREACHES = ("/var/tmp/rkt-breach", "/run/rkt-breach", "/dev/shm/rkt-breach")
 
 FILES = ["open-shadow", "open-store", "open-root", "open-parent", "write-outside", "write-run", "mknod", "mount"]
@@ -33,6 +35,7 @@ ATTACKS = {
     # it has the network: any address that an unprivileged user may connect to
     "rkt-pull": FILES + PROCESSES + ["raw-socket", "garbage", "silence", "linger", "memory"],
     "rkt-gpgv": FILES + PROCESSES + NETWORK + ["garbage", "silence", "linger", "memory"],
+    "rkt-cosign": FILES + PROCESSES + NETWORK + ["garbage", "silence", "linger", "memory"],
 }
 CASES = [(worker, attack) for worker, attacks in ATTACKS.items() for attack in attacks]
 
@@ -62,9 +65,30 @@ def hostile_image(tmp_path, attack):
     return aci.pack(str(tmp_path / "hostile.aci"), doc, aci.cached_root(aci.busybox_root, "/var/tmp/rkt-test"), "plain")
 
 
-def command(worker, attack, tmp_path, images, server, signer):
+@pytest.fixture
+def cosign_key():
+    """A key that is trusted for the registries of tests."""
+    key = signing.Key(f"{CACHE}/cosign")
+    folder = pathlib.Path("/etc/rkt/trust.d")
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    (folder / "workers.conf").write_text(f"[Trust]\nPrefix=*\nCosignKey={key.public}\n")
+    yield key
+    (folder / "workers.conf").unlink()
+
+
+def hostile_signature(registry, key, attack):
+    """An image whose signature says what to try; how it is called."""
+    image = oci.Image([oci.tar({"x": b""})])
+    registry.publish(image)
+    signing.cosign(registry.publish, key, image.digest, "", data=f"attack={attack} ".encode())
+    return f"docker://{registry.host}/a/b"
+
+
+def command(worker, attack, tmp_path, images, server, signer, registry, key):
     """The fetch in which `worker` reads `attack`, and its environment."""
     env = {"RKT_LIBEXEC": libexec(worker)}
+    if worker == "rkt-cosign":
+        return ["fetch", hostile_signature(registry, key, attack)], env
     if worker == "rkt-untar":
         env["RKT_TREE_BACKEND"] = "dir"
     if worker == "rkt-pull":
@@ -98,9 +122,9 @@ def nothing_left(host):
 
 
 @pytest.mark.parametrize("worker,attack", CASES)
-def test_attack_from_a_worker_fails(host, images, server, trusted, signer, tmp_path, worker, attack):
+def test_attack_from_a_worker_fails(host, images, server, trusted, signer, fake_registry, cosign_key, tmp_path, worker, attack):
     """DESIGN.md, Privilege: each attack fails, and so does the fetch, cleanly."""
-    words, env = command(worker, attack, tmp_path, images, server, signer)
+    words, env = command(worker, attack, tmp_path, images, server, signer, fake_registry, cosign_key)
     done = host.rkt(*words, check=False, env=env, timeout=60)
     assert done.rc == 254, done
     assert "breach" not in done.all, done
@@ -112,9 +136,9 @@ def test_attack_from_a_worker_fails(host, images, server, trusted, signer, tmp_p
 
 
 @pytest.mark.parametrize("worker", list(ATTACKS))
-def test_worker_that_never_ends(host, images, server, trusted, signer, tmp_path, worker):
+def test_worker_that_never_ends(host, images, server, trusted, signer, fake_registry, cosign_key, tmp_path, worker):
     """A worker that spins is ended by the kernel at its limit of CPU time; here by us, so that nobody waits an hour."""
-    words, env = command(worker, "spin", tmp_path, images, server, signer)
+    words, env = command(worker, "spin", tmp_path, images, server, signer, fake_registry, cosign_key)
     fetch = host.spawn("rkt", *words, env={**os.environ, **env})
     try:
         pid = int(host.wait_for("the worker", lambda: host.run(
