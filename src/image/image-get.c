@@ -101,6 +101,15 @@ static int try_store(const ImageFetch *f, const ImageName *name, const char *ref
         }
         if (r < 0)
                 return r;
+        if (name->type == IMAGE_NAME_DOCKER) {
+                r = image_oci_check_stored(f, name, &image, e);
+                if (r == -EKEYREJECTED && o->pull != PULL_NEVER) {
+                        error_done(e);
+                        return 0;
+                }
+                if (r < 0)
+                        return error_prefixf(e, r, "image '%s' in the store", reference);
+        }
         if (name->type == IMAGE_NAME_URL)
                 image_message(o, "using image from local store for url %s", reference);
         else

@@ -307,3 +307,33 @@ int image_get_oci(const ImageFetch *f, const ImageName *name, const char *refere
                 r = name->type == IMAGE_NAME_OCI ? pull_local(&p, ret_id, e) : pull_remote(&p, ret_id, e);
         return r < 0 ? error_prefixf(e, r, "image '%s'", reference) : 0;
 }
+
+/**
+ * image_oci_check_stored() - may an image that the store has be used for a name, unasked
+ * @f:     how
+ * @name:  IMAGE_NAME_DOCKER
+ * @image: what that name led to last
+ * @e:     says why not; may be NULL
+ *
+ * Where nothing is said about the name, it may: whoever fetched it has said then that it is good enough.
+ *
+ * Return: 0, -EKEYREJECTED (verification is demanded, and was not made), -EPERM (rejected), what oci_trust_load() returns.
+ */
+int image_oci_check_stored(const ImageFetch *f, const ImageName *name, const StoreImage *image, Error *e) {
+        const ImageGetOptions *o = f->options;
+        _cleanup_(oci_trust_freep) OciTrust *trust = NULL;
+        OciTrustDemand demand = OCI_TRUST_NOTHING;
+        const OciTrustPolicy *policy;
+        int r;
+
+        r = oci_trust_load(o->system_config, o->local_config, o->user_config, &trust, e);
+        if (r < 0)
+                return r;
+        policy = oci_trust_policy(trust, name->oci);
+        if (!policy)
+                return 0;
+        r = oci_trust_demand(policy, name->oci, o->insecure & INSECURE_IMAGE, &demand, e);
+        if (r < 0 || demand != OCI_TRUST_VERIFY)
+                return r;
+        return oci_trust_still_vouches(policy, name->oci, image, e);
+}

@@ -6,3 +6,4 @@
 #include "oci/oci-name.h"
 
 int image_get_oci(const ImageFetch *f, const ImageName *name, const char *reference, char **ret_id, Error *e);
+int image_oci_check_stored(const ImageFetch *f, const ImageName *name, const StoreImage *image, Error *e);

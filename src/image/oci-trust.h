@@ -12,7 +12,6 @@
 
 #include "image/keyring.h"
 #include "oci/cosign.h"
-#include "oci/registry.h"
 #include "store/store-ref.h"
 
 #define OCI_TRUST_FILES_MAX      4096U
@@ -63,6 +62,4 @@ bool oci_trust_wants_cosign(const OciTrustPolicy *p);
 int oci_trust_verify(const OciTrustPolicy *p, const OciName *name, char *const *digests,
                      const OciSignature *signatures, size_t n_signatures, StoreSignature **ret, size_t *ret_n,
                      Error *e);
-int oci_trust_verify_answer(const OciTrustPolicy *p, const OciName *name, const RegistryAnswer *answer,
-                            StoreImage *image, Error *e);
 int oci_trust_still_vouches(const OciTrustPolicy *p, const OciName *name, const StoreImage *image, Error *e);

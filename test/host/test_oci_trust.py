@@ -76,6 +76,7 @@ class Shelf:
 
     def refused(self, *patterns, words=()):
         """The fetch ends with one sentence, no layer was asked for, and nothing is left."""
+        self.registry.requests = []
         done = self.fetch(*words, check=False)
         assert done.rc == 254 and done.out == "", done
         lines = [li for li in done.err.splitlines() if "remote fetching" not in li]
@@ -317,6 +318,7 @@ def test_store_is_no_way_around(host, shelf, pull):
     host.rkt("trust", "--remove", f"--prefix={shelf.registry.host}", key.fingerprint)
     shelf.trust(new)
     assert "was not made by key" in fetch(check=254).err
+    assert "does not trust" in host.rkt("fetch", "--pull-policy=never", shelf.url, check=254).err
     shelf.trust(key)
     asked = len(shelf.registry.asked("*/blobs/*"))
     fetch()
@@ -342,13 +344,13 @@ def lookaside(server, shelf, signer, tmp_path):
     def sign(reference, number=1, by=signer):
         path = tmp_path / f"signature-{number}"
         skopeo_sign(shelf.image, reference, by, path)
-        folder = pathlib.Path(server.docroot) / "signatures" / f"a/b@{shelf.image.digest.replace(':', '=')}"
+        folder = pathlib.Path(server.docroot) / "images.test/signatures" / f"a/b@{shelf.image.digest.replace(':', '=')}"
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder)
     write(f"[Trust]\nPrefix={shelf.registry.host}\nOpenPGPKey={signer.public}\nLookaside=https://images.test/signatures\n")
-    shutil.rmtree(pathlib.Path(server.docroot) / "signatures", ignore_errors=True)
+    shutil.rmtree(pathlib.Path(server.docroot) / "images.test/signatures", ignore_errors=True)
     yield sign
-    shutil.rmtree(pathlib.Path(server.docroot) / "signatures", ignore_errors=True)
+    shutil.rmtree(pathlib.Path(server.docroot) / "images.test/signatures", ignore_errors=True)
 
 
 def test_simple_signing(shelf, lookaside, signer, stranger):
