@@ -27,6 +27,7 @@ typedef struct Pull {
         const ImageName *name;
         const char *reference; /* as typed */
         OciPlatform platform;
+        ImageLimits limits;
         OciTrust *trust;
         const OciTrustPolicy *policy; /* NULL: there is none */
         OciTrustDemand demand;
@@ -221,11 +222,12 @@ static int load_trust(Pull *p, Error *e) {
         return oci_trust_demand(p->policy, p->name->oci, o->insecure & INSECURE_IMAGE, &p->demand, e);
 }
 
-static OciLoadOptions load_options(const Pull *p) {
+/* They point into @p. */
+static OciLoadOptions load_options(Pull *p) {
         const ImageLimits *limits = p->f->options->limits;
 
-        return (OciLoadOptions){ .platform = &p->platform,
-                                 .limits = limits ? limits : &IMAGE_LIMITS_DEFAULT };
+        p->limits = limits ? *limits : IMAGE_LIMITS_DEFAULT;
+        return (OciLoadOptions){ .platform = &p->platform, .limits = &p->limits };
 }
 
 static int pull_local(Pull *p, char **ret_id, Error *e) {
