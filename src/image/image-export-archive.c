@@ -14,6 +14,7 @@
 #include "oci/oci-name.h"
 #include "oci/oci-write.h"
 #include "store/store-blob.h"
+#include "store/store-layer.h"
 
 typedef struct Layer {
         char digest[OCI_DIGEST_MAX];
@@ -106,6 +107,98 @@ static int name_of_aci(const ImageManifest *m, char **ret) {
         return oci_name_tagged(n, ret);
 }
 
+static int add_layer(Archive *a, const char *key, Error *e) {
+        Layer *l = &a->layers[a->n_layers++];
+        int fd, r = store_layer_blob_open(a->store, key, &fd, &l->size, e);
+
+        if (r < 0)
+                return r;
+        (void) fd_close(fd);
+        l->key = key;
+        (void) snprintf(l->digest, sizeof(l->digest), "sha256:%s", strchr(key, '-') + 1);
+        return 0;
+}
+
+/* The name that others gave it: NAME:TAG in a registry, or what an entry of a layout was called by. */
+static int name_of_oci(const StoreImage *image, char **ret) {
+        _cleanup_(oci_name_freep) OciName *n = NULL;
+
+        if (!image->reference || oci_name_parse(image->reference, &n, NULL) < 0)
+                return 0;
+        if (n->transport == OCI_TRANSPORT_REGISTRY)
+                return n->tag ? oci_name_tagged(n, ret) : 0;
+        if (!n->reference || *n->reference == '@')
+                return 0;
+        *ret = strdup(n->reference);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int to_buffer(void *userdata, const void *data, size_t size, Error *e) {
+        strbuf_add_n(userdata, data, size);
+        return 0;
+}
+
+static int read_manifest(Store *s, const char *key, char **ret, size_t *ret_size, Error *e) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        uint64_t size = 0;
+        int fd, r;
+
+        r = store_blob_open(s, key, &fd, &size, e);
+        if (r < 0)
+                return r;
+        (void) fd_close(fd);
+        if (size > STORE_OCI_DOCUMENT_MAX)
+                return error_setf(e, -EBADMSG, "image '%s' is damaged: its manifest has %" PRIu64 " bytes",
+                                  key, size);
+        r = store_blob_copy(s, key, to_buffer, &b, e);
+        if (r < 0)
+                return r;
+        *ret_size = b.size;
+        return strbuf_steal(&b, ret) < 0 ? error_oom(e) : 0;
+}
+
+static int digest_manifest(Archive *a, Error *e) {
+        return oci_digest_of(DIGEST_SHA256, a->manifest, a->manifest_size, a->manifest_digest) < 0
+                       ? error_oom(e)
+                       : 0;
+}
+
+static int make_manifest(Archive *a, const OciDocument *original, Error *e) {
+        _cleanup_free_ OciBlob *blobs = new0(OciBlob, a->n_layers);
+        OciImageParts p = { .config = { a->config_digest, a->config_size },
+                            .layers = blobs,
+                            .n_layers = a->n_layers };
+
+        if (!blobs)
+                return error_oom(e);
+        for (size_t i = 0; i < a->n_layers; i++)
+                blobs[i] = (OciBlob){ a->layers[i].digest, a->layers[i].size };
+        if (original && oci_manifest_is_plain(original, &p))
+                return digest_manifest(a, e);
+        if (original) {
+                p.annotations = original->annotations;
+                p.n_annotations = original->n_annotations;
+        }
+        free(a->manifest);
+        a->manifest = NULL;
+        if (oci_manifest_write(&p, &a->manifest) < 0)
+                return error_oom(e);
+        a->manifest_size = strlen(a->manifest);
+        return digest_manifest(a, e);
+}
+
+/* The one that came goes on if it says what we have, so that its digest stays; else its annotations do. */
+static int keep_manifest(Archive *a, const char *key, Error *e) {
+        _cleanup_(oci_document_freep) OciDocument *d = NULL;
+        int r;
+
+        r = read_manifest(a->store, key, &a->manifest, &a->manifest_size, e);
+        if (r < 0)
+                return r;
+        r = oci_document_parse(a->manifest, a->manifest_size, NULL, NULL, &d, e);
+        return r < 0 ? error_prefixf(e, r, "image '%s'", key) : make_manifest(a, d, e);
+}
+
 static int load_aci(Archive *a, const StoreImage *image, Error *e) {
         _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
         _cleanup_(image_render_done) ImageRender x = IMAGE_RENDER_INIT;
@@ -135,27 +228,33 @@ static int load_aci(Archive *a, const StoreImage *image, Error *e) {
         if (r < 0)
                 return error_prefixf(e, r, "image '%s'", image->name);
         a->config_size = strlen(a->config);
-        return oci_digest_of(DIGEST_SHA256, a->config, a->config_size, a->config_digest) < 0 ? error_oom(e)
-                                                                                             : 0;
+        if (oci_digest_of(DIGEST_SHA256, a->config, a->config_size, a->config_digest) < 0)
+                return error_oom(e);
+        return make_manifest(a, NULL, e);
 }
 
-/* A manifest of our own. */
-static int make_manifest(Archive *a, Error *e) {
-        _cleanup_free_ OciBlob *blobs = new0(OciBlob, a->n_layers);
-        OciImageParts p = { .config = { a->config_digest, a->config_size },
-                            .layers = blobs,
-                            .n_layers = a->n_layers };
+static int load_oci(Archive *a, const StoreImage *image, Error *e) {
+        int r;
 
-        if (!blobs)
+        a->layers = new0(Layer, strv_length(image->layers));
+        if (!a->layers || name_of_oci(image, &a->reference) < 0)
                 return error_oom(e);
-        for (size_t i = 0; i < a->n_layers; i++)
-                blobs[i] = (OciBlob){ a->layers[i].digest, a->layers[i].size };
-        if (oci_manifest_write(&p, &a->manifest) < 0)
+        r = store_oci_config_read(a->store, image->key, &a->config, &a->config_size, e);
+        if (r < 0)
+                return r;
+        if (oci_digest_of(DIGEST_SHA256, a->config, a->config_size, a->config_digest) < 0)
                 return error_oom(e);
-        a->manifest_size = strlen(a->manifest);
-        return oci_digest_of(DIGEST_SHA256, a->manifest, a->manifest_size, a->manifest_digest) < 0
-                       ? error_oom(e)
-                       : 0;
+        if (image->config_digest && startswith(image->config_digest, "sha256:") &&
+            !streq(image->config_digest, a->config_digest))
+                return error_setf(e, -EBADMSG,
+                                  "image '%s' is damaged: its config is %s, not %s; fetch it again",
+                                  image->key, a->config_digest, image->config_digest);
+        STRV_FOREACH (key, image->layers) {
+                r = add_layer(a, *key, e);
+                if (r < 0)
+                        return r;
+        }
+        return keep_manifest(a, image->key, e);
 }
 
 typedef struct Content {
@@ -234,11 +333,7 @@ static int write_oci(Archive *a, TarSink sink, void *userdata, Error *e) {
         _cleanup_free_ char *index = NULL;
         OciBlob manifest;
         size_t n = 0;
-        int r;
 
-        r = a->manifest ? 0 : make_manifest(a, e);
-        if (r < 0)
-                return r;
         manifest = (OciBlob){ a->manifest_digest, a->manifest_size };
         if (!members || oci_index_write(&manifest, a->reference, &index) < 0)
                 return error_oom(e);
@@ -298,7 +393,7 @@ int export_archive(Store *s, const StoreImage *image, bool docker, TarSink sink,
         _cleanup_(archive_done) Archive a = { .store = s };
         int r;
 
-        r = load_aci(&a, image, e);
+        r = image->layers ? load_oci(&a, image, e) : load_aci(&a, image, e);
         if (r < 0)
                 return r;
         return docker ? write_docker(&a, sink, userdata, e) : write_oci(&a, sink, userdata, e);

@@ -5,7 +5,7 @@
 
 #include "basic/fd.h"
 #include "basic/str.h"
-#include "basic/table.h"
+#include "basic/strv.h"
 #include "image/image-export-internal.h"
 #include "image/output-file.h"
 #include "store/gzip.h"
@@ -44,17 +44,10 @@ const char *image_format_to_string(ImageFormat f) {
 typedef struct Export {
         Store *store;
         const StoreImage *image;
+        const char *manifest; /* that goes into the ACI; NULL: the image's own */
         ImageFormat format;
         ImageExportFlags flags;
-        int fd;
 } Export;
-
-static int to_file(void *userdata, const void *data, size_t size, Error *e) {
-        const Export *x = userdata;
-        int r = fd_write_all(x->fd, data, size);
-
-        return r < 0 ? error_setf(e, r, "cannot write: %s", strerror(-r)) : 0;
-}
 
 static int tree_entry(void *userdata, const TarEntry *t, int blob_fd, Error *e) {
         return tar_writer_file(userdata, t, blob_fd, e);
@@ -73,44 +66,96 @@ int export_tree(StoreTreeReader *tree, TarWriter *w, Error *e) {
 }
 
 /**
- * export_aci() - the archive of an ACI, byte for byte as its ID was made from
+ * export_layers_reader() - look at layers as one file system
+ * @s:      store, locked shared
+ * @layers: keys, the lowest first
+ * @n:      how many of them
+ * @ret:    for store_tree_reader_free()
+ * @e:      sentence on failure; may be NULL
+ *
+ * Return: as store_tree_reader_new().
+ */
+int export_layers_reader(Store *s, char *const *layers, size_t n, StoreTreeReader **ret, Error *e) {
+        _cleanup_free_ StoreTreePart *parts = new0(StoreTreePart, n);
+
+        if (!parts)
+                return error_oom(e);
+        for (size_t i = 0; i < n; i++)
+                parts[i].key = layers[i];
+        return store_tree_reader_new(s, parts, n, ret, e);
+}
+
+/**
+ * export_layers_aci() - layers of an OCI image as the rootfs of an ACI
  * @s:        store, locked shared
- * @image:    what
+ * @manifest: text
+ * @layers:   keys, the lowest first
+ * @n:        how many of them
  * @sink:     gets the bytes
  * @userdata: for it
  * @e:        sentence on failure; may be NULL
  *
- * The bytes are hashed on the way: a damaged image is not exported.
- *
- * Return: 0, -EBADMSG (damaged), -ENOENT, -EIO, -ENOMEM, what @sink returned.
+ * Return: 0, what store_tree_reader_new() and @sink return.
  */
-int export_aci(Store *s, const StoreImage *image, TarSink sink, void *userdata, Error *e) {
-        return store_blob_copy(s, image->key, sink, userdata, e);
+int export_layers_aci(Store *s, const char *manifest, char *const *layers, size_t n, TarSink sink,
+                      void *userdata, Error *e) {
+        _cleanup_(store_tree_reader_freep) StoreTreeReader *tree = NULL;
+        _cleanup_(tar_writer_freep) TarWriter *w = NULL;
+        int r;
+
+        r = export_layers_reader(s, layers, n, &tree, e);
+        if (r >= 0)
+                r = tar_writer_new("rootfs", sink, userdata, &w, e);
+        if (r >= 0)
+                r = tar_writer_text(w, "manifest", manifest, strlen(manifest), e);
+        if (r >= 0)
+                r = export_tree(tree, w, e);
+        return r < 0 ? r : tar_writer_finish(w, e);
+}
+
+/* An ACI's archive is hashed on the way: one that is damaged is not exported. */
+static int write_aci(const Export *x, TarSink sink, void *userdata, Error *e) {
+        const StoreImage *i = x->image;
+        _cleanup_free_ char *text = NULL;
+        int r = 0;
+
+        if (!i->layers)
+                return store_blob_copy(x->store, i->key, sink, userdata, e);
+        if (!x->manifest)
+                r = store_manifest_read(x->store, i->key, &text, NULL, e);
+        return r < 0 ? r
+                     : export_layers_aci(x->store, x->manifest ? x->manifest : text, i->layers,
+                                         strv_length(i->layers), sink, userdata, e);
 }
 
 static int write_format(const Export *x, TarSink sink, void *userdata, Error *e) {
         if (x->format == IMAGE_FORMAT_ACI)
-                return export_aci(x->store, x->image, sink, userdata, e);
+                return write_aci(x, sink, userdata, e);
         return export_archive(x->store, x->image, x->format == IMAGE_FORMAT_DOCKER_ARCHIVE, sink, userdata,
                               e);
 }
 
 static int write_all(void *userdata, int fd, Error *e) {
-        Export *x = userdata;
+        const Export *x = userdata;
         _cleanup_(gzip_freep) Gzip *g = NULL;
         _cleanup_close_ int lock = -EBADF;
         int r;
 
-        x->fd = fd;
         r = store_lock(x->store, LOCK_MODE_SHARED, 1, &lock, e);
         if (r < 0)
                 return r;
         if (!(x->flags & IMAGE_EXPORT_GZIP))
-                return write_format(x, to_file, x, e);
-        r = gzip_new(to_file, x, &g, e);
+                return write_format(x, output_sink, &fd, e);
+        r = gzip_new(output_sink, &fd, &g, e);
         if (r >= 0)
                 r = write_format(x, gzip_push, g, e);
         return r < 0 ? r : gzip_finish(g, e);
+}
+
+static ImageFormat choose_format(const StoreImage *image, ImageFormat format) {
+        if (format != IMAGE_FORMAT_DEFAULT)
+                return format;
+        return image->layers ? IMAGE_FORMAT_OCI_ARCHIVE : IMAGE_FORMAT_ACI;
 }
 
 /**
@@ -121,7 +166,13 @@ static int write_all(void *userdata, int fd, Error *e) {
  * Return: true if image_export() needs a store that is open for writing.
  */
 bool image_export_converts(const StoreImage *image, ImageFormat format) {
-        return format != IMAGE_FORMAT_DEFAULT && format != IMAGE_FORMAT_ACI;
+        return (choose_format(image, format) == IMAGE_FORMAT_ACI) == (image->layers != NULL);
+}
+
+static int export_to(Export *x, const char *path, Error *e) {
+        x->format = choose_format(x->image, x->format);
+        return output_file_write(path, x->format == IMAGE_FORMAT_ACI ? "output ACI file" : "output file",
+                                 x->flags & IMAGE_EXPORT_OVERWRITE, write_all, x, e);
 }
 
 /**
@@ -137,10 +188,27 @@ bool image_export_converts(const StoreImage *image, ImageFormat format) {
  */
 int image_export(Store *s, const StoreImage *image, const char *path, ImageFormat format,
                  ImageExportFlags flags, Error *e) {
-        Export x = { .store = s, .image = image, .format = format, .flags = flags, .fd = -EBADF };
+        Export x = { .store = s, .image = image, .format = format, .flags = flags };
 
-        if (x.format == IMAGE_FORMAT_DEFAULT)
-                x.format = IMAGE_FORMAT_ACI;
-        return output_file_write(path, x.format == IMAGE_FORMAT_ACI ? "output ACI file" : "output file",
-                                 flags & IMAGE_EXPORT_OVERWRITE, write_all, &x, e);
+        return export_to(&x, path, e);
+}
+
+/**
+ * image_export_aci() - an image of layers as an ACI with another manifest
+ * @s:        store, open for writing
+ * @image:    what; has layers
+ * @manifest: text of the image manifest
+ * @path:     file that is made
+ * @flags:    see there
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: as image_export().
+ */
+int image_export_aci(Store *s, const StoreImage *image, const char *manifest, const char *path,
+                     ImageExportFlags flags, Error *e) {
+        Export x = {
+                .store = s, .image = image, .manifest = manifest, .format = IMAGE_FORMAT_ACI, .flags = flags
+        };
+
+        return export_to(&x, path, e);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "basic/error.h"
+#include "manifest/image-manifest.h"
 #include "store/store-ref.h"
 #include "store/store.h"
 
@@ -25,3 +26,7 @@ const char *image_format_to_string(ImageFormat f);
 bool image_export_converts(const StoreImage *image, ImageFormat format);
 int image_export(Store *s, const StoreImage *image, const char *path, ImageFormat format,
                  ImageExportFlags flags, Error *e);
+int image_export_aci(Store *s, const StoreImage *image, const char *manifest, const char *path,
+                     ImageExportFlags flags, Error *e);
+int image_export_layers(Store *s, const StoreImage *image, ImageManifest *manifest, const char *base,
+                        ImageExportFlags flags, char ***ret_files, Error *e);

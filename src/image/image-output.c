@@ -1,107 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Extract, render. A directory is made beside its place under another name and moved there by one rename. Until that
- * is done, a second process waits for our end, however it comes, and takes away what is half: there is no later user of the
- * user's directory who could do that. */
+/* Extract, render. A directory is made beside its place under another name and moved there by one rename. */
 #include "image/image-output.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
 #include "basic/fs-at.h"
-#include "basic/path.h"
 #include "basic/str.h"
 #include "basic/tmpfile.h"
-#include "basic/uuid.h"
 #include "image/image-render.h"
 #include "image/output-file.h"
+#include "image/output-scratch.h"
 #include "store/store-blob.h"
 #include "store/store-layer.h"
 #include "store/store-tree.h"
-
-#define GUARD_TRIES    100
-#define GUARD_USEC     20000
-#define SCRATCH_PREFIX 180 /* bytes of the target's name that are in the scratch directory's */
-
-/* A directory beside the place. */
-typedef struct Scratch {
-        char *name;
-        int fd;
-        int guard_fd; /* closing it sets off the guard */
-        pid_t guard;
-} Scratch;
-
-#define SCRATCH_INIT ((Scratch){ .fd = -EBADF, .guard_fd = -EBADF })
-
-/* Runs until the other end of the pipe is closed. A worker that still writes ends with our parent. */
-static _noreturn_ void guard(int folder_fd, int pipe_fd, const char *name) {
-        int folder, end, null;
-        char c;
-
-        (void) setsid();
-        folder = fcntl(folder_fd, F_DUPFD, 16);
-        end = fcntl(pipe_fd, F_DUPFD, 16);
-        null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (folder < 0 || end < 0 || null < 0)
-                _exit(EXIT_FAILURE);
-        for (int fd = 0; fd < 3; fd++)
-                (void) dup2(null, fd);
-        (void) dup2(folder, 3);
-        (void) dup2(end, 4);
-        (void) close_range(5, ~0U, 0);
-        while (read(4, &c, 1) < 0 && errno == EINTR)
-                ;
-        for (unsigned i = 0; i < GUARD_TRIES && remove_tree_at(3, name) < 0; i++)
-                (void) usleep(GUARD_USEC);
-        _exit(EXIT_SUCCESS);
-}
-
-static int start_guard(Scratch *x, int folder_fd, Error *e) {
-        int fds[2];
-
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return error_setf(e, -errno, "pipe: %m");
-        x->guard = fork();
-        if (x->guard == 0) {
-                (void) close(fds[1]);
-                guard(folder_fd, fds[0], x->name);
-        }
-        (void) fd_close(fds[0]);
-        x->guard_fd = fds[1];
-        return x->guard < 0 ? error_setf(e, -errno, "fork: %m") : 0;
-}
-
-/* The name is removed by the guard. */
-static void scratch_done(Scratch *x) {
-        (void) fd_close(x->fd);
-        (void) fd_close(x->guard_fd);
-        while (x->guard > 0 && waitpid(x->guard, NULL, 0) < 0 && errno == EINTR)
-                ;
-        free(x->name);
-}
-
-static int scratch_new(const OutputPlace *p, Scratch *ret, Error *e) {
-        char uuid[UUID_STRING_MAX];
-        int r = uuid_new(uuid);
-
-        if (r < 0)
-                return error_setf(e, r, "no random numbers: %s", strerror(-r));
-        ret->name = strf(".%.*s.rkt-%s", SCRATCH_PREFIX, p->name, uuid);
-        if (!ret->name)
-                return error_oom(e);
-        r = start_guard(ret, p->folder_fd, e);
-        if (r < 0)
-                return r;
-        if (mkdirat(p->folder_fd, ret->name, 0700) < 0)
-                return error_setf(e, -errno, "cannot create a directory beside '%s': %m", p->path);
-        ret->fd = openat(p->folder_fd, ret->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return ret->fd < 0 ? error_setf(e, -errno, "cannot open a directory beside '%s': %m", p->path) : 0;
-}
 
 /* What must not go away, whatever is asked for: the root, and what holds the store. */
 static int check_overwrite(Store *s, const OutputPlace *p, Error *e) {
@@ -175,7 +91,7 @@ static int move_to_place(const OutputPlace *p, int dir_fd, const char *name, Ima
  */
 int image_unpack(Store *s, const char *key, const char *path, ImageOutputFlags flags, Error *e) {
         _cleanup_(output_place_done) OutputPlace p = OUTPUT_PLACE_INIT;
-        _cleanup_(scratch_done) Scratch x = SCRATCH_INIT;
+        _cleanup_(output_scratch_done) OutputScratch x = OUTPUT_SCRATCH_INIT;
         _cleanup_close_ int lock = -EBADF, tree = -EBADF;
         int r;
 
@@ -185,7 +101,7 @@ int image_unpack(Store *s, const char *key, const char *path, ImageOutputFlags f
         if (r >= 0 && p.exists)
                 r = check_overwrite(s, &p, e);
         if (r >= 0)
-                r = scratch_new(&p, &x, e);
+                r = output_scratch_new(&p, &x, e);
         if (r >= 0)
                 r = store_lock(s, LOCK_MODE_SHARED, 1, &lock, e);
         if (r >= 0)

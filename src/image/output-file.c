@@ -17,6 +17,21 @@
 #include "basic/tmpfile.h"
 
 /**
+ * output_sink() - write to a file; a TarSink
+ * @fd:   int *
+ * @data: @size bytes
+ * @size: bytes
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, errno of write().
+ */
+int output_sink(void *fd, const void *data, size_t size, Error *e) {
+        int r = fd_write_all(*(const int *) fd, data, size);
+
+        return r < 0 ? error_setf(e, r, "cannot write: %s", strerror(-r)) : 0;
+}
+
+/**
  * output_place_done() - free
  * @p: may be half-filled
  */

@@ -22,6 +22,7 @@ typedef struct OutputPlace {
 /* Writes all of it; what it wrote is thrown away if this fails. */
 typedef int (*OutputWrite)(void *userdata, int fd, Error *e);
 
+int output_sink(void *fd, const void *data, size_t size, Error *e);
 void output_place_done(OutputPlace *p);
 int output_place_find(const char *path, bool make_folder, OutputPlace *ret, Error *e);
 mode_t output_mode(mode_t mode);
