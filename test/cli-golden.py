@@ -4,8 +4,8 @@
 
 usage: cli-golden.py RKT SOURCE [--update]
 
-A case is test/golden/cli/NAME.in: a command line, split like a shell's; "user:" before it drops root, $DIR is a data
-directory with pods. NAME.expected has the exit code, standard output and standard error."""
+A case is test/golden/cli/NAME.in: a command line, split like a shell's; "user:" before it drops root, "docker2aci:" runs it
+under that name, $DIR is a data directory with pods. NAME.expected has the exit code, standard output and standard error."""
 import json
 import os
 import re
@@ -83,8 +83,9 @@ def golden(rkt, work, folder, update):
         lines = open(f"{folder}/{name}.in", encoding="utf-8").read().splitlines()
         line = next(x for x in lines if x and not x.startswith("#"))
         drop = line.startswith("user:")
-        args = [a.replace("$DIR", work) for a in shlex.split(line.removeprefix("user:"))]
-        got = report(run(rkt, args, drop), work)
+        program = f"{os.path.dirname(rkt)}/docker2aci" if line.startswith("docker2aci:") else rkt
+        args = [a.replace("$DIR", work) for a in shlex.split(line.removeprefix("user:").removeprefix("docker2aci:"))]
+        got = report(run(program, args, drop), work)
         path = f"{folder}/{name}.expected"
         if update:
             open(path, "w", encoding="utf-8").write(got)
@@ -139,6 +140,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         os.chmod(work, 0o755)
         copy = shutil.copy(rkt, f"{work}/rkt")  # the build directory may be closed to others
+        os.symlink("rkt", f"{work}/docker2aci")
         os.mkdir(f"{work}/data", 0o755)
         make_pods(f"{work}/data")
         shutil.copy(f"{source}/test/data/cosign/p256.pub", f"{work}/data/cosign.pub")

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "basic/log.h"
+#include "basic/path.h"
 #include "basic/strv.h"
 #include "basic/suggest.h"
 #include "basic/verbs.h"
@@ -200,9 +201,10 @@ int verbs_print_help(const VerbContext *c, const char *group, FILE *f) {
 int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         const char *group = str_or(v->group, ""), *space = v->group ? " " : "";
+        const char *program = v->flags & VERB_PROGRAM ? "" : "rkt ";
 
-        strbuf_addf(&b, "NAME:\n      rkt %s%s%s - %s\n", group, space, v->name, v->help);
-        strbuf_addf(&b, "\nUSAGE:\n      rkt %s%s%s%s%s%s\n", group, space, v->name,
+        strbuf_addf(&b, "NAME:\n      %s%s%s%s - %s\n", program, group, space, v->name, v->help);
+        strbuf_addf(&b, "\nUSAGE:\n      %s%s%s%s%s%s%s\n", program, group, space, v->name,
                     v->options ? " [FLAGS]" : "", v->usage ? " " : "", str_or(v->usage, ""));
         if (v->description)
                 strbuf_addf(&b, "\nDESCRIPTION:\n%s\n", v->description);
@@ -263,6 +265,16 @@ void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void 
                                .argv = args };
         for (size_t i = 0; i < VERB_TABLES_MAX; i++)
                 ret->tables[i] = (OptionTable){ verb_options(v, i), options };
+}
+
+/**
+ * verb_dir_is_given() - did the user say where the data is?
+ * @c: global flags, all taken
+ *
+ * Return: true if --dir was given, or configuration was read that says so.
+ */
+bool verb_dir_is_given(const VerbContext *c) {
+        return c->dir != global_options[DIR_ROW].fallback;
 }
 
 static int check_count(const Verb *v, size_t n, Error *e) {
@@ -399,6 +411,42 @@ static int dispatch(VerbContext *c, char **argv, Error *e) {
                 return verb_print_help(c, v, stdout);
         memcpy(words + n, argv + p.index, (strv_length(argv + p.index) + 1) * sizeof(*words));
         return call_verb(c, v, words, e);
+}
+
+/* Go's flags take one dash as well. */
+static char *with_two_dashes(const char *word) {
+        return word[0] == '-' && word[1] != '-' && word[1] != '\0' && word[2] != '\0' ? strf("-%s", word)
+                                                                                      : strdup(word);
+}
+
+/**
+ * verbs_program() - the command line of a program that is a verb of this one
+ * @verbs: the table, NULL-terminated
+ * @argc:  of main()
+ * @argv:  of main(); its first word may be the name of a verb that is VERB_PROGRAM, with folders in front
+ * @ret:   the same for verbs_main(), for strv_free(): the verb stands second, and long flags have two dashes
+ *
+ * Return: 1, 0 (no such program; @ret is not set), -ENOMEM.
+ */
+int verbs_program(const Verb *const *verbs, int argc, char **argv, char ***ret) {
+        _cleanup_strv_free_ char **words = NULL;
+        const char *name = argc > 0 ? path_basename(argv[0]) : "";
+
+        while (*verbs && (!((*verbs)->flags & VERB_PROGRAM) || !streq((*verbs)->name, name)))
+                verbs++;
+        if (!*verbs)
+                return 0;
+        words = new0(char *, (size_t) argc + 2);
+        if (!words)
+                return -ENOMEM;
+        words[0] = strdup(argv[0]);
+        words[1] = strdup(name);
+        for (int i = 1; words[i] && i < argc; i++)
+                words[i + 1] = with_two_dashes(argv[i]);
+        if (strv_length(words) != (size_t) argc + 1)
+                return -ENOMEM;
+        *ret = TAKE_PTR(words);
+        return 1;
 }
 
 /**

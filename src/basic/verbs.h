@@ -23,6 +23,7 @@ typedef enum VerbFlags {
         VERB_RAW =
                 1
                 << 2, /* the verb walks its flags itself with options_next(): args is everything after its name */
+        VERB_PROGRAM = 1 << 5, /* a program of its own, which is this one under another name */
         VERB_NO_DATA = 1 << 4, /* looks at no data directory: works even where its configuration is broken */
         VERB_STOP_AT_WORD =
                 1 << 3, /* the first word that is no flag ends the flags (enter UUID CMD --flag-of-cmd) */
@@ -65,7 +66,9 @@ typedef struct Verb {
 } Verb;
 
 int verbs_main(const Verb *const *verbs, int (*ready)(const VerbContext *c, Error *e), int argc, char **argv);
+int verbs_program(const Verb *const *verbs, int argc, char **argv, char ***ret);
 int verb_ready(const VerbContext *c, Error *e);
+bool verb_dir_is_given(const VerbContext *c);
 int verb_set_dir(const VerbContext *c, const char *dir);
 int verb_print_help(const VerbContext *c, const Verb *v, FILE *f);
 int verbs_print_help(const VerbContext *c, const char *group, FILE *f);

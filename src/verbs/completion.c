@@ -58,7 +58,7 @@ static void print_bash_verbs(const Verb *const *verbs) {
                         print_names(verbs, (*v)->group);
                         (void) puts("'\n                ;;");
                 }
-                if ((*v)->flags & VERB_HIDDEN)
+                if (((*v)->flags & VERB_HIDDEN) && !((*v)->flags & VERB_PROGRAM))
                         continue;
                 (void) printf("        '%s%s%s')\n                flags='", str_or((*v)->group, ""),
                               (*v)->group ? " " : "", (*v)->name);
@@ -75,6 +75,7 @@ static void print_bash(const Verb *const *verbs) {
         (void) puts("# bash completion for rkt, made by \"rkt completion bash\"\n"
                     "_rkt() {\n"
                     "        local cur=${COMP_WORDS[COMP_CWORD]} command= flags= words= word\n"
+                    "        [[ $1 == *rkt ]] || command=${1##*/}\n"
                     "        for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
                     "                case \"$command:$word\" in");
         for (const Verb *const *v = verbs; *v; v++)
@@ -92,15 +93,20 @@ static void print_bash(const Verb *const *verbs) {
         print_bash_verbs(verbs);
         (void) fputs("        esac\n        flags+='", stdout);
         print_flags(verb_global_options());
-        (void) puts("'\n"
-                    "        if [[ $cur == -* ]]; then\n"
-                    "                COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\"))\n"
-                    "                [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
-                    "        else\n"
-                    "                COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-                    "        fi\n"
-                    "}\n"
-                    "complete -o default -F _rkt rkt");
+        (void) fputs("'\n"
+                     "        if [[ $cur == -* ]]; then\n"
+                     "                COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\"))\n"
+                     "                [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
+                     "        else\n"
+                     "                COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                     "        fi\n"
+                     "}\n"
+                     "complete -o default -F _rkt rkt",
+                     stdout);
+        for (const Verb *const *v = verbs; *v; v++)
+                if ((*v)->flags & VERB_PROGRAM)
+                        (void) printf(" %s", (*v)->name);
+        (void) puts("");
 }
 
 /* A text between single quotes of sh, zsh and fish. */

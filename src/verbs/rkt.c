@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The rkt program: the table of its commands. Groups (image, pod) stand together. */
+#include "basic/strv.h"
 #include "config/config.h"
 #include "verbs/verbs.h"
 
@@ -9,6 +10,7 @@ static const Verb *const verbs[] = {
         &verb_cat_manifest,
         &verb_completion,
         &verb_config,
+        &verb_docker2aci,
         &verb_fetch,
         &verb_gc,
         &verb_help,
@@ -47,6 +49,16 @@ static int on_ready(const VerbContext *c, Error *e) {
         return r < 0 ? r : verb_set_dir(c, dir) < 0 ? error_oom(e) : 0;
 }
 
+#define EXIT_PROGRAM_FAILED 1 /* of a program that is none of rkt's: as docker2aci had it */
+
 int main(int argc, char **argv) {
-        return verbs_main(verbs, on_ready, argc, argv);
+        _cleanup_strv_free_ char **words = NULL;
+        int r = verbs_program(verbs, argc, argv, &words);
+
+        if (r < 0)
+                return EXIT_RKT_FAILED;
+        if (r == 0)
+                return verbs_main(verbs, on_ready, argc, argv);
+        r = verbs_main(verbs, on_ready, argc + 1, words);
+        return r == EXIT_RKT_FAILED ? EXIT_PROGRAM_FAILED : r;
 }
