@@ -81,8 +81,20 @@ static UpdateApp *find_app(const UpdateReport *r, const char *reference) {
         return NULL;
 }
 
-/* One row for each image that the pod uses, with the ID of its note. */
-static int list_apps(Update *u, Error *e) {
+/* What the app runs with. The note says only what the next start is to take, and is all there is when the pod does not run. */
+static int find_before(const Update *u, UpdateUnit unit, const AppSpec *app, char *const *lines, char **ret,
+                       Error *e) {
+        int r = unit == UPDATE_UNIT_RUNS
+                        ? u->options->ops.running(u->options->ops.userdata, u->spec->name, app->name, ret, e)
+                        : 0;
+
+        if (r >= 0 && !*ret && pod_note_find(lines, u->options->store, app->image, ret) < 0)
+                return error_oom(e);
+        return r;
+}
+
+/* One row for each image that the pod uses. */
+static int list_apps(Update *u, UpdateUnit unit, Error *e) {
         _cleanup_strv_free_ char **lines = NULL;
         int r = pod_note_load(u->options->data_dir, u->spec->name, &lines);
 
@@ -93,9 +105,12 @@ static int list_apps(Update *u, Error *e) {
 
                 if (find_app(&u->report, app->image))
                         continue;
-                r = pod_note_find(lines, u->options->store, app->image, &a.before);
-                if (r < 0 || str_replace(&a.name, app->name) < 0 ||
-                    str_replace(&a.reference, app->image) < 0 ||
+                r = find_before(u, unit, app, lines, &a.before, e);
+                if (r < 0) {
+                        app_done(&a);
+                        return r;
+                }
+                if (str_replace(&a.name, app->name) < 0 || str_replace(&a.reference, app->image) < 0 ||
                     !GREEDY_GROW(u->report.apps, u->report.n_apps)) {
                         app_done(&a);
                         return error_oom(e);
@@ -193,18 +208,24 @@ static int hold(Update *u, const UpdateStep *s, Error *e) {
         _cleanup_free_ char *digest = NULL;
         int r = u->options->ops.digest(u->options->ops.userdata, s->after, &digest, NULL);
 
-        if (r == -ENOMEM || update_state_hold(&u->state, s->reference, s->after, digest) < 0)
-                return error_oom(e);
-        point_back(u, s);
-        return 0;
+        return r == -ENOMEM || update_state_hold(&u->state, s->reference, s->after, digest) < 0 ? error_oom(e)
+                                                                                                : 0;
 }
 
-/* Back to what was before. The steps stay on the disk until the pod runs again. */
+/* Back to what was before. The steps stay on the disk until the pod runs again; what is held is there before it starts, for a
+ * pod with Pull=newer gets its images anew. */
 static int roll_back(Update *u, const Error *why, Error *e) {
         _cleanup_error_ Error again = ERROR_INIT;
         UpdateResult result = UPDATE_ROLLED_BACK;
-        int r = write_note(u, false, e);
+        int r = 0;
 
+        FOREACH_ARRAY (s, u->state.steps, u->state.n_steps)
+                if (r >= 0)
+                        r = hold(u, s, e);
+        if (r >= 0)
+                r = save(u, e);
+        if (r >= 0)
+                r = write_note(u, false, e);
         if (r < 0)
                 return error_prefixf(e, r, "cannot go back to the images of before");
         if (restart(u, &again) < 0) {
@@ -213,9 +234,8 @@ static int roll_back(Update *u, const Error *why, Error *e) {
                                   str_or(again.message, "it does not get ready"));
         }
         FOREACH_ARRAY (s, u->state.steps, u->state.n_steps)
-                if (r >= 0)
-                        r = hold(u, s, e);
-        return r < 0 ? r : finish(u, result, result == UPDATE_FAILED ? &again : why, e);
+                point_back(u, s);
+        return finish(u, result, result == UPDATE_FAILED ? &again : why, e);
 }
 
 /* All that is pending is put in place at once. */
@@ -243,8 +263,8 @@ static int apply(Update *u, Error *e) {
         return u->options->no_rollback ? finish(u, UPDATE_FAILED, &why, e) : roll_back(u, &why, e);
 }
 
-/* Does the note have the images of after, or those of before? */
-static bool note_is(const Update *u, bool after) {
+/* Are the images of the pod those of after, or those of before? */
+static bool images_are(const Update *u, bool after) {
         FOREACH_ARRAY (s, u->state.steps, u->state.n_steps) {
                 const UpdateApp *a = find_app(&u->report, s->reference);
 
@@ -265,10 +285,10 @@ static int resume(Update *u, UpdateUnit unit, Error *e) {
         _cleanup_error_ Error why = ERROR_INIT;
         int r;
 
-        if (note_is(u, true) && unit == UPDATE_UNIT_RUNS)
+        if (images_are(u, true) && unit == UPDATE_UNIT_RUNS)
                 return finish(u, UPDATE_DONE, NULL, e);
         /* It was not begun, or taken back; or somebody has stopped the pod, and it is not started behind his back. */
-        if (unit == UPDATE_UNIT_RESTS || (note_is(u, false) && unit == UPDATE_UNIT_RUNS)) {
+        if (unit == UPDATE_UNIT_RESTS || (images_are(u, false) && unit == UPDATE_UNIT_RUNS)) {
                 r = forget(u, e);
                 return r < 0 ? r : 1;
         }
@@ -354,9 +374,9 @@ static int update(Update *u, Error *e) {
         int r = update_state_load(u->options->data_dir, u->spec->name, &u->state, e);
 
         if (r >= 0)
-                r = list_apps(u, e);
-        if (r >= 0)
                 r = ops->unit(ops->userdata, u->spec->name, &unit, e);
+        if (r >= 0)
+                r = list_apps(u, unit, e);
         if (r >= 0 && u->state.n_steps > 0 && !u->options->dry_run) {
                 r = resume(u, unit, e);
                 is_free = r == 1;

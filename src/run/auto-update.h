@@ -32,7 +32,7 @@ typedef enum UpdateUnit {
 typedef struct UpdateApp {
         char *name;      /* of the app; the first, if several use the image */
         char *reference; /* as in the pod file */
-        char *before;    /* ID that the pod was started with; NULL: not known */
+        char *before;    /* ID that the pod runs with, or would be started with; NULL: not known */
         char *after;     /* ID that the reference gives now; NULL: not known */
         UpdateResult result;
         char *message; /* a sentence about the result; NULL: there is nothing to say */
@@ -46,6 +46,8 @@ typedef struct UpdateReport {
 typedef struct UpdateOps {
         /* The unit of a pod. Negative errno: it cannot be asked. */
         int (*unit)(void *userdata, const char *pod, UpdateUnit *ret, Error *e);
+        /* The image that an app of a running pod was started with; *ret NULL: it is not known. */
+        int (*running)(void *userdata, const char *pod, const char *app, char **ret, Error *e);
         /* Restarts it and waits until it is ready; negative errno: it is not. */
         int (*restart)(void *userdata, const char *pod, Error *e);
         /* The digest that leads to an image of the store in its registry; *ret NULL: it is of none. */

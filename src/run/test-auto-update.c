@@ -28,6 +28,7 @@ typedef struct World {
         Store *store;
         PodSpec *spec;
         UpdateUnit unit;
+        char runs[4];     /* what app, other run with; 0: not known */
         char registry[4]; /* what TAG, APPC give now; 0: the registry does not answer */
         char bad;         /* the image with which the pod does not get ready */
         bool never_ready; /* not with any */
@@ -65,6 +66,15 @@ static char noted(const World *w, const char *reference) {
         return id[strlen("sha512-")];
 }
 
+static int op_running(void *userdata, const char *pod, const char *app, char **ret, Error *e) {
+        const World *w = userdata;
+        char image = w->runs[streq(app, "app") ? 0 : 1];
+
+        assert_string_equal(pod, "web");
+        *ret = image ? id_of(image) : NULL;
+        return 0;
+}
+
 static int op_restart(void *userdata, const char *pod, Error *e) {
         World *w = userdata;
         bool ready = !w->never_ready && noted(w, TAG) != w->bad;
@@ -72,6 +82,8 @@ static int op_restart(void *userdata, const char *pod, Error *e) {
         assert_string_equal(pod, "web");
         w->n_restarts++;
         w->unit = ready ? UPDATE_UNIT_RUNS : UPDATE_UNIT_FAILED;
+        w->runs[0] = noted(w, TAG);
+        w->runs[1] = noted(w, APPC);
         return ready ? 0 : error_setf(e, -EIO, "cannot restart pod@web.service: the job ended as \"failed\"");
 }
 
@@ -127,7 +139,9 @@ static void write_note(const World *w, char first, char second) {
 
 /* Runs with image a of TAG and of APPC; the registry has these. */
 static void world_init(World *w) {
-        *w = (World){ .dir = "/tmp/rkt-update-XXXXXX", .unit = UPDATE_UNIT_RUNS, .registry = "aa" };
+        *w = (World){
+                .dir = "/tmp/rkt-update-XXXXXX", .unit = UPDATE_UNIT_RUNS, .registry = "aa", .runs = "aa"
+        };
         assert_non_null(mkdtemp(w->dir));
         assert_int_equal(store_open(w->dir, 0, &w->store, NULL), 0);
         assert_int_equal(pod_spec_new("web", &w->spec), 0);
@@ -152,7 +166,7 @@ static char *run(World *w, unsigned flags) {
                 .store = w->store,
                 .dry_run = flags & DRY_RUN,
                 .no_rollback = flags & NO_ROLLBACK,
-                .ops = { op_unit, op_restart, op_digest, op_changed, op_get, w },
+                .ops = { op_unit, op_running, op_restart, op_digest, op_changed, op_get, w },
         };
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -349,6 +363,11 @@ static void a_pod_without_a_note(void **state) {
         w.registry[0] = 'b';
         path = strf("%s/resolved/web", w.dir);
         assert_int_equal(unlink(path), 0);
+        check(&w, 0, "app true a-b; other false a-a", 1); /* the pod itself says what it runs with */
+        assert_int_equal(noted(&w, TAG), 'b');
+        assert_int_equal(unlink(path), 0);
+        w.registry[0] = 'c';
+        w.runs[0] = w.runs[1] = 0;
         check(&w, 0, "app failed ?-?; other failed ?-?", 0);
         world_done(&w);
 }
@@ -371,8 +390,9 @@ static void killed_while_the_pod_started(void **state) {
 
         killed(&w); /* it got ready all the same */
         write_note(&w, 'b', 'a');
+        w.runs[0] = 'b';
         check(&w, DRY_RUN, "app false b-?; other false a-?", 0);
-        check_state(&w, 1, 0);
+        check_state(&w, 1, 0); /* looking changes nothing */
         check(&w, 0, "app true a-b; other false a-?", 0);
         check_state(&w, 0, 0);
         world_done(&w);
@@ -383,6 +403,12 @@ static void killed_while_the_pod_started(void **state) {
         check(&w, 0, "app rolled back a-b; other false a-?", 1);
         assert_int_equal(noted(&w, TAG), 'a');
         check_state(&w, 0, 1);
+        world_done(&w);
+
+        killed(&w); /* it was not restarted yet: note and pod differ */
+        write_note(&w, 'b', 'a');
+        check(&w, 0, "app true a-b; other false a-a", 1);
+        check_state(&w, 0, 0);
         world_done(&w);
 
         killed(&w); /* somebody stopped it */

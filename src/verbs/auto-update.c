@@ -16,6 +16,7 @@
 #include "basic/strv.h"
 #include "basic/table.h"
 #include "image/image-get.h"
+#include "pod/pod.h"
 #include "podfile/pod-file.h"
 #include "run/auto-update.h"
 #include "run/machine.h"
@@ -74,6 +75,26 @@ static int op_unit(void *userdata, const char *pod, UpdateUnit *ret, Error *e) {
         *ret = streq(state, "active") || streq(state, "reloading")        ? UPDATE_UNIT_RUNS
                : streq(state, "inactive") || streq(state, "deactivating") ? UPDATE_UNIT_RESTS
                                                                           : UPDATE_UNIT_FAILED;
+        return 0;
+}
+
+static int op_running(void *userdata, const char *name, const char *app, char **ret, Error *e) {
+        const AutoUpdate *u = userdata;
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_(pods_closep) Pods *pods = NULL;
+        _cleanup_(pod_closep) Pod *pod = NULL;
+        int r = pods_open(u->options.data_dir, &pods, e);
+
+        *ret = NULL;
+        if (r >= 0)
+                r = pod_open(pods, name, &pod, e);
+        if (r >= 0)
+                r = pod_read_manifest(pod, &m, e);
+        if (r < 0)
+                return error_prefixf(e, r, "cannot find out which images pod '%s' runs with", name);
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (streq(a->name, app) && a->image.id && str_replace(ret, a->image.id) < 0)
+                        return error_oom(e);
         return 0;
 }
 
@@ -237,7 +258,7 @@ static int take_lock(const char *data_dir, int *ret_fd, Error *e) {
 
         if (r >= 0)
                 r = lock_file_at(AT_FDCWD, path, LOCK_MODE_EXCLUSIVE, 0, ret_fd);
-        if (r == -EWOULDBLOCK)
+        if (r == -EBUSY)
                 return error_setf(e, r, "another rkt auto-update is at work");
         return r < 0 ? error_setf(e, r, "cannot lock '%s': %s", str_or(path, data_dir), strerror(-r)) : 0;
 }
@@ -277,7 +298,7 @@ static int auto_update_run(const VerbContext *c, int argc, char **args, void *op
                 .store = store,
                 .dry_run = a->dry_run,
                 .no_rollback = !a->rollback,
-                .ops = { op_unit, op_restart, op_digest, op_changed, op_get, &u },
+                .ops = { op_unit, op_running, op_restart, op_digest, op_changed, op_get, &u },
         };
         r = update_all(&u, index, argc, args, e);
         if (r >= 0)
