@@ -244,6 +244,15 @@ def test_refused(shelf, what):
     shelf.refused(pattern)
 
 
+def test_signed_twice(shelf):
+    """Two signatures at one tag, as cosign adds them; the second is ours."""
+    key, stranger = key_of(), key_of(name="stranger")
+    shelf.trust(key)
+    signing.cosign(shelf.publish, [stranger, key], shelf.image.digest, shelf.name)
+    shelf.fetch()
+    assert shelf.signed_by() == key.fingerprint
+
+
 def test_changed_after_signing(shelf):
     """The tag leads to another image; the old signature is still there."""
     key = key_of()
@@ -299,6 +308,26 @@ def test_signed_as(shelf):
     shelf.fetch()
 
 
+def on_terminal(host, answer, *words):
+    """A command with a terminal, and what a person types."""
+    line = " ".join(str(w) for w in words)
+    return host.run("script", "--quiet", "--return", "--command", line, "/dev/null", stdin=answer, check=False)
+
+
+def test_asked(host):
+    """A person sees the fingerprint and is asked; without one, nothing is trusted."""
+    key, words = key_of(), ["trust", f"--cosign-key={key_of().public}", "--prefix=docker://quay.io/team"]
+    assert "without a terminal" in host.rkt(*words, check=254).err
+    for answer, listed in (("no\n", False), ("perhaps\nyes\n", True)):
+        done = on_terminal(host, answer, "rkt", *words)
+        assert done.rc == 0 and key.fingerprint in done.out and "ECDSA P-256" in done.out
+        assert "Are you sure you want to trust this key (yes/no)?" in done.out
+        assert (key.fingerprint in host.rkt("trust", "--list").out) == listed
+    assert key.fingerprint in host.rkt("trust", "--list", "--prefix=quay.io/team/app").out
+    assert key.fingerprint not in host.rkt("trust", "--list", "--prefix=quay.io/teams").out
+    assert key.fingerprint not in host.rkt("trust", "--list", "--root").out
+
+
 # --- what is in the store --------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("pull", ["missing", "newer"])
@@ -326,6 +355,22 @@ def test_store_is_no_way_around(host, shelf, pull):
 
 
 PULL = {"missing": "new", "newer": "update"}
+
+
+def test_pod(host, fake_registry, pods):
+    """A pod without InsecureOptions=: its units do what rkt fetch does; its status says whose signature it was."""
+    key = key_of()
+    script = "while :; do sleep 1; done"
+    shelf = Shelf(host, fake_registry, oci.Image(
+        [oci.tar({"bin": None, "bin/sh": (0o755, pathlib.Path("/bin/busybox").read_bytes()), "bin/sleep": "sh"})],
+        app={"Cmd": ["/bin/sh", "-c", script]}))
+    name = pods.write("signed", f"[App main]\nImage={shelf.url}\n")
+    shelf.trust(key)
+    assert pods.start(name, check=False).rc != 0
+    assert "has no signature" in host.run("journalctl", "--no-pager", "-u", f"pod-image@{name}.service", "-n", "20").out
+    shelf.sign(key)
+    pods.start(name)
+    assert f"signed-main={key.fingerprint}" in host.rkt("status", name).out.splitlines()
 
 
 # --- simple signing --------------------------------------------------------------------------------------------------

@@ -84,10 +84,11 @@ def _signature_manifest(layers):
     return made
 
 
-def cosign(publish, key, digest, reference, repository="a/b", data=None):
-    """Sign as cosign 2 does. publish: of a registry. data: signed instead of the right payload."""
+def cosign(publish, keys, digest, reference, repository="a/b", data=None):
+    """Sign as cosign 2 does. publish: of a registry. keys: one or several. data: signed instead of the right payload."""
     data = payload(digest, reference) if data is None else data
-    signed = _signature_manifest([(SIMPLE, data, {ANNOTATION: key.sign(data)})])
+    signed = _signature_manifest([(SIMPLE, data, {ANNOTATION: key.sign(data)})
+                                  for key in (keys if isinstance(keys, list) else [keys])])
     publish(signed, repository, tag_of(digest, ".sig"))
     return signed
 
