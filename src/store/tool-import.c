@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* For tests only, not installed: imports a file into a store and prints where the tree is.
  *
- *      tool-import DIRECTORY ARCHIVE
+ *      tool-import DIRECTORY ARCHIVE [layer]
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,10 +9,18 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
-#include "store/store-import.h"
+#include "basic/str.h"
+#include "store/store-layer.h"
 #include "store/store-tree.h"
 
-static int run(const char *dir, const char *archive, Error *e) {
+static int begin(Store *s, bool is_layer, StoreImport **ret, Error *e) {
+        const StoreLayerExpect expect = { .size = UINT64_MAX };
+
+        return is_layer ? store_layer_import_new(s, &STORE_IMPORT_LIMITS_DEFAULT, &expect, ret, e)
+                        : store_import_new(s, &STORE_IMPORT_LIMITS_DEFAULT, ret, e);
+}
+
+static int run(const char *dir, const char *archive, bool is_layer, Error *e) {
         _cleanup_(store_freep) Store *s = NULL;
         _cleanup_(store_import_freep) StoreImport *i = NULL;
         _cleanup_close_ int tree = -EBADF;
@@ -23,7 +31,7 @@ static int run(const char *dir, const char *archive, Error *e) {
 
         r = store_open(dir, 0, &s, e);
         if (r >= 0)
-                r = store_import_new(s, &STORE_IMPORT_LIMITS_DEFAULT, &i, e);
+                r = begin(s, is_layer, &i, e);
         if (r < 0)
                 return r;
         fd = open(archive, O_RDONLY | O_CLOEXEC);
@@ -42,7 +50,7 @@ static int run(const char *dir, const char *archive, Error *e) {
                 return r;
         for (char *const *w = store_import_warnings(i); w && *w; w++)
                 (void) fprintf(stderr, "warning: %s\n", *w);
-        r = store_import_commit(i, &image, e);
+        r = is_layer ? store_layer_commit(i, e) : store_import_commit(i, &image, e);
         if (r >= 0)
                 r = store_tree_mount(s, store_import_key(i), &tree, e);
         if (r >= 0)
@@ -54,9 +62,9 @@ int main(int argc, char *argv[]) {
         _cleanup_error_ Error e = ERROR_INIT;
         int r;
 
-        if (argc != 3)
+        if (argc != 3 && (argc != 4 || !streq(argv[3], "layer")))
                 return EXIT_FAILURE;
-        r = run(argv[1], argv[2], &e);
+        r = run(argv[1], argv[2], argc == 4, &e);
         if (r < 0)
                 (void) fprintf(stderr, "%s: %s\n", argv[2], error_text(&e, r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
