@@ -14,7 +14,9 @@ struct Store {
         int dir_fd;
         int cas_fd;
         bool read_only;
-        int tree_backend; /* StoreTreeBackend; -EINVAL: store_tree_choose() was not asked yet */
+        /* StoreTreeBackend; -EINVAL: store_tree_choose() was not asked yet. Layers are imported by several threads: each may
+         * find out, and all find the same. */
+        _Atomic int tree_backend;
 };
 
 #define STORE_BLOB_PATH_MAX (sizeof("blob/sha512/xx/.manifest") + STORE_KEY_MAX)

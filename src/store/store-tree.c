@@ -60,9 +60,9 @@ StoreTreeBackend store_tree_backend_from_string(const char *s) {
  */
 int store_tree_choose(Store *s, StoreTreeBackend *ret, Error *e) {
         const char *forced = secure_getenv("RKT_TREE_BACKEND");
-        StoreTreeBackend b;
+        StoreTreeBackend b = (StoreTreeBackend) s->tree_backend;
 
-        if (s->tree_backend < 0) {
+        if (b < 0) {
                 b = forced && *forced ? store_tree_backend_from_string(forced) : tree_erofs_probe(s);
                 if (b < 0)
                         return error_setf(
@@ -70,7 +70,7 @@ int store_tree_choose(Store *s, StoreTreeBackend *ret, Error *e) {
                                 "RKT_TREE_BACKEND=%.50s: there are index, index-loop, image and dir", forced);
                 s->tree_backend = b;
         }
-        *ret = (StoreTreeBackend) s->tree_backend;
+        *ret = b;
         return 0;
 }
 
