@@ -367,6 +367,16 @@ int ac_isolators_check(const AcIsolator *isolators, size_t n, Error *e) {
 }
 
 /**
+ * ac_cpu_weight() - shares of cgroup v1 as a weight of v2, as systemd converts them
+ * @shares: 1024 is normal
+ *
+ * Return: 1 to 10000; 100 is normal.
+ */
+int64_t ac_cpu_weight(uint64_t shares) {
+        return (int64_t) MAX(MIN(shares * 100 / 1024, UINT64_C(10000)), UINT64_C(1));
+}
+
+/**
  * ac_capability_is_known() - does Linux have this capability?
  * @name: as "CAP_KILL"
  *
