@@ -9,6 +9,7 @@
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "pod/app-check.h"
 #include "pod/pod-compose.h"
 #include "pod/pod-docker.h"
 
@@ -91,28 +92,15 @@ static int set_variables(AcApp *app, char *const *environment) {
         return r;
 }
 
-/* A name that no kernel knows says that the image means something else than it says. */
-static int check_capabilities(const AcApp *app, Error *e) {
-        static const AcIsolatorType kinds[] = { AC_ISOLATOR_CAPABILITIES_RETAIN,
-                                                AC_ISOLATOR_CAPABILITIES_REMOVE };
-
-        FOREACH_ARRAY (kind, kinds, ELEMENTSOF(kinds)) {
-                const AcIsolator *i = ac_isolators_find(app->isolators, app->n_isolators, *kind);
-
-                for (char *const *name = i ? i->set : NULL; name && *name; name++)
-                        if (!ac_capability_is_known(*name))
-                                return error_setf(e, -EINVAL,
-                                                  "isolator of the image: Linux has no capability '%s'",
-                                                  *name);
-        }
-        return 0;
-}
-
 static int set_app(const Compose *c, AcApp *app, const AppSpec *s, const ComposeImage *image, Error *e) {
         int r = set_exec(app, image->manifest, s, e);
 
         if (r >= 0)
-                r = check_capabilities(app, e);
+                r = app_check_isolators(app, e);
+        if (r >= 0)
+                r = app_check_settings(&s->settings, e);
+        if (r >= 0 && c->options->profile)
+                r = app_check_settings(c->options->profile, e);
         if (r < 0)
                 return r;
         r = set_variables(app, c->spec->environment);
@@ -170,6 +158,20 @@ static int set_unit(PodApp *a, const ImageManifest *im, const AppSpec *s) {
         return r < 0 || !*text ? r : pod_app_set_annotation(a, APP_ANNOTATION_UNIT, text);
 }
 
+static int set_profile(const Compose *c, PodApp *a) {
+        const UnitSettings *profile = c->options->profile;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (!profile || profile->n == 0)
+                return 0;
+        FOREACH_ARRAY (u, profile->items, profile->n)
+                strbuf_addf(&b, "%s=%s\n", u->key, u->value);
+        r = strbuf_steal(&b, &text);
+        return r < 0 ? r : pod_app_set_annotation(a, APP_ANNOTATION_PROFILE, text);
+}
+
 static int set_sockets(const Compose *c, PodApp *a) {
         _cleanup_(strbuf_done) StrBuf b = STRBUF_INIT;
         _cleanup_free_ char *text = NULL;
@@ -207,6 +209,8 @@ static int annotate_app(const Compose *c, PodApp *a, const ImageManifest *im, co
                 r = docker_annotate(a, im, s);
         if (r >= 0)
                 r = set_unit(a, im, s);
+        if (r >= 0)
+                r = set_profile(c, a);
         if (r >= 0)
                 r = set_sockets(c, a);
         if (r >= 0)
@@ -380,6 +384,8 @@ static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Erro
         if (r >= 0 &&
             (set_pairs(s->user_annotations, &a->app->user_annotations, &a->app->n_user_annotations) < 0 ||
              set_pairs(s->user_labels, &a->app->user_labels, &a->app->n_user_labels) < 0))
+                r = error_oom(e);
+        if (r >= 0 && app_ignored_isolators(a->app, a->name, &c->warnings) < 0)
                 r = error_oom(e);
         return r < 0 ? r : add_mounts(c, a, s, e);
 }

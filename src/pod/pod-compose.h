@@ -19,6 +19,7 @@
 
 /* Annotations of an app. */
 #define APP_ANNOTATION_UNIT     "rkt.systemd/unit"     /* lines KEY=VALUE for [Service], as they are */
+#define APP_ANNOTATION_PROFILE  "rkt.systemd/profile"  /* the same, of its profiles: instead of defaults */
 #define APP_ANNOTATION_SOCKETS  "rkt.systemd/sockets"  /* per socket a line "[NAME]", then lines KEY=VALUE */
 #define APP_ANNOTATION_AFTER    "rkt.systemd/after"    /* app names, separated by spaces */
 #define APP_ANNOTATION_BEFORE   "rkt.systemd/before"   /* the same */
@@ -43,6 +44,7 @@ typedef struct ComposeOptions {
         const char *volumes_dir;  /* where Persistent= volumes of all pods are kept; absolute */
         const char *name;         /* machine name; overrides the spec's (rkt-UUID) when not NULL */
         char *const *environment; /* "NAME=VALUE" of the pod's environment files; win over its Environment= */
+        const UnitSettings *profile; /* what stands for the defaults of all apps; may be NULL */
 } ComposeOptions;
 
 int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOptions *o, PodManifest **ret,

@@ -21,6 +21,7 @@
 #include "pod/pod-compose.h"
 #include "pod/pod-gc.h"
 #include "pod/pod-prepare.h"
+#include "pod/profile.h"
 #include "store/store-blob.h"
 #include "store/store-ref.h"
 #include "store/store-tree.h"
@@ -222,7 +223,8 @@ static int fill(Prepare *x, Pod *p, Error *e) {
         _cleanup_free_ char *machine = strf("rkt-%s", pod_uuid(p)), *volumes = NULL;
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         _cleanup_strv_free_ char **warnings = NULL;
-        ComposeOptions o = { .environment = x->pod_environment };
+        UnitSettings profile = {};
+        ComposeOptions o = { .environment = x->pod_environment, .profile = &profile };
         int r;
 
         volumes = path_join(store_dir(x->store), "volumes");
@@ -230,7 +232,10 @@ static int fill(Prepare *x, Pod *p, Error *e) {
                 return error_oom(e);
         o.volumes_dir = volumes;
         o.name = x->options->name_from_uuid ? machine : NULL;
-        r = pod_compose(x->spec, x->images, &o, &m, &warnings, e);
+        r = profile_load(PROFILE_DIRS, x->spec->profiles, &profile, e);
+        if (r >= 0)
+                r = pod_compose(x->spec, x->images, &o, &m, &warnings, e);
+        unit_settings_done(&profile);
         if (r < 0)
                 return r;
         warn_all(x->options, warnings);

@@ -36,7 +36,7 @@ static const PodKey pod_table[] = {
         { "Network",           set_network,          0, CHECK_ANY, LIST },
         { "Overlay",           set_overlay,          0, CHECK_ANY, 0 },
         { "PrivateUsers",      set_private_users,    0, CHECK_ANY, 0 },
-        { "Profile",           set_later,            0, CHECK_AC_NAME, LIST },
+        { "Profile",           set_words,            POD(profiles), CHECK_AC_NAME, LIST },
         { "PublishPort",       set_later,            0, CHECK_PORT_MAPPING, LIST },
         { "Pull",              set_pull,             0, CHECK_ANY, 0 },
         { "Stage1",            set_stage1,           0, CHECK_ANY, 0 },

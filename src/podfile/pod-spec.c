@@ -137,6 +137,7 @@ PodSpec *pod_spec_free(PodSpec *s) {
         free(s->stage1);
         (void) strv_free(s->files);
         (void) strv_free(s->networks);
+        (void) strv_free(s->profiles);
         (void) strv_free(s->environment);
         (void) strv_free(s->environment_files);
         (void) strv_free(s->annotations);
