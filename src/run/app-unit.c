@@ -14,6 +14,7 @@
 #include "basic/alloc.h"
 #include "basic/strv.h"
 #include "pod/pod-compose.h"
+#include "run/app-confine.h"
 #include "run/app-unit.h"
 #include "run/console.h"
 #include "run/unit-text.h"
@@ -38,21 +39,6 @@ void app_facts_done(AppFacts *f) {
         *f = APP_FACTS_INIT;
 }
 
-/* The settings of the pod file, one line per item. */
-static int app_settings(const PodApp *a, char ***ret) {
-        return strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_UNIT), ""), "\n", ret);
-}
-
-static bool has_key(char *const *settings, const char *key) {
-        for (char *const *s = settings; s && *s; s++) {
-                const char *rest = startswith(*s, key);
-
-                if (rest && *rest == '=')
-                        return true;
-        }
-        return false;
-}
-
 /* Keys of the pod file that say how the service is started, watched and ended: not for those who enter. */
 static bool is_for_service_only(const char *setting) {
         static const char *const prefixes[] = {
@@ -68,173 +54,6 @@ static bool is_for_service_only(const char *setting) {
                 if (startswith(setting, *p))
                         return true;
         return false;
-}
-
-/* The capabilities that an app keeps by its image's isolators: never more than the default. An image can give up power,
- * only the administrator's CapabilityBoundingSet= can give more (DESIGN.md; robustness.md 5). */
-static int image_capabilities(const PodApp *a, char ***ret) {
-        const AcIsolator *retain, *remove;
-        _cleanup_strv_free_ char **caps = NULL;
-        int r;
-
-        retain = ac_isolators_find(a->app->isolators, a->app->n_isolators, AC_ISOLATOR_CAPABILITIES_RETAIN);
-        remove = ac_isolators_find(a->app->isolators, a->app->n_isolators, AC_ISOLATOR_CAPABILITIES_REMOVE);
-        for (const char *const *c = ac_default_capabilities; *c; c++) {
-                if (retain ? !strv_contains(retain->set, *c) : (remove && strv_contains(remove->set, *c)))
-                        continue;
-                r = strv_extend(&caps, *c);
-                if (r < 0)
-                        return r;
-        }
-        *ret = TAKE_PTR(caps);
-        return 0;
-}
-
-/**
- * app_capabilities() - the capabilities that the administrator names for an app
- * @a:   app
- * @ret: words of CapabilityBoundingSet= and AmbientCapabilities= in the pod file, lists with "~" left out: those name what
- *       is taken away; NULL when there are none; free with strv_free()
- *
- * nspawn must leave these to the pod, or the app could not have them.
- *
- * Return: 0, -ENOMEM.
- */
-int app_capabilities(const PodApp *a, char ***ret) {
-        static const char *const keys[] = { "CapabilityBoundingSet=", "AmbientCapabilities=" };
-        _cleanup_strv_free_ char **settings = NULL, **caps = NULL;
-        int r;
-
-        r = app_settings(a, &settings);
-        if (r < 0)
-                return r;
-        STRV_FOREACH (s, settings)
-                FOREACH_ARRAY (key, keys, ELEMENTSOF(keys)) {
-                        _cleanup_strv_free_ char **words = NULL;
-                        const char *list = startswith(*s, *key);
-
-                        if (!list || *list == '~')
-                                continue;
-                        r = strv_split(list, " \t", &words);
-                        STRV_FOREACH (w, words)
-                                if (r >= 0 && startswith(*w, "CAP_"))
-                                        r = strv_extend(&caps, *w);
-                        if (r < 0)
-                                return r;
-                }
-        *ret = TAKE_PTR(caps);
-        return 0;
-}
-
-static int add_capabilities(StrBuf *b, const PodApp *a) {
-        _cleanup_strv_free_ char **caps = NULL;
-        int r = image_capabilities(a, &caps);
-
-        if (r < 0)
-                return r;
-        strbuf_add(b, "CapabilityBoundingSet=");
-        for (char **c = caps; c && *c; c++)
-                strbuf_addf(b, "%s%s", c == caps ? "" : " ", *c);
-        strbuf_add(b, "\n");
-        return 0;
-}
-
-/* Sets of rkt and docker in systemd's words; NULL: everything, "": nothing. */
-static const char *seccomp_word(const char *word, char buffer[64]) {
-        const char *group;
-
-        if (streq(word, "@appc.io/all"))
-                return NULL;
-        if (streq(word, "@appc.io/empty"))
-                return "";
-        if (streq(word, "@rkt/default-whitelist") || streq(word, "@docker/default-whitelist"))
-                return "@system-service @mount @pkey";
-        if (streq(word, "@rkt/default-blacklist") || streq(word, "@docker/default-blacklist"))
-                return "@clock @cpu-emulation @debug @keyring @module @obsolete @raw-io @reboot @swap";
-        group = startswith(word, "@systemd/");
-        if (!group)
-                return word;
-        (void) snprintf(buffer, 64, "@%s", group);
-        return buffer;
-}
-
-static void add_seccomp(StrBuf *b, const PodApp *a) {
-        const AcIsolator *i;
-        bool retain = true;
-
-        i = ac_isolators_find(a->app->isolators, a->app->n_isolators, AC_ISOLATOR_SECCOMP_RETAIN);
-        if (!i) {
-                retain = false;
-                i = ac_isolators_find(a->app->isolators, a->app->n_isolators, AC_ISOLATOR_SECCOMP_REMOVE);
-        }
-        if (!i)
-                return;
-        for (char **s = i->set; *s; s++) {
-                char buffer[64];
-                const char *word = seccomp_word(*s, buffer);
-
-                if (!word && retain)
-                        return;
-                if (word && *word)
-                        strbuf_addf(b, "SystemCallFilter=%s%s\n", retain ? "" : "~", word);
-        }
-        if (i->errno_name)
-                strbuf_addf(b, "SystemCallErrorNumber=%s\n", i->errno_name);
-}
-
-static const AcIsolator *find_isolator(const PodApp *a, AcIsolatorType type) {
-        return ac_isolators_find(a->app->isolators, a->app->n_isolators, type);
-}
-
-static void add_resources(StrBuf *b, const PodApp *a, char *const *settings) {
-        const AcIsolator *i;
-        int64_t n;
-
-        i = find_isolator(a, AC_ISOLATOR_MEMORY);
-        if (i && i->has_limit && !has_key(settings, "MemoryMax") && ac_quantity_integer(&i->limit, &n) >= 0)
-                strbuf_addf(b, "MemoryMax=%" PRIi64 "\n", n);
-        i = find_isolator(a, AC_ISOLATOR_CPU);
-        if (i && i->has_limit && !has_key(settings, "CPUQuota") && ac_quantity_milli(&i->limit, &n) >= 0)
-                strbuf_addf(b, "CPUQuota=%" PRIi64 "%%\n", MAX(n / 10, INT64_C(1)));
-        i = find_isolator(a, AC_ISOLATOR_CPU_SHARES);
-        if (i &&
-            !has_key(settings, "CPUWeight")) /* shares 2..262144 to weight 1..10000, as runc and systemd do */
-                strbuf_addf(b, "CPUWeight=%" PRIi64 "\n",
-                            MIN(MAX(1 + (MAX(i->number, INT64_C(2)) - 2) * 9999 / 262142, INT64_C(1)),
-                                INT64_C(10000)));
-        i = find_isolator(a, AC_ISOLATOR_OOM_SCORE_ADJ);
-        if (i && !has_key(settings, "OOMScoreAdjust"))
-                strbuf_addf(b, "OOMScoreAdjust=%" PRIi64 "\n", i->number);
-}
-
-/* What an app is kept from by default; robustness.md 5. */
-static int add_confinement(StrBuf *b, const PodApp *a, const AppUnitContext *c, char *const *settings) {
-        static const char *const defaults[] = {
-                "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes",
-                "ProtectControlGroups=yes",  "ProtectClock=yes",         "DevicePolicy=closed",
-        };
-        int r = 0;
-
-        if (!has_key(settings, "CapabilityBoundingSet") && !(c->insecure & INSECURE_CAPABILITIES))
-                r = add_capabilities(b, a);
-        if (!has_key(settings, "NoNewPrivileges"))
-                strbuf_add(b, "NoNewPrivileges=yes\n");
-        FOREACH_ARRAY (d, defaults, ELEMENTSOF(defaults)) {
-                char key[64];
-
-                (void) snprintf(key, sizeof(key), "%.*s", (int) strcspn(*d, "="), *d);
-                if (!has_key(settings, key) && !(c->insecure & INSECURE_PATHS))
-                        strbuf_addf(b, "%s\n", *d);
-        }
-        if (!has_key(settings, "LockPersonality"))
-                strbuf_add(b, "LockPersonality=yes\n");
-        if (c->insecure & INSECURE_SECCOMP)
-                return r;
-        if (!has_key(settings, "SystemCallArchitectures"))
-                strbuf_add(b, "SystemCallArchitectures=native\n");
-        if (!has_key(settings, "SystemCallFilter"))
-                add_seccomp(b, a);
-        return r;
 }
 
 /* Not quoted: systemd looks for the colon outside of quotes. The paths have neither blanks nor colons (volume.c). */
@@ -324,16 +143,15 @@ static void add_environment(StrBuf *b, const PodApp *a, const AppFacts *f) {
 
 /* Everything that the app and those who enter it share. */
 static int add_sandbox(StrBuf *b, const PodApp *a, const AppFacts *f, const AppUnitContext *c,
-                       char *const *settings) {
+                       const AppSettings *settings) {
         const char *directory = a->app->working_directory;
 
         add_root(b, a, f);
         add_user(b, f);
-        if (!has_key(settings, "WorkingDirectory"))
+        if (!app_settings_has(settings, "WorkingDirectory"))
                 unit_text_line(b, "WorkingDirectory", directory && *directory ? directory : "/");
         add_environment(b, a, f);
-        add_resources(b, a, settings);
-        return add_confinement(b, a, c, settings);
+        return app_confine(a, settings, c->insecure, b);
 }
 
 static void add_command(StrBuf *b, const PodApp *a, const AppFacts *f) {
@@ -417,8 +235,8 @@ static void add_settings(StrBuf *b, char *const *settings, bool enter) {
  * Return: 0, -EINVAL (sockets annotation), -ENOMEM.
  */
 int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *ret, Error *e) {
-        _cleanup_strv_free_ char **settings = NULL;
-        int r = app_settings(a, &settings);
+        _cleanup_app_settings_ AppSettings settings = APP_SETTINGS_INIT;
+        int r = app_settings_load(a, &settings);
 
         if (r < 0)
                 return error_oom(e);
@@ -426,21 +244,21 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
         if (r < 0)
                 return r;
         strbuf_add(ret, "\n[Service]\n");
-        if (!has_key(settings, "Type"))
+        if (!app_settings_has(&settings, "Type"))
                 strbuf_add(ret, "Type=exec\n");
         add_command(ret, a, f);
         strbuf_addf(ret, "ExecStopPost=+/rkt/bin/rkt-enter status %s\n", a->name);
         strbuf_add(ret, "RootDirectoryStartOnly=yes\n");
-        if (!has_key(settings, "StandardInput"))
+        if (!app_settings_has(&settings, "StandardInput"))
                 strbuf_add(ret, "StandardInput=null\n");
-        if (!has_key(settings, "StandardOutput"))
+        if (!app_settings_has(&settings, "StandardOutput"))
                 strbuf_addf(ret, "StandardOutput=%s\n", c->console ? "file:" CONSOLE_STDOUT : "journal");
-        if (!has_key(settings, "StandardError"))
+        if (!app_settings_has(&settings, "StandardError"))
                 strbuf_addf(ret, "StandardError=%s\n", c->console ? "file:" CONSOLE_STDERR : "journal");
-        if (!has_key(settings, "SyslogIdentifier"))
+        if (!app_settings_has(&settings, "SyslogIdentifier"))
                 strbuf_addf(ret, "SyslogIdentifier=%s\n", a->name);
-        r = add_sandbox(ret, a, f, c, settings);
-        add_settings(ret, settings, false);
+        r = add_sandbox(ret, a, f, c, &settings);
+        add_settings(ret, settings.file, false);
         return r < 0 || ret->failed ? error_oom(e) : 0;
 }
 
@@ -455,88 +273,15 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
  * Return: 0, -ENOMEM.
  */
 int app_unit_enter(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *ret, Error *e) {
-        _cleanup_strv_free_ char **settings = NULL;
-        int r = app_settings(a, &settings);
+        _cleanup_app_settings_ AppSettings settings = APP_SETTINGS_INIT;
+        int r = app_settings_load(a, &settings);
 
         if (r < 0)
                 return error_oom(e);
         strbuf_add(ret,
                    "[Unit]\nDefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n");
         strbuf_add(ret, "\n[Service]\n");
-        r = add_sandbox(ret, a, f, c, settings);
-        add_settings(ret, settings, true);
+        r = add_sandbox(ret, a, f, c, &settings);
+        add_settings(ret, settings.file, true);
         return r < 0 || ret->failed ? error_oom(e) : 0;
-}
-
-/* The keys that make the socket inside match the descriptor that comes from the host, and what the app sees of it. */
-static bool is_for_inner_socket(const char *line) {
-        static const char *const keys[] = {
-                "ListenStream=",   "ListenDatagram=",     "ListenSequentialPacket=", "BindIPv6Only=",
-                "SocketProtocol=", "FileDescriptorName=", "ListenMessageQueue="
-        };
-
-        FOREACH_ARRAY (k, keys, ELEMENTSOF(keys))
-                if (startswith(line, *k))
-                        return true;
-        return false;
-}
-
-static int start_socket(const PodApp *a, size_t n, const char *name, char ***names, StrBuf *b) {
-        strbuf_addf(b,
-                    "[Unit]\nDescription=Socket of %s\nDefaultDependencies=no\nConflicts=shutdown.target\n"
-                    "Before=shutdown.target\n\n[Socket]\nService=%s.service\n",
-                    a->name, a->name);
-        if (*name)
-                strbuf_addf(b, "FileDescriptorName=%s\n", name);
-        return n == 0 ? strv_extendf(names, "%s.socket", a->name)
-                      : strv_extendf(names, "%s.%zu.socket", a->name, n);
-}
-
-/**
- * app_unit_sockets() - the sockets of an app inside the pod
- * @a:         app
- * @ret_names: names of the units; free with strv_free(); NULL when there are none
- * @ret_texts: their texts, in the same order; free with strv_free()
- * @e:         sentence on failure; may be NULL
- *
- * Return: 0, -EINVAL (annotation is broken), -ENOMEM.
- */
-int app_unit_sockets(const PodApp *a, char ***ret_names, char ***ret_texts, Error *e) {
-        _cleanup_strv_free_ char **lines = NULL, **names = NULL, **texts = NULL;
-        _cleanup_(strbuf_done) StrBuf b = STRBUF_INIT;
-        const char *text = pod_app_annotation(a, APP_ANNOTATION_SOCKETS);
-        int r = strv_split(str_or(text, ""), "\n", &lines);
-
-        for (char **l = lines; r >= 0 && l && *l; l++) {
-                size_t n = strlen(*l);
-
-                if (**l == '[' && (*l)[n - 1] == ']') {
-                        char *t = NULL;
-
-                        if (strv_length(names) > 0) {
-                                r = strbuf_steal(&b, &t);
-                                if (r >= 0)
-                                        r = strv_consume(&texts, t);
-                        }
-                        (*l)[n - 1] = '\0';
-                        if (r >= 0)
-                                r = start_socket(a, strv_length(names), *l + 1, &names, &b);
-                } else if (strv_length(names) == 0)
-                        return error_setf(e, -EINVAL, "app '%s': annotation '%s' does not begin with '['",
-                                          a->name, APP_ANNOTATION_SOCKETS);
-                else if (is_for_inner_socket(*l))
-                        strbuf_addf(&b, "%s\n", *l);
-        }
-        if (r >= 0 && strv_length(names) > 0) {
-                char *t = NULL;
-
-                r = strbuf_steal(&b, &t);
-                if (r >= 0)
-                        r = strv_consume(&texts, t);
-        }
-        if (r < 0)
-                return error_oom(e);
-        *ret_names = TAKE_PTR(names);
-        *ret_texts = TAKE_PTR(texts);
-        return 0;
 }

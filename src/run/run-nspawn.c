@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/insecure.h"
 #include "basic/str.h"
 #include "basic/strv.h"
-#include "run/app-unit.h"
+#include "pod/pod-compose.h"
+#include "run/app-confine.h"
 #include "run/run-nspawn.h"
 
 /* The capabilities that nspawn leaves a container by itself (systemd-nspawn(1), --capability=). */
@@ -49,10 +51,15 @@ static bool nspawn_has(const char *capability) {
 
 /* --capability= for what some app keeps and nspawn would take away from all. */
 static int add_capabilities(char ***argv, const PodManifest *m) {
+        const char *insecure = pod_manifest_annotation(m, POD_ANNOTATION_INSECURE);
         _cleanup_strv_free_ char **more = NULL;
         _cleanup_free_ char *list = NULL;
+        InsecureFlags flags;
         int r;
 
+        if (insecure && *insecure && insecure_flags_parse(insecure, &flags, NULL) >= 0 &&
+            (flags & INSECURE_CAPABILITIES))
+                return strv_extend(argv, "--capability=all");
         for (size_t i = 0; i < m->n_apps; i++) {
                 _cleanup_strv_free_ char **caps = NULL;
 

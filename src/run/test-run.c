@@ -79,6 +79,7 @@ static char *unit_text_of(const PodManifest *m) {
         _cleanup_(error_done) Error e = {};
         const char *policy = pod_manifest_annotation(m, POD_ANNOTATION_EXIT_POLICY);
         const char *log = pod_manifest_annotation(m, POD_ANNOTATION_LOG);
+        const char *insecure = pod_manifest_annotation(m, POD_ANNOTATION_INSECURE);
         AppFacts facts[8];
         Stage1Context c = {
                 .uuid = UUID,
@@ -93,6 +94,8 @@ static char *unit_text_of(const PodManifest *m) {
         int r;
 
         assert_true(m->n_apps <= ELEMENTSOF(facts));
+        if (insecure)
+                assert_int_equal(insecure_flags_parse(insecure, &c.app.insecure, &e), 0);
         for (size_t i = 0; i < m->n_apps; i++)
                 make_facts(&m->apps[i], &facts[i]);
         r = stage1_root_files(m, facts, &c, &files, &e);

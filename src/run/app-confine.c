@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who decides what an app may do, the weakest first: the defaults here (SECURITY.md has them as a table), the pod's
+ * profiles, the isolators of its image, the pod file. An image can only give up: its isolators are cut out of what the
+ * defaults and profiles allow. What the pod file says replaces the image's word on the same thing, and the defaults too,
+ * unless its list begins with "~": then it takes away from them. */
+#include "run/app-confine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "basic/strv.h"
+#include "manifest/ac-seccomp.h"
+#include "pod/pod-compose.h"
+#include "run/unit-text.h"
+
+#define CAPABILITIES "CapabilityBoundingSet"
+#define FILTER       "SystemCallFilter"
+#define FILTER_ERRNO "SystemCallErrorNumber"
+
+/* robustness: what a service that starts as root and drops its powers needs. */
+static const char default_capabilities[] = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_KILL "
+                                           "CAP_NET_BIND_SERVICE CAP_SETGID CAP_SETUID";
+
+/* Of the kernel's files, besides those that ProtectKernelTunables= and its like hide or make read-only. "+": in the app's
+ * root, "-": where the kernel has it. */
+static const char hidden_paths[] =
+        "-+/proc/acpi -+/proc/asound -+/proc/interrupts -+/proc/kallsyms -+/proc/kcore -+/proc/keys "
+        "-+/proc/latency_stats -+/proc/sched_debug -+/proc/scsi -+/proc/timer_list -+/proc/timer_stats "
+        "-+/sys/devices/virtual/powercap -+/sys/firmware";
+
+/* "capability": a line that would take it away again is left out when people name it. */
+static const struct {
+        const char *key, *value;
+        InsecureFlags unless;
+        const char *capability;
+} defaults[] = {
+        { "NoNewPrivileges", "yes", 0 },
+        { "ProtectKernelTunables", "yes", INSECURE_PATHS },
+        { "ProtectKernelModules", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYS_MODULE" },
+        { "ProtectKernelLogs", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYSLOG" },
+        { "ProtectControlGroups", "yes", INSECURE_PATHS },
+        { "ProtectClock", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYS_TIME" },
+        { "ProtectHostname", "yes", INSECURE_PATHS },
+        { "ProtectProc", "invisible", INSECURE_PATHS },
+        { "InaccessiblePaths", hidden_paths, INSECURE_PATHS },
+        { "DevicePolicy", "closed", INSECURE_PATHS },
+        { "LockPersonality", "yes", INSECURE_SECCOMP },
+        { "RestrictNamespaces", "yes", INSECURE_SECCOMP, "CAP_SYS_ADMIN" },
+        { "SystemCallArchitectures", "native", INSECURE_SECCOMP },
+        { "TasksMax", "4096", 0 },
+};
+
+/**
+ * app_settings_done() - free what people said
+ * @s: settings; empty afterwards
+ */
+void app_settings_done(AppSettings *s) {
+        strv_free(s->profile);
+        strv_free(s->file);
+        *s = APP_SETTINGS_INIT;
+}
+
+/**
+ * app_settings_load() - what people said of an app
+ * @a:   app
+ * @ret: for app_settings_done(), on failure too
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_settings_load(const PodApp *a, AppSettings *ret) {
+        int r;
+
+        *ret = APP_SETTINGS_INIT;
+        r = strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_PROFILE), ""), "\n", &ret->profile);
+        return r < 0 ? r
+                     : strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_UNIT), ""), "\n", &ret->file);
+}
+
+static const char *value_of(const char *line, const char *key) {
+        const char *rest = startswith(line, key);
+
+        return rest && *rest == '=' ? rest + 1 : NULL;
+}
+
+/* The first value of a key, or NULL. */
+static const char *first_value(char *const *lines, const char *key) {
+        for (char *const *l = lines; l && *l; l++) {
+                const char *value = value_of(*l, key);
+
+                if (value)
+                        return value;
+        }
+        return NULL;
+}
+
+/* Does a list say all by itself? One that begins with "~" takes away from what comes before it. */
+static bool is_replaced(char *const *lines, const char *key) {
+        const char *value = first_value(lines, key);
+
+        return value && *value != '~';
+}
+
+/**
+ * app_settings_has() - does a profile or the pod file set a key?
+ * @s:   settings
+ * @key: name
+ *
+ * Return: true if one of them does.
+ */
+bool app_settings_has(const AppSettings *s, const char *key) {
+        return first_value(s->file, key) || first_value(s->profile, key);
+}
+
+static const AcIsolator *find_isolator(const PodApp *a, AcIsolatorType type) {
+        return ac_isolators_find(a->app->isolators, a->app->n_isolators, type);
+}
+
+/* One line of a list of capabilities, as systemd reads it: words are added, those behind "~" are taken away, nothing at
+ * all forgets the lines before. */
+static int change_capabilities(char ***list, const char *value) {
+        _cleanup_strv_free_ char **words = NULL, **left = NULL;
+        bool remove = *value == '~';
+        int r = strv_split(value + remove, " \t", &words);
+
+        if (r < 0)
+                return r;
+        if (!*value) {
+                *list = strv_free(*list);
+                return 0;
+        }
+        for (char **c = *list; c && *c && r >= 0; c++)
+                if (!remove || !strv_contains(words, *c))
+                        r = strv_extend(&left, *c);
+        for (char **w = words; w && *w && !remove && r >= 0; w++)
+                if (**w && !strv_contains(left, *w))
+                        r = strv_extend(&left, *w);
+        if (r < 0)
+                return r;
+        strv_free(*list);
+        *list = TAKE_PTR(left);
+        return 0;
+}
+
+static int image_capabilities(const PodApp *a, char ***list) {
+        const AcIsolator *retain = find_isolator(a, AC_ISOLATOR_CAPABILITIES_RETAIN),
+                         *remove = find_isolator(a, AC_ISOLATOR_CAPABILITIES_REMOVE);
+        _cleanup_strv_free_ char **left = NULL;
+        int r = 0;
+
+        for (char **c = *list; c && *c && r >= 0; c++)
+                if (retain ? strv_contains(retain->set, *c) : !remove || !strv_contains(remove->set, *c))
+                        r = strv_extend(&left, *c);
+        if (r < 0)
+                return r;
+        strv_free(*list);
+        *list = TAKE_PTR(left);
+        return 0;
+}
+
+/* The pod file's own lines come later; those that begin with "~" take away from this one. */
+static int add_capabilities(const PodApp *a, const AppSettings *s, StrBuf *b) {
+        _cleanup_strv_free_ char **list = NULL;
+        bool replaced = is_replaced(s->profile, CAPABILITIES);
+        int r = replaced ? 0 : strv_split(default_capabilities, " ", &list);
+
+        for (char **l = s->profile; l && *l && r >= 0; l++) {
+                const char *value = value_of(*l, CAPABILITIES);
+
+                if (value)
+                        r = change_capabilities(&list, value);
+        }
+        if (r >= 0 && !first_value(s->file, CAPABILITIES))
+                r = image_capabilities(a, &list);
+        if (r < 0)
+                return r;
+        if (list)
+                unit_text_words(b, CAPABILITIES, list);
+        else
+                strbuf_add(b, CAPABILITIES "=\n");
+        return 0;
+}
+
+/* System calls that are of no use without a capability: who gives the one gives the other. */
+static const struct {
+        const char *capability, *calls;
+} capability_calls[] = {
+        { "CAP_BPF", "bpf" },
+        { "CAP_DAC_READ_SEARCH", "open_by_handle_at" },
+        { "CAP_PERFMON", "perf_event_open" },
+        { "CAP_SYSLOG", "syslog" },
+        { "CAP_SYS_ADMIN",
+          "@mount @swap bpf fanotify_init perf_event_open quotactl quotactl_fd setdomainname sethostname" },
+        { "CAP_SYS_BOOT", "@reboot" },
+        { "CAP_SYS_MODULE", "@module" },
+        { "CAP_SYS_PACCT", "acct" },
+        { "CAP_SYS_PTRACE", "pidfd_getfd process_vm_readv process_vm_writev ptrace" },
+        { "CAP_SYS_RAWIO", "@raw-io" },
+        { "CAP_SYS_TIME", "@clock" },
+        { "CAP_SYS_TTY_CONFIG", "vhangup" },
+};
+
+static void add_default_filter(const AppSettings *s, char *const *named, StrBuf *b) {
+        if (!is_replaced(s->profile, FILTER)) {
+                strbuf_addf(b, FILTER "=%s\n" FILTER "=~%s\n" FILTER_ERRNO "=ENOSYS\n", ac_seccomp_allowed,
+                            ac_seccomp_denied);
+                FOREACH_ARRAY (c, capability_calls, ELEMENTSOF(capability_calls))
+                        if (strv_contains(named, c->capability))
+                                strbuf_addf(b, FILTER "=%s\n", c->calls);
+        }
+        for (char **l = s->profile; l && *l; l++)
+                if (value_of(*l, FILTER) || value_of(*l, FILTER_ERRNO))
+                        strbuf_addf(b, "%s\n", *l);
+}
+
+/* An image's list of what it keeps is cut by what no image gets; its list of what it gives up is cut out of the default. */
+static int add_filter(const PodApp *a, const AppSettings *s, char *const *named, StrBuf *b) {
+        const AcIsolator *retain = find_isolator(a, AC_ISOLATOR_SECCOMP_RETAIN),
+                         *i = retain ? retain : find_isolator(a, AC_ISOLATOR_SECCOMP_REMOVE);
+        _cleanup_strv_free_ char **values = NULL;
+        int r = 0;
+
+        if (i && !first_value(s->file, FILTER))
+                r = ac_seccomp_filter(retain != NULL, i->set, i->errno_name, &values);
+        if (r < 0)
+                return r;
+        if (!values || !retain)
+                add_default_filter(s, named, b);
+        STRV_FOREACH (v, values)
+                strbuf_addf(b, FILTER "=%s\n", *v);
+        if (values && retain) {
+                strbuf_addf(b, FILTER "=~%s\n", ac_seccomp_denied);
+                if (i->errno_name)
+                        strbuf_addf(b, FILTER_ERRNO "=%s\n", i->errno_name);
+        }
+        return 0;
+}
+
+/* Of a profile: what neither the pod file replaces nor the functions above have written. */
+static void add_profile(const AppSettings *s, StrBuf *b) {
+        for (char **l = s->profile; l && *l; l++) {
+                _cleanup_free_ char *key = strndup(*l, strcspn(*l, "="));
+
+                if (!key)
+                        b->failed = true;
+                else if (!streq(key, CAPABILITIES) && !streq(key, FILTER) && !streq(key, FILTER_ERRNO) &&
+                         !is_replaced(s->file, key))
+                        strbuf_addf(b, "%s\n", *l);
+        }
+}
+
+static void add_number(const AppSettings *s, StrBuf *b, const char *key, int64_t n, const char *unit) {
+        if (!app_settings_has(s, key))
+                strbuf_addf(b, "%s=%" PRIi64 "%s\n", key, n, unit);
+}
+
+/* Bytes or operations a second, of the disk on which the pod lies. */
+static void add_block_limit(const PodApp *a, const AppSettings *s, StrBuf *b, AcIsolatorType type,
+                            const char *read_key, const char *write_key) {
+        const AcIsolator *i = find_isolator(a, type);
+        int64_t n;
+
+        if (!i || !i->has_limit || ac_quantity_integer(&i->limit, &n) < 0 || n < 1)
+                return;
+        if (!app_settings_has(s, read_key))
+                strbuf_addf(b, "%s=/ %" PRIi64 "\n", read_key, n);
+        if (!app_settings_has(s, write_key))
+                strbuf_addf(b, "%s=/ %" PRIi64 "\n", write_key, n);
+}
+
+/* An image can bound itself. It cannot make the kernel kill others first: a score below 0 is not the image's to ask for. */
+static void add_resources(const PodApp *a, const AppSettings *s, StrBuf *b) {
+        const AcIsolator *i;
+        int64_t n;
+
+        i = find_isolator(a, AC_ISOLATOR_MEMORY);
+        if (i && i->has_limit && ac_quantity_integer(&i->limit, &n) >= 0)
+                add_number(s, b, "MemoryMax", n, "");
+        i = find_isolator(a, AC_ISOLATOR_CPU);
+        if (i && i->has_limit && ac_quantity_milli(&i->limit, &n) >= 0)
+                add_number(s, b, "CPUQuota", MAX(n / 10, INT64_C(1)), "%");
+        i = find_isolator(a, AC_ISOLATOR_CPU_SHARES);
+        if (i)
+                add_number(s, b, "CPUWeight", ac_cpu_weight((uint64_t) i->number), "");
+        i = find_isolator(a, AC_ISOLATOR_OOM_SCORE_ADJ);
+        if (i && i->number > 0)
+                add_number(s, b, "OOMScoreAdjust", i->number, "");
+        add_block_limit(a, s, b, AC_ISOLATOR_BLOCK_BANDWIDTH, "IOReadBandwidthMax", "IOWriteBandwidthMax");
+        add_block_limit(a, s, b, AC_ISOLATOR_BLOCK_IOPS, "IOReadIOPSMax", "IOWriteIOPSMax");
+}
+
+/* Words of CapabilityBoundingSet= and AmbientCapabilities= in the pod file and the profiles; lists with "~" left out: those
+ * name what is taken away. */
+static int named_capabilities(const AppSettings *s, char ***ret) {
+        static const char *const keys[] = { CAPABILITIES, "AmbientCapabilities" };
+        _cleanup_strv_free_ char **caps = NULL;
+        int r = 0;
+
+        for (size_t i = 0; i < 2; i++)
+                for (char *const *l = i == 0 ? s->profile : s->file; l && *l; l++)
+                        FOREACH_ARRAY (key, keys, ELEMENTSOF(keys)) {
+                                const char *value = value_of(*l, *key);
+
+                                if (r >= 0 && value && *value && *value != '~')
+                                        r = change_capabilities(&caps, value);
+                        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(caps);
+        return 0;
+}
+
+/**
+ * app_confine() - all that bounds an app, except for the lines of the pod file, which come later
+ * @a:        app, with its "app" object
+ * @s:        what people said
+ * @insecure: what the administrator switched off
+ * @b:        lines of [Service] are added
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_confine(const PodApp *a, const AppSettings *s, InsecureFlags insecure, StrBuf *b) {
+        _cleanup_strv_free_ char **named = NULL;
+        int r = named_capabilities(s, &named);
+
+        add_resources(a, s, b);
+        FOREACH_ARRAY (d, defaults, ELEMENTSOF(defaults))
+                if (!(insecure & d->unless) && !app_settings_has(s, d->key) &&
+                    !(d->capability && strv_contains(named, d->capability)))
+                        strbuf_addf(b, "%s=%s\n", d->key, d->value);
+        if (r >= 0 && !(insecure & INSECURE_CAPABILITIES) && !is_replaced(s->file, CAPABILITIES))
+                r = add_capabilities(a, s, b);
+        if (r >= 0 && !(insecure & INSECURE_SECCOMP) && !is_replaced(s->file, FILTER))
+                r = add_filter(a, s, named, b);
+        add_profile(s, b);
+        return r < 0 ? r : b->failed ? -ENOMEM : 0;
+}
+
+/**
+ * app_capabilities() - the capabilities that people name for an app
+ * @a:   app
+ * @ret: of its profiles, the pod file and the command line; NULL when there are none; free with strv_free()
+ *
+ * nspawn must leave these to the pod, or the app could not have them.
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_capabilities(const PodApp *a, char ***ret) {
+        _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
+        int r = app_settings_load(a, &s);
+
+        return r < 0 ? r : named_capabilities(&s, ret);
+}
