@@ -77,7 +77,7 @@ static int load_env_file(const char *path, char ***env, Error *e) {
         return 0;
 }
 
-/* The files', then --set-env: the later wins. */
+/* The files', then --set-env: the later wins, over what --environment says to one app, too. */
 static int finish_environment(RunArgs *a, Error *e) {
         char ***env = &a->spec->environment;
 
@@ -90,6 +90,10 @@ static int finish_environment(RunArgs *a, Error *e) {
         STRV_FOREACH (v, a->set_env)
                 if (environment_set(env, *v) < 0)
                         return error_oom(e);
+        FOREACH_ARRAY (app, a->spec->apps, a->spec->n_apps)
+                STRV_FOREACH (v, *env)
+                        if (environment_set(&app->environment, *v) < 0)
+                                return error_oom(e);
         return 0;
 }
 

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The flags of "rkt run", "rkt prepare" and "rkt run-prepared", one by one: each checks its value and puts it into the PodSpec or the last app of it. Words and messages
  * are rkt's. What a flag does is decided downstream, by the same code that runs pod files. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "basic/parse.h"
 #include "basic/strv.h"
-#include "manifest/ac-isolator.h"
-#include "manifest/ac-quantity.h"
 #include "manifest/ac-volume.h"
 #include "verbs/run-args.h"
+#include "verbs/run-isolators.h"
 
-#define MEMORY_MIN_BYTES 4096 /* less is surely a forgotten suffix, says rkt */
-#define COMMAND_LINE     ((PodPlace){})
-
-/* The app that a flag belongs to; NULL if there is none yet. */
-static AppSpec *current_app(const Option *o, RunArgs *a, Error *e) {
+/**
+ * run_current_app() - the app that a flag belongs to
+ * @o: the flag
+ * @a: arguments so far
+ * @e: sentence when there is none
+ *
+ * Return: the last app, owned by @a; NULL: no image stands before the flag.
+ */
+AppSpec *run_current_app(const Option *o, RunArgs *a, Error *e) {
         if (a->spec->n_apps == 0) {
                 (void) error_setf(e, -EINVAL, "--%s must follow an image", o->name);
                 return NULL;
@@ -27,7 +29,7 @@ static AppSpec *current_app(const Option *o, RunArgs *a, Error *e) {
 
 /* Flags that are a string of AppSpec: the row's offset is that of the member there. */
 static int set_app_string(const Option *o, const char *value, void *data, Error *e) {
-        AppSpec *app = current_app(o, data, e);
+        AppSpec *app = run_current_app(o, data, e);
 
         if (!app)
                 return -EINVAL;
@@ -44,7 +46,7 @@ static int check_pair(const Option *o, const char *value, Error *e) {
 
 /* Flags that are a list of KEY=VALUE of AppSpec. */
 static int set_app_pair(const Option *o, const char *value, void *data, Error *e) {
-        AppSpec *app = current_app(o, data, e);
+        AppSpec *app = run_current_app(o, data, e);
         int r;
 
         if (!app)
@@ -57,7 +59,7 @@ static int set_app_pair(const Option *o, const char *value, void *data, Error *e
 
 static int set_app_name(const Option *o, const char *value, void *data, Error *e) {
         RunArgs *a = data;
-        AppSpec *app = current_app(o, data, e);
+        AppSpec *app = run_current_app(o, data, e);
 
         if (!app)
                 return -EINVAL;
@@ -73,7 +75,7 @@ static int set_app_name(const Option *o, const char *value, void *data, Error *e
 }
 
 static int set_exec(const Option *o, const char *value, void *data, Error *e) {
-        AppSpec *app = current_app(o, data, e);
+        AppSpec *app = run_current_app(o, data, e);
 
         if (!app)
                 return -EINVAL;
@@ -86,7 +88,7 @@ static int set_exec(const Option *o, const char *value, void *data, Error *e) {
 
 static int set_signature(const Option *o, const char *value, void *data, Error *e) {
         RunArgs *a = data;
-        AppSpec *app = current_app(o, data, e);
+        AppSpec *app = run_current_app(o, data, e);
 
         if (!app)
                 return -EINVAL;
@@ -96,7 +98,7 @@ static int set_signature(const Option *o, const char *value, void *data, Error *
 }
 
 static int set_read_only(const Option *o, const char *value, void *data, Error *e) {
-        AppSpec *app = current_app(o, data, e);
+        AppSpec *app = run_current_app(o, data, e);
         int b = parse_go_boolean(value);
 
         if (!app)
@@ -109,7 +111,7 @@ static int set_read_only(const Option *o, const char *value, void *data, Error *
 
 static int set_gids(const Option *o, const char *value, void *data, Error *e) {
         _cleanup_strv_free_ char **list = NULL;
-        AppSpec *app = current_app(o, data, e);
+        AppSpec *app = run_current_app(o, data, e);
         unsigned gid;
 
         if (!app)
@@ -122,111 +124,6 @@ static int set_gids(const Option *o, const char *value, void *data, Error *e) {
         (void) strv_free(app->supplementary_groups);
         app->supplementary_groups = TAKE_PTR(list);
         return 0;
-}
-
-static int add_setting(AppSpec *app, const char *key, char *value, Error *e) {
-        int r = value ? unit_settings_add(&app->settings, key, value, COMMAND_LINE) : -ENOMEM;
-
-        free(value);
-        return r < 0 ? error_oom(e) : 0;
-}
-
-static int set_memory(const Option *o, const char *value, void *data, Error *e) {
-        AcQuantity q;
-        AppSpec *app = current_app(o, data, e);
-        int64_t bytes;
-
-        if (!app)
-                return -EINVAL;
-        if (ac_quantity_parse(value, &q) < 0 || ac_quantity_integer(&q, &bytes) < 0 || bytes < 0)
-                return error_setf(
-                        e, -EINVAL,
-                        "invalid argument \"%s\" for --memory: it is no quantity such as 16M or 1Gi", value);
-        if (bytes < MEMORY_MIN_BYTES)
-                return error_setf(e, -ERANGE,
-                                  "memory limit of %" PRId64
-                                  " bytes too low. Try a reasonable value, such as --memory=16M",
-                                  bytes);
-        return add_setting(app, "MemoryMax", strf("%" PRId64, bytes), e);
-}
-
-static int set_cpu(const Option *o, const char *value, void *data, Error *e) {
-        AcQuantity q;
-        AppSpec *app = current_app(o, data, e);
-        int64_t milli;
-
-        if (!app)
-                return -EINVAL;
-        if (ac_quantity_parse(value, &q) < 0 || ac_quantity_milli(&q, &milli) < 0 || milli <= 0 ||
-            milli > INT64_C(1000000000))
-                return error_setf(e, -EINVAL,
-                                  "invalid argument \"%s\" for --cpu: it is no quantity such as 500m or 2",
-                                  value);
-        return add_setting(app, "CPUQuota", strf("%" PRId64 "%%", MAX(milli / 10, 1)), e);
-}
-
-/* Shares of cgroup v1 (1024 is the default) become a weight of v2 (100 is), as systemd converts them. */
-static int set_cpu_shares(const Option *o, const char *value, void *data, Error *e) {
-        AppSpec *app = current_app(o, data, e);
-        uint64_t shares;
-
-        if (!app)
-                return -EINVAL;
-        if (parse_uint64(value, &shares) < 0 || shares > 262144)
-                return error_setf(e, -EINVAL,
-                                  "invalid argument \"%s\" for --cpu-shares: it is no integer up to 262144",
-                                  value);
-        return add_setting(app, "CPUWeight", strf("%" PRIu64, MAX(MIN(shares * 100 / 1024, 10000), 1)), e);
-}
-
-static int set_oom(const Option *o, const char *value, void *data, Error *e) {
-        AppSpec *app = current_app(o, data, e);
-        unsigned n;
-
-        if (!app)
-                return -EINVAL;
-        if (parse_uint(*value == '-' ? value + 1 : value, 1000, &n) < 0)
-                return error_setf(
-                        e, -EINVAL,
-                        "invalid argument \"%s\" for --oom-score-adj: it is no integer from -1000 to 1000",
-                        value);
-        return add_setting(app, "OOMScoreAdjust", strdup(value), e);
-}
-
-static bool is_capability(const char *s) {
-        return startswith(s, "CAP_") && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == strlen(s);
-}
-
-/* --caps-retain and --caps-remove replace what the image says. */
-static int set_caps(const Option *o, const char *value, void *data, Error *e) {
-        _cleanup_strv_free_ char **list = NULL, **kept = NULL;
-        _cleanup_free_ char *joined = NULL;
-        bool retain = endswith(o->name, "-retain");
-        AppSpec *app = current_app(o, data, e);
-        int r;
-
-        if (!app)
-                return -EINVAL;
-        if (strv_split(value, ",", &list) < 0)
-                return error_oom(e);
-        STRV_FOREACH (s, list)
-                if (!is_capability(*s))
-                        return error_setf(e, -EINVAL,
-                                          "invalid argument \"%s\" for --%s: it is no capability such as "
-                                          "CAP_NET_ADMIN",
-                                          *s, o->name);
-        if (unit_settings_last(&app->settings, "CapabilityBoundingSet"))
-                return error_setf(
-                        e, -EINVAL,
-                        "--caps-retain and --caps-remove stand once, and not together, for an image");
-        /* As rkt: what is removed is removed from the default, not from everything. */
-        for (const char *const *c = ac_default_capabilities; !retain && *c; c++)
-                if (!strv_contains(list, *c) && strv_extend(&kept, *c) < 0)
-                        return error_oom(e);
-        if (strv_join(retain ? list : kept, " ", &joined) < 0)
-                return error_oom(e);
-        r = add_setting(app, "CapabilityBoundingSet", strdup(""), e);
-        return r < 0 ? r : add_setting(app, "CapabilityBoundingSet", TAKE_PTR(joined), e);
 }
 
 static int set_volume(const Option *o, const char *value, void *data, Error *e) {
@@ -359,6 +256,22 @@ static int set_env(const Option *o, const char *value, void *data, Error *e) {
         return strv_extend(&a->set_env, value) < 0 ? error_oom(e) : 0;
 }
 
+static int set_profile(const Option *o, const char *value, void *data, Error *e) {
+        _cleanup_strv_free_ char **list = NULL;
+        RunArgs *a = data;
+
+        if (strv_split(value, ",", &list) < 0)
+                return error_oom(e);
+        STRV_FOREACH (n, list) {
+                if (!app_name_is_valid(*n))
+                        return error_setf(e, -EINVAL, "invalid argument \"%s\" for --profile: it is no name",
+                                          *n);
+                if (strv_extend(&a->spec->profiles, *n) < 0)
+                        return error_oom(e);
+        }
+        return 0;
+}
+
 static int set_no_overlay(const Option *o, const char *value, void *data, Error *e) {
         int b = parse_boolean(value);
 
@@ -390,14 +303,15 @@ static int set_pull_policy(const Option *o, const char *value, void *data, Error
 const Option run_image_options[] = {
         { "annotation", 0, OPTION_SET, APP(annotations), set_app_pair, .value = "NAME=VALUE",
           .help = "image: an annotation of the app" },
-        { "caps-remove", 0, OPTION_SET, .set = set_caps, .value = "CAP,...",
+        { "caps-remove", 0, OPTION_SET, .set = run_set_caps, .value = "CAP,...",
           .help = "image: capabilities to take away" },
-        { "caps-retain", 0, OPTION_SET, .set = set_caps, .value = "CAP,...",
+        { "caps-retain", 0, OPTION_SET, .set = run_set_caps, .value = "CAP,...",
           .help = "image: the only capabilities to keep" },
-        { "cap-remove", 0, OPTION_SET, .set = set_caps, .flags = OPTION_HIDDEN },
-        { "cap-retain", 0, OPTION_SET, .set = set_caps, .flags = OPTION_HIDDEN },
-        { "cpu", 0, OPTION_SET, .set = set_cpu, .value = "AMOUNT", .help = "image: processor time, as 500m" },
-        { "cpu-shares", 0, OPTION_SET, .set = set_cpu_shares, .value = "N",
+        { "cap-remove", 0, OPTION_SET, .set = run_set_caps, .flags = OPTION_HIDDEN },
+        { "cap-retain", 0, OPTION_SET, .set = run_set_caps, .flags = OPTION_HIDDEN },
+        { "cpu", 0, OPTION_SET, .set = run_set_cpu, .value = "AMOUNT",
+          .help = "image: processor time, as 500m" },
+        { "cpu-shares", 0, OPTION_SET, .set = run_set_cpu_shares, .value = "N",
           .help = "image: weight among others, 1024 is normal" },
         { "environment", 0, OPTION_SET, APP(environment), set_app_pair, .value = "NAME=VALUE",
           .help = "image: an environment variable of this app" },
@@ -409,18 +323,22 @@ const Option run_image_options[] = {
           .help = "pass on the caller's environment" },
         { "limit", 0, OPTION_STRV, offsetof(RunArgs, limits), .value = "NAME=VALUE",
           .help = "raise or lower a limit of downloads and images, as download-size=20G" },
-        { "memory", 0, OPTION_SET, .set = set_memory, .value = "BYTES",
+        { "memory", 0, OPTION_SET, .set = run_set_memory, .value = "BYTES",
           .help = "image: memory limit, as 16M" },
         { "mount", 0, OPTION_SET, .set = set_mount, .value = "volume=NAME,target=PATH",
           .help = "mount a volume in this app, or in all if no image stands before" },
         { "name", 0, OPTION_SET, .set = set_app_name, .value = "NAME", .help = "image: name of the app" },
         { "no-store", 0, OPTION_BOOL, offsetof(RunArgs, no_store), .flags = OPTION_HIDDEN },
-        { "oom-score-adj", 0, OPTION_SET, .set = set_oom, .value = "N",
+        { "oom-score-adj", 0, OPTION_SET, .set = run_set_oom, .value = "N",
           .help = "image: adjust the score of the out-of-memory killer" },
+        { "profile", 0, OPTION_SET, .set = set_profile, .value = "NAME,...",
+          .help = "defaults of the apps' confinement: strict, nonetwork, trusted, rkt-1" },
         { "pull-policy", 0, OPTION_SET, .set = set_pull_policy, .value = "POLICY",
           .help = "when to fetch: new, update, never (default new)" },
         { "readonly-rootfs", 0, OPTION_SET, .set = set_read_only, .bare = "true", .value = "BOOL",
           .help = "image: mount the root file system read-only" },
+        { "seccomp", 0, OPTION_SET, .set = run_set_seccomp, .value = "mode=MODE,...",
+          .help = "image: system calls to keep alone (mode=retain) or to take away (mode=remove)" },
         { "set-env", 0, OPTION_SET, .set = set_env, .value = "NAME=VALUE",
           .help = "an environment variable of every app" },
         { "set-env-file", 0, OPTION_STRV, offsetof(RunArgs, set_env_files), .value = "FILE",
@@ -446,7 +364,6 @@ const Option run_image_options[] = {
         { "pod-manifest", 0, OPTION_UNSUPPORTED },
         { "port", 0, OPTION_UNSUPPORTED },
         { "private-users", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
-        { "seccomp", 0, OPTION_UNSUPPORTED },
         { "stage1-from-dir", 0, OPTION_UNSUPPORTED },
         { "stage1-hash", 0, OPTION_UNSUPPORTED },
         { "stage1-name", 0, OPTION_UNSUPPORTED },
