@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* SHA-256 and SHA-512 over a stream, by GnuTLS. */
+/* SHA-256 and SHA-512 over a stream. */
 #pragma once
 
 #include <stdint.h>
