@@ -208,7 +208,7 @@ static const char *belongs_to(const UnitKey *k) {
         return "a unit";
 }
 
-static const char *suggest_key(PodSection section, const char *key) {
+_not_traced_ static const char *suggest_key(PodSection section, const char *key) {
         Suggest s = SUGGEST_INIT(key);
         unsigned places = pod_section_unit_keys(section);
         const PodKey *own;
