@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "basic/digest.h"
 #include "basic/process.h"
 #include "store/store-ref.h"
 #include "store/store.h"
@@ -19,16 +20,18 @@ struct Store {
         _Atomic int tree_backend;
 };
 
-#define STORE_BLOB_PATH_MAX (sizeof("blob/sha512/xx/.manifest") + STORE_KEY_MAX)
-#define STORE_TREE_PATH_MAX (sizeof("tree/deps-") + STORE_KEY_MAX)
-#define STORE_LAYER_PREFIX  "sha256-"
-#define STORE_TMP_INTENT    "intent"
+#define STORE_BLOB_PATH_MAX  (sizeof("blob/sha512/xx/.manifest") + STORE_KEY_MAX)
+#define STORE_TREE_PATH_MAX  (sizeof("tree/deps-") + STORE_KEY_MAX)
+#define STORE_IMAGE_PATH_MAX (sizeof("ref/remote//") + STORE_KEY_MAX + DIGEST_HEX_MAX)
+#define STORE_LAYER_PREFIX   "sha256-"
+#define STORE_TMP_INTENT     "intent"
 
 void store_blob_path(const char *key, const char *suffix, char ret[STORE_BLOB_PATH_MAX]);
 void store_tree_path(const char *key, char ret[STORE_TREE_PATH_MAX]);
 int store_tmp_new(Store *s, char **ret_name, int *ret_fd, Error *e);
 int store_intent_write(Store *s, int tmp_fd, const char *key, bool tree, Error *e);
 int store_commit_lock(Store *s, int *ret_fd, Error *e);
+int store_image_path(const char *key, const char *name, char ret[STORE_IMAGE_PATH_MAX]);
 bool store_image_exists(Store *s, const char *key);
 int store_image_unlink(Store *s, const char *key);
 int store_image_discard(Store *s, const char *path);

@@ -20,7 +20,7 @@
 #define REF_SIZE_MAX (1024U * 1024)
 #define HASH_DIGITS  16
 #define IMAGE_FOLDER "ref/image"
-#define REF_PATH_MAX (sizeof("ref/remote//") + STORE_KEY_MAX + DIGEST_HEX_MAX)
+#define REF_PATH_MAX STORE_IMAGE_PATH_MAX
 
 static const JsonField label_fields[] = {
         JSON_ROW("name", json_kind_string, StoreLabel, name, JSON_MANDATORY),
@@ -220,7 +220,15 @@ static int hash_string(const char *s, char ret[DIGEST_HEX_MAX]) {
         return r < 0 ? r : digest_final_hex(d, ret);
 }
 
-static int image_path(const char *key, const char *name, char ret[REF_PATH_MAX]) {
+/**
+ * store_image_path() - the file of an image
+ * @key:  valid key
+ * @name: of the image
+ * @ret:  path beneath cas
+ *
+ * Return: 0, -ENOMEM.
+ */
+int store_image_path(const char *key, const char *name, char ret[STORE_IMAGE_PATH_MAX]) {
         char hash[DIGEST_HEX_MAX];
         int r;
 
@@ -438,7 +446,7 @@ int store_image_unlink(Store *s, const char *key) {
 int store_image_drop(Store *s, const StoreImage *i, Error *e) {
         char path[REF_PATH_MAX];
 
-        if (image_path(i->key, i->name, path) < 0)
+        if (store_image_path(i->key, i->name, path) < 0)
                 return error_oom(e);
         if (unlinkat(s->cas_fd, path, 0) < 0 && errno != ENOENT)
                 return error_setf(e, -errno, "cannot remove '%s/cas/%s': %m", s->dir, path);
@@ -492,7 +500,7 @@ int store_image_write(Store *s, const StoreImage *i, Error *e) {
                 return error_setf(e, -EINVAL, "an image needs an id and a name");
         if (copy.import_usec == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0)
                 copy.import_usec = (usec_t) now.tv_sec * USEC_PER_SEC + (usec_t) now.tv_nsec / 1000;
-        r = image_path(key, i->name, path);
+        r = store_image_path(key, i->name, path);
         if (r < 0)
                 return error_oom(e);
         if (i->tree_size == 0 && read_ref(s, path, &image_struct, &before, NULL, NULL) >= 0)

@@ -8,6 +8,7 @@
 
 #include "basic/fd.h"
 #include "basic/fs-at.h"
+#include "basic/str.h"
 #include "store/store-internal.h"
 #include "store/tree-backend.h"
 #include "store/tree-compare.h"
@@ -98,4 +99,34 @@ int store_tree_verify(Store *s, const char *key, const StoreTreePart *parts, siz
                 return error_setf(e, k, "cannot remove '%s/cas/%s': %s", s->dir, tmp, strerror(-k));
         *ret_difference = TAKE_PTR(difference);
         return 0;
+}
+
+/**
+ * store_image_restore() - put a file of an image in the place of a damaged one
+ * @s:    store
+ * @path: of StoreImageList.damaged
+ * @i:    what is known of the image; the key is ignored
+ * @e:    sentence on failure; may be NULL
+ *
+ * If somebody has fetched the image meanwhile, that stays.
+ *
+ * Return: 0; -EBADMSG: @path is another image's, or that of another name; what store_image_write() returns.
+ */
+int store_image_restore(Store *s, const char *path, const StoreImage *i, Error *e) {
+        _cleanup_(store_image_done) StoreImage now = STORE_IMAGE_INIT;
+        char key[STORE_KEY_MAX], expected[STORE_IMAGE_PATH_MAX];
+        _cleanup_close_ int commit = -EBADF;
+        int r;
+
+        if (store_key_from_id(i->id, key) < 0)
+                return error_setf(e, -EINVAL, "'%s' is no image id", i->id);
+        r = store_image_path(key, i->name, expected);
+        if (r < 0)
+                return error_oom(e);
+        if (!streq(path, expected))
+                return error_setf(e, -EBADMSG, "'%s/cas/%s' should be '%s'", s->dir, path, expected);
+        r = store_commit_lock(s, &commit, e);
+        if (r < 0 || store_image_load(s, key, &now, NULL) >= 0)
+                return r;
+        return store_image_write(s, i, e);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Is a tree still what its blobs say? */
+/* Is a tree still what its blobs say? And what is done about it, and about a file in cas/ref that is damaged. */
 #pragma once
 
+#include "store/store-ref.h"
 #include "store/store-tree.h"
 
 typedef enum StoreVerdict {
@@ -15,3 +16,4 @@ typedef enum StoreVerdict {
 
 int store_tree_verify(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, bool repair,
                       StoreVerdict *ret, char **ret_difference, Error *e);
+int store_image_restore(Store *s, const char *path, const StoreImage *i, Error *e);

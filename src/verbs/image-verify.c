@@ -6,6 +6,7 @@
 #include "basic/log.h"
 #include "basic/strv.h"
 #include "image/image-get.h"
+#include "image/image-rebuild.h"
 #include "image/image-render.h"
 #include "store/store-blob.h"
 #include "store/store-layer.h"
@@ -149,18 +150,34 @@ static int verify_image(Verifier *v, const char *asked, Error *e) {
         return r;
 }
 
+/* A file that says what an image is called. Return: whether it could be made anew; its key goes to keys. */
+static bool rebuild(Store *store, const char *path, const char *error, char ***keys) {
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
+        _cleanup_error_ Error why = ERROR_INIT;
+        int r = image_rebuild(store, path, &image, &why);
+
+        if (r < 0) {
+                log_warning("%s; it cannot be made anew: %s", error, error_text(&why, r));
+                return false;
+        }
+        log_info("%s; made anew from image \"%s\" (\"%s\"): where that came from and who signed it is lost",
+                 error, image.name, image.key);
+        return strv_extend(keys, image.key) >= 0;
+}
+
+/* Return: how many files are damaged and stay so. */
 static int all_keys(Store *store, char ***ret, Error *e) {
         _cleanup_(store_image_list_done) StoreImageList list = {};
-        int r = store_image_list(store, &list, e);
+        int r = store_image_list(store, &list, e), n_damaged = 0;
 
         if (r < 0)
                 return r;
-        STRV_FOREACH (i, list.errors)
-                log_warning("%s", *i);
+        for (size_t i = 0; list.damaged && list.damaged[i]; i++)
+                n_damaged += rebuild(store, list.damaged[i], list.errors[i], ret) ? 0 : 1;
         FOREACH_ARRAY (i, list.images, list.n_images)
                 if (strv_extend(ret, i->key) < 0)
                         return error_oom(e);
-        return strv_length(list.errors) > 0;
+        return n_damaged;
 }
 
 static int load_uses(const char *dir, PodTrees *ret, Error *e) {
@@ -191,7 +208,7 @@ static int verify_run(const VerbContext *c, int argc, char **args, void *options
                 r = all_keys(store, &keys, e);
         v.store = store;
         if (r > 0)
-                failed++;
+                failed += (unsigned) r;
         for (char **i = a->all ? keys : args; r >= 0 && i && *i; i++) {
                 _cleanup_error_ Error sub = ERROR_INIT;
                 int k = verify_image(&v, *i, &sub);

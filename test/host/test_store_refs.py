@@ -93,6 +93,34 @@ def test_damaged_ref(host, images, damage):
     assert host.rkt("image", "list").err == ""
 
 
+@pytest.mark.parametrize("damage", ["cut off", "garbage", "a link", "a pipe", "a directory"])
+def test_rebuilt_ref(host, images, damage):
+    """S2: image verify --all makes a damaged file of an image anew, from its content and its manifest; not when these are
+    damaged, too, or the file has another's name."""
+    key, other = fetch(host, images.make("example.com/tiny", root=tiny_root), images.busybox)
+    ref = ref_of(key)
+    before = json.loads(ref.read_text())
+    DAMAGES[damage](ref)
+    done = host.rkt("image", "verify", "--all")
+    assert f"{ref}' is damaged" in done.err and f'made anew from image "example.com/tiny" ("{key}")' in done.err
+    after = json.loads(ref.read_text())
+    assert {k: after[k] for k in ("id", "name", "labels", "size")} == {k: before[k] for k in ("id", "name", "labels", "size")}
+    assert "signedBy" not in after and sorted(ids(host)) == sorted([key, other])
+    assert host.rkt("image", "list").err == "" and host.rkt("image", "verify", "--all").err == ""
+    ref.write_text("{")
+    foreign = ref.with_name(f"{key}.{'0' * 16}")
+    ref.rename(foreign)
+    failed(host.rkt("image", "verify", "--all", check=False), "cannot be made anew", ref.name)
+    foreign.rename(ref)
+    with open(CAS / "blob/sha512" / key[7:9] / key, "r+b") as f:
+        f.seek(1024)
+        f.write(b"x")
+    failed(host.rkt("image", "verify", "--all", check=False), "cannot be made anew", "its content has changed")
+    assert ids(host) == [other]
+    host.rkt("image", "gc")
+    assert not ref.exists() and host.rkt("image", "verify", "--all").err == ""
+
+
 def test_members_of_another_version(host, images):
     """A ref that an older rkt wrote lacks members, one of a newer rkt has more: both are read."""
     key, = fetch(host, images.make("example.com/tiny", root=tiny_root))
