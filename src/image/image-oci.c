@@ -184,12 +184,62 @@ static int commit_once(Pull *p, Error *e) {
         return store_oci_commit(p->f->store, parts, i, e);
 }
 
+static size_t n_missing(const Pull *p) {
+        size_t n = 0;
+
+        FOREACH_ARRAY (l, p->image.layers, p->image.n_layers)
+                n += !*l->key;
+        return n;
+}
+
+/* They point into @p. */
+static OciLoadOptions load_options(Pull *p) {
+        const ImageLimits *limits = p->f->options->limits;
+
+        p->limits = limits ? *limits : IMAGE_LIMITS_DEFAULT;
+        return (OciLoadOptions){ .platform = &p->platform, .limits = &p->limits };
+}
+
+/* The token is too old: another one, for the same documents, which whoever must was content with. */
+static int renew(Pull *p, Error *e) {
+        const OciLoadOptions load = load_options(p);
+        const OciRemoteOptions o = { .fetch = p->f, .load = &load, .policy = p->policy };
+        _cleanup_(oci_image_done) OciImage again = OCI_IMAGE_INIT;
+        _cleanup_free_ char *digest = NULL;
+        OciName name = *p->name->oci; /* borrows */
+        int r;
+
+        name.digest = p->digest;
+        r = oci_remote_load(&name, &o, &again, &digest, e);
+        if (r < 0)
+                return r;
+        if (!streq(again.manifest_digest, p->image.manifest_digest) || again.n_layers != p->image.n_layers)
+                return error_setf(e, -EBADMSG, "manifest %s has become %s", p->image.manifest_digest,
+                                  again.manifest_digest);
+        for (size_t i = 0; i < again.n_layers; i++) {
+                PullRequest request = p->image.layers[i].request;
+
+                p->image.layers[i].request = again.layers[i].request;
+                again.layers[i].request = request;
+        }
+        return 0;
+}
+
+/* Again where others removed a layer; and where a token expired, as long as that brings layers. */
 static int commit(Pull *p, Error *e) {
-        for (unsigned n = 1;; n++) {
+        size_t n_before = SIZE_MAX;
+
+        for (unsigned n = 1;;) {
                 _cleanup_error_ Error sub = ERROR_INIT;
                 int r = commit_once(p, &sub);
 
-                if (r != -EAGAIN || n == COMMITS_MAX)
+                if (r == -EACCES && p->name->type == IMAGE_NAME_DOCKER && n_missing(p) < n_before) {
+                        n_before = n_missing(p);
+                        r = renew(p, &sub);
+                        if (r >= 0)
+                                continue;
+                }
+                if (r != -EAGAIN || n++ == COMMITS_MAX)
                         return r < 0 ? error_setf(e, r, "%s", error_text(&sub, r)) : 0;
                 FOREACH_ARRAY (l, p->image.layers, p->image.n_layers)
                         *l->key = '\0';
@@ -220,14 +270,6 @@ static int load_trust(Pull *p, Error *e) {
                 return r;
         p->policy = oci_trust_policy(p->trust, p->name->oci);
         return oci_trust_demand(p->policy, p->name->oci, o->insecure & INSECURE_IMAGE, &p->demand, e);
-}
-
-/* They point into @p. */
-static OciLoadOptions load_options(Pull *p) {
-        const ImageLimits *limits = p->f->options->limits;
-
-        p->limits = limits ? *limits : IMAGE_LIMITS_DEFAULT;
-        return (OciLoadOptions){ .platform = &p->platform, .limits = &p->limits };
 }
 
 static int pull_local(Pull *p, char **ret_id, Error *e) {
