@@ -23,13 +23,13 @@ void pod_trees_done(PodTrees *t) {
         *t = POD_TREES_INIT;
 }
 
-static int add_tree(PodTrees *t, const Pod *p, const char *tree) {
+static int add_tree(PodTrees *t, const Pod *p, const char *tree, bool is_top) {
         PodTree *i;
 
         if (!GREEDY_GROW(t->trees, t->n_trees))
                 return -ENOMEM;
         i = t->trees + t->n_trees;
-        *i = (PodTree){ .tree = strdup(tree), .running = p->state == POD_RUNNING };
+        *i = (PodTree){ .tree = strdup(tree), .running = p->state == POD_RUNNING, .is_top = is_top };
         if (!i->tree)
                 return -ENOMEM;
         memcpy(i->pod, p->uuid, UUID_STRING_MAX);
@@ -42,7 +42,7 @@ static int add_app(PodTrees *t, const Pod *p, int fd, const char *app) {
         int r = pod_read_app_trees(fd, app, &trees);
 
         for (char **i = trees; r >= 0 && i && *i; i++)
-                r = add_tree(t, p, *i);
+                r = add_tree(t, p, *i, !i[1]);
         return r;
 }
 
@@ -65,7 +65,7 @@ static int add_pod(PodTrees *t, Pod *p) {
 /**
  * pod_trees_load() - the trees that pods refer to
  * @ps:  all pods
- * @ret: pod_trees_done()
+ * @ret: pod_trees_done(); each app's trees in their order, one app after the other
  * @e:   sentence on failure; may be NULL
  *
  * They are all there if store_lock() is held exclusively: a pod that is being prepared shares it until its directory says
@@ -94,4 +94,26 @@ int pod_trees_load(Pods *ps, PodTrees *ret, Error *e) {
         *ret = t;
         t = POD_TREES_INIT;
         return 0;
+}
+
+/**
+ * pod_trees_are_stacked() - is the root of an app made of these layers?
+ * @t:      trees of pods, as pod_trees_load() gave them
+ * @top:    one of them
+ * @layers: keys, the weakest first; NULL: none
+ *
+ * Layers may be missing in the pod: one below others can be hidden as a whole.
+ *
+ * Return: true if @top is the strongest tree of an app, and of these layers the strongest.
+ */
+bool pod_trees_are_stacked(const PodTrees *t, const PodTree *top, char *const *layers) {
+        size_t n = strv_length(layers);
+
+        if (n == 0 || !top->is_top || !streq(top->tree, layers[n - 1]))
+                return false;
+        /* an app's trees stand together, the strongest last */
+        for (const PodTree *i = top; i > t->trees && !i[-1].is_top; i--)
+                if (!strv_contains(layers, i[-1].tree))
+                        return false;
+        return true;
 }

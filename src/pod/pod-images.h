@@ -7,11 +7,12 @@
 
 #include "pod/pod.h"
 
-/* One app of one pod. */
+/* One tree of one app of one pod. */
 typedef struct PodTree {
-        char *tree; /* key of its tree, as in appsinfo/APP/treeStoreID */
+        char *tree; /* key of it, as in appsinfo/APP/treeStoreID */
         char pod[UUID_STRING_MAX];
         bool running;
+        bool is_top; /* the strongest of the app, if there are several */
 } PodTree;
 
 typedef struct PodTrees {
@@ -25,3 +26,4 @@ typedef struct PodTrees {
 
 void pod_trees_done(PodTrees *t);
 int pod_trees_load(Pods *ps, PodTrees *ret, Error *e);
+bool pod_trees_are_stacked(const PodTrees *t, const PodTree *top, char *const *layers);

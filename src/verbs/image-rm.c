@@ -38,10 +38,14 @@ typedef struct Remove {
 
 /* The first pod that needs an image, a running one before the others; NULL: none does. */
 static const PodTree *find_use(const Remove *x, const char *key) {
+        _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
         const PodTree *found = NULL;
 
+        (void) store_image_load(x->store, key, &image, NULL);
         FOREACH_ARRAY (t, x->uses.trees, x->uses.n_trees)
-                if ((!found || (t->running && !found->running)) && store_tree_needs(x->store, t->tree, key))
+                if ((!found || (t->running && !found->running)) &&
+                    (image.layers ? pod_trees_are_stacked(&x->uses, t, image.layers)
+                                  : store_tree_needs(x->store, t->tree, key)))
                         found = t;
         return found;
 }

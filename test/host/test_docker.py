@@ -343,6 +343,23 @@ def test_real_registry(host, no_layers, debian_registry, tmp_path):  # pylint: d
     assert not [p for p in pathlib.Path(DATA, "cas/blob").rglob("sha*-*") if p.is_file()]
 
 
+def test_image_in_use(host, registry, pods):
+    """An image of a running pod is not removed, its base image is, but no layer that the pod needs."""
+    registry.publish(image(), tag="base")
+    registry.publish(image(oci.tar({"f": b"x\n"}), script="sleep 1000"), tag="child")
+    base, child = (f"docker://{registry.host}/a/b:{tag}" for tag in ("base", "child"))
+    fetch(host, base)
+    name = pods.write("used", f"[Pod]\nInsecureOptions=image\n[App main]\nImage={child}\n")
+    pods.start(name)
+    refused = host.rkt("image", "rm", child, check=False)
+    assert refused.rc != 0 and f'in use by the running pod "{pods.uuid(name)}"' in refused.err
+    host.rkt("image", "rm", base)
+    host.rkt("image", "gc", "--grace-period=0s")
+    assert host.rkt("image", "list", "--no-legend", "--fields=source").out.split() == [child]
+    assert len(list(pathlib.Path(DATA, "cas/tree").glob("sha256-*"))) == 2
+    pods.stop(name)
+
+
 def test_image_verbs(host, registry, tmp_path):
     """list, cat-manifest, verify, render, extract and rm take the image by its docker name, its appc name and its ID."""
     registry.publish(image(oci.tar({"gone": b"1", "kept": b"2"}), oci.tar({".wh.gone": b""})))
