@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The first byte says what the rest is: auth.json, .dockercfg, or what a helper printed. Credentials that come out of it
- * can be sent, and sentences name no secret: those of the corpus begin with "s3cr". */
+ * can be sent, and a sentence cites nothing of what a helper printed. (Of a file it names keys, which anything may be.) */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 if (r > 0 && *data != 'h' &&
                     !a.helper == !(a.credentials.username || a.credentials.identity_token))
                         abort();
-                if (e.message && strstr(e.message, "s3cr"))
+                if (*data == 'h' && e.message && strstr(e.message, "s3cr"))
                         abort();
         }
         return 0;

@@ -143,31 +143,31 @@ int store_manifest_read(Store *s, const char *key, char **ret, size_t *ret_size,
  * store_blob_place() - give a file without a name its place
  * @s:      store, locked for commits
  * @tmp_fd: directory from store_tmp_new(), in which it has a name on the way
- * @fd:     the file, is synced
+ * @fd:     the file, whose bytes are on disk: nobody shall wait for them under the lock
  * @path:   from store_blob_path()
  * @e:      sentence on failure; may be NULL
  *
  * Over one that is there: that one may be damaged, this one is not.
  *
- * Return: 0, errno of fsync(), link() and rename().
+ * Return: 0, errno of mkdir(), fsync(), link() and rename().
  */
 int store_blob_place(Store *s, int tmp_fd, int fd, const char *path, Error *e) {
         char top[sizeof("blob/sha512")];
         const char *slash = strrchr(path, '/');
         _cleanup_free_ char *folder = strndup(path, (size_t) (slash - path));
+        bool is_new;
         int r;
 
         if (!folder)
                 return error_oom(e);
         (void) snprintf(top, sizeof(top), "%s", path);
+        is_new = faccessat(s->cas_fd, folder, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
         r = mkdir_parents_at(s->cas_fd, folder, 0700);
-        if (r >= 0)
+        if (r >= 0 && is_new)
                 r = fsync_dir_at(s->cas_fd, top);
         if (r < 0)
                 return error_setf(e, r, "cannot create '%s/cas/%s': %s", s->dir, folder, strerror(-r));
-        r = RET_NERRNO(fsync(fd));
-        if (r >= 0)
-                r = tmpfile_link_at(fd, tmp_fd, slash + 1, FILE_WRITE_NO_SYNC);
+        r = tmpfile_link_at(fd, tmp_fd, slash + 1, FILE_WRITE_NO_SYNC);
         if (r >= 0)
                 r = RET_NERRNO(renameat(tmp_fd, slash + 1, s->cas_fd, path));
         if (r >= 0)
@@ -176,14 +176,14 @@ int store_blob_place(Store *s, int tmp_fd, int fd, const char *path, Error *e) {
 }
 
 /**
- * store_blob_write() - bytes into a file without a name, for store_blob_place()
+ * store_blob_write() - bytes into a file without a name and onto the disk, for store_blob_place()
  * @s:      store
  * @data:   @size bytes
  * @size:   bytes
  * @ret_fd: the file
  * @e:      sentence on failure; may be NULL
  *
- * Return: 0, errno of open() and write().
+ * Return: 0, errno of open(), write() and fdatasync().
  */
 int store_blob_write(Store *s, const void *data, size_t size, int *ret_fd, Error *e) {
         _cleanup_close_ int tmp = -EBADF, fd = -EBADF;
@@ -195,6 +195,8 @@ int store_blob_write(Store *s, const void *data, size_t size, int *ret_fd, Error
         r = tmpfile_open_at(tmp, 0600, &fd);
         if (r >= 0)
                 r = fd_write_all(fd, data, size);
+        if (r >= 0)
+                r = RET_NERRNO(fdatasync(fd));
         if (r < 0)
                 return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", s->dir, strerror(-r));
         *ret_fd = TAKE_FD(fd);

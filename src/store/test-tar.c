@@ -666,6 +666,24 @@ static void test_frames(void **state) {
         }
 }
 
+/* Paths of whiteouts, as a worker that was taken over may send them. Devices 0:0 come only so. */
+static void test_frame_paths(void **state) {
+        static const char *const bad[] = { "/a", "a//b", "a/", "..", "a/../b", "./a", "." };
+        TarEntry whiteout = { .type = TAR_CHRDEV, .path = (char[]){ "a" } };
+        _cleanup_free_ char *path = NULL, *root = NULL;
+
+        FOREACH_ARRAY (b, bad, ELEMENTSOF(bad))
+                assert_int_equal(frame_decode_path((const uint8_t *) *b, strlen(*b), &path), -EBADMSG);
+        assert_int_equal(frame_decode_path((const uint8_t *) "a\0b", 3, &path), -EBADMSG);
+        assert_int_equal(frame_decode_path((const uint8_t *) "a/b", 3, &path), 0);
+        assert_string_equal(path, "a/b");
+        assert_int_equal(frame_decode_path((const uint8_t *) "", 0, &root), 0);
+        assert_string_equal(root, "");
+        assert_frame(&whiteout, -EBADMSG);
+        whiteout.major = 1;
+        assert_frame(&whiteout, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_cases),       cmocka_unit_test(test_modes),
@@ -675,6 +693,7 @@ int main(void) {
                 cmocka_unit_test(test_manifest),    cmocka_unit_test(test_limits),
                 cmocka_unit_test(test_sparse),      cmocka_unit_test(test_sparse_pax),
                 cmocka_unit_test(test_long_forms),  cmocka_unit_test(test_frames),
+                cmocka_unit_test(test_frame_paths),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

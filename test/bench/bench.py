@@ -4,7 +4,7 @@
 
 A machine is never quiet, so that no two figures of different minutes are compared: every round runs each candidate
 once, and what counts is the median of the rounds' ratios. Sections: generator start size memory,
-fetch mount list (fetch.py).
+fetch mount list (fetch.py), pull (pull.py).
 """
 import argparse
 import hashlib
@@ -19,6 +19,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import fetch  # noqa: E402  pylint: disable=wrong-import-position
+import pull  # noqa: E402  pylint: disable=wrong-import-position
 from common import (PODMAN, WORK, clock, large_root, podman_image, ratio,  # noqa: E402  pylint: disable=wrong-import-position
                     rounds, run, spread, table, timed)
 from images import aci  # noqa: E402  pylint: disable=wrong-import-position
@@ -358,7 +359,8 @@ def machine():
 def main():
     """Run the sections that were asked for."""
     sections = {"generator": bench_generator, "start": bench_start, "size": bench_size, "memory": bench_memory,
-                "fetch": fetch.bench_fetch, "mount": fetch.bench_mount, "list": fetch.bench_list}
+                "fetch": fetch.bench_fetch, "pull": pull.bench_pull, "mount": fetch.bench_mount,
+                "list": fetch.bench_list}
     parser = argparse.ArgumentParser()
     parser.add_argument("section", nargs="*", choices=[*sections, []])
     wanted = parser.parse_args().section or list(sections)
