@@ -238,10 +238,20 @@ static int roll_back(Update *u, const Error *why, Error *e) {
         return finish(u, result, result == UPDATE_FAILED ? &again : why, e);
 }
 
+/* The note has the new images: does the pod get ready with them? */
+static int restart_new(Update *u, Error *e) {
+        _cleanup_error_ Error why = ERROR_INIT;
+
+        if (restart(u, &why) >= 0)
+                return finish(u, UPDATE_DONE, NULL, e);
+        if (!why.message)
+                (void) error_setf(&why, -EIO, "it does not get ready");
+        return u->options->no_rollback ? finish(u, UPDATE_FAILED, &why, e) : roll_back(u, &why, e);
+}
+
 /* All that is pending is put in place at once. */
 static int apply(Update *u, Error *e) {
-        _cleanup_error_ Error why = ERROR_INIT;
-        int r = 0;
+        int r;
 
         FOREACH_ARRAY (a, u->report.apps, u->report.n_apps) {
                 if (a->result != UPDATE_PENDING)
@@ -254,13 +264,7 @@ static int apply(Update *u, Error *e) {
         r = save(u, e);
         if (r >= 0)
                 r = write_note(u, true, e);
-        if (r < 0)
-                return r;
-        if (restart(u, &why) >= 0)
-                return finish(u, UPDATE_DONE, NULL, e);
-        if (!why.message)
-                (void) error_setf(&why, -EIO, "it does not get ready");
-        return u->options->no_rollback ? finish(u, UPDATE_FAILED, &why, e) : roll_back(u, &why, e);
+        return r < 0 ? r : restart_new(u, e);
 }
 
 /* Are the images of the pod those of after, or those of before? */
@@ -279,8 +283,9 @@ static int forget(Update *u, Error *e) {
         return save(u, e);
 }
 
-/* An update that was killed: it is finished if the pod runs with the new images, and taken back if it runs with none. Return:
- * 1: there is nothing to do about it, and the pod can be looked at as ever. */
+/* An update that was killed: it is finished if the pod runs with the new images. If it runs with none, or is only starting,
+ * after a power cut perhaps, it is started with those that the note has, and waited for. Return: 1: there is nothing to do
+ * about it, and the pod can be looked at as ever. */
 static int resume(Update *u, UpdateUnit unit, Error *e) {
         _cleanup_error_ Error why = ERROR_INIT;
         int r;
@@ -292,7 +297,9 @@ static int resume(Update *u, UpdateUnit unit, Error *e) {
                 r = forget(u, e);
                 return r < 0 ? r : 1;
         }
-        (void) error_setf(&why, -EINTR, "the update was interrupted before the pod was ready");
+        if (images_are(u, true))
+                return restart_new(u, e);
+        (void) error_setf(&why, -EINTR, "the update was interrupted while it was taken back");
         return roll_back(u, &why, e);
 }
 

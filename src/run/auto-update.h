@@ -25,7 +25,7 @@ typedef enum UpdateResult {
 typedef enum UpdateUnit {
         UPDATE_UNIT_RUNS,
         UPDATE_UNIT_RESTS,
-        UPDATE_UNIT_FAILED, /* or is on the way of starting, for how long nobody knows */
+        UPDATE_UNIT_FAILED, /* or is starting */
 } UpdateUnit;
 
 /* One image that the pod uses. */

@@ -400,9 +400,27 @@ static void killed_while_the_pod_started(void **state) {
         killed(&w); /* it did not */
         write_note(&w, 'b', 'a');
         w.unit = UPDATE_UNIT_FAILED;
-        check(&w, 0, "app rolled back a-b; other false a-?", 1);
+        w.bad = 'b';
+        check(&w, 0, "app rolled back a-b; other false a-?", 2);
         assert_int_equal(noted(&w, TAG), 'a');
         check_state(&w, 0, 1);
+        world_done(&w);
+
+        killed(&w); /* nor did it, and is to be left so */
+        write_note(&w, 'b', 'a');
+        w.unit = UPDATE_UNIT_FAILED;
+        w.bad = 'b';
+        check(&w, NO_ROLLBACK, "app failed a-b; other false a-?", 1);
+        assert_int_equal(noted(&w, TAG), 'b');
+        check_state(&w, 0, 0);
+        world_done(&w);
+
+        killed(&w); /* it is starting still */
+        write_note(&w, 'b', 'a');
+        w.unit = UPDATE_UNIT_FAILED;
+        check(&w, 0, "app true a-b; other false a-?", 1);
+        assert_int_equal(noted(&w, TAG), 'b');
+        check_state(&w, 0, 0);
         world_done(&w);
 
         killed(&w); /* it was not restarted yet: note and pod differ */

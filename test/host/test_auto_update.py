@@ -146,6 +146,21 @@ def test_rollback(host, world):
     assert world.version(pod) == "version 3" and world.state(pod) == ""
 
 
+def test_never_ready(host, world):
+    """A pod that does not fail but never gets ready is given the time that its unit has, and no longer."""
+    def made(script):
+        return oci.Image([BASE, oci.tar({"start": (0o755, b"#!/bin/sh\n" + script)})], app={"Entrypoint": ["/start"]})
+
+    world.registry.publish(made(b"exit 0\n"))
+    text = pod_text(world.image, service="Type=oneshot\nRemainAfterExit=yes\n[Service]\nTimeoutStartSec=4\n")
+    pod = world.pods.write("never", text.replace("[App", "ExitPolicy=never\n[App"))
+    world.pods.start(pod)
+    world.registry.publish(made(b"exec sleep infinity\n"))
+    began = time.monotonic()
+    assert world.update(pod) == {pod: "rolled back"}
+    assert 4 < time.monotonic() - began < 60 and host.is_active(f"pod@{pod}")
+
+
 def test_no_rollback(host, world):
     """--rollback=false leaves the pod as it is, and fails."""
     world.registry.publish(version(1))
