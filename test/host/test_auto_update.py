@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from conftest import DATA, PREFIX
-from images import oci
+from conftest import CACHE, DATA, PREFIX
+from images import oci, signing
 from images.server import Rule
 
 BUSYBOX = pathlib.Path("/bin/busybox").read_bytes()
@@ -237,3 +237,30 @@ def test_timer(host):
     assert host.show("rkt-auto-update.timer", "Unit") == "rkt-auto-update.service"
     shown = host.run("systemctl", "cat", "rkt-auto-update.timer").out
     assert "OnCalendar=daily" in shown and "Persistent=yes" in shown and "RandomizedDelaySec=" in shown
+
+
+def test_not_signed(host, world):
+    """What trust.d does not take is not put in place; the pod runs on with what was good, and takes what is signed later."""
+    key = signing.Key(f"{CACHE}/cosign", "cosign", "p256")
+    trust = pathlib.Path("/etc/rkt/trust.d/auto-update.conf")
+    trust.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    trust.write_text(f"[Trust]\nPrefix={world.registry.host}\nCosignKey={key.public}\n")
+
+    def sign(image):
+        signing.cosign(world.registry.publish, key, image.digest, f"{world.registry.host}/a/b", "a/b", None)
+
+    first, second = version(1), version(2)
+    try:
+        world.registry.publish(first)
+        sign(first)
+        pod = world.pods.write("signed", pod_text(world.image).replace("InsecureOptions=image\n", ""))
+        world.pods.start(pod)
+        world.registry.publish(second)
+        done = host.rkt("auto-update", pod, check=False)
+        assert done.rc == 254 and "failed" in done.out and "has no signature" in done.err, done
+        assert world.version(pod) == "version 1" and oci.digest(second.layers[1]) not in world.blobs()
+        sign(second)
+        assert world.update(pod) == {pod: "true"}
+        assert world.version(pod) == "version 2"
+    finally:
+        trust.unlink()
