@@ -202,6 +202,7 @@ static int verify_openpgp(Verify *v, const OciSignature *s, Error *e) {
                 return error_setf(e, r, "%s", error_text(&reason, r));
         if (r < 0)
                 return add_reason(v, error_text(&reason, r), e);
+        assert(by);
         return take_signer(v, by, when, e);
 }
 

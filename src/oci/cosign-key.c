@@ -59,32 +59,31 @@ static int describe(gnutls_pubkey_t key, char **ret, Error *e) {
 
 /* The same key gives the same bytes, and so the same fingerprint, however its file was written. */
 static int take_key(gnutls_pubkey_t key, CosignKey *ret, Error *e) {
-        _cleanup_(cosign_key_done) CosignKey k = COSIGN_KEY_INIT;
         _cleanup_(cosign_datum_done) gnutls_datum_t der = {};
         _cleanup_(digest_freep) Digest *digest = NULL;
+        _cleanup_free_ uint8_t *copy = NULL;
+        _cleanup_free_ char *kind = NULL;
         char hex[DIGEST_HEX_MAX];
         int r;
 
-        r = describe(key, &k.kind, e);
+        r = describe(key, &kind, e);
         if (r < 0)
                 return r;
         if (gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &der) < 0 || der.size > COSIGN_KEY_MAX)
                 return error_setf(e, -EBADMSG, "the key cannot be written");
-        k.der = malloc(der.size);
-        if (!k.der)
+        copy = malloc(der.size);
+        if (!copy)
                 return error_oom(e);
-        memcpy(k.der, der.data, der.size);
-        k.size = der.size;
+        memcpy(copy, der.data, der.size);
         r = digest_new(DIGEST_SHA256, &digest);
         if (r >= 0)
-                r = digest_update(digest, k.der, k.size);
+                r = digest_update(digest, copy, der.size);
         if (r >= 0)
                 r = digest_final_hex(digest, hex);
         if (r < 0)
                 return error_setf(e, r, "cannot make the fingerprint of a key: %s", strerror(-r));
-        (void) snprintf(k.fingerprint, sizeof(k.fingerprint), "SHA256:%.64s", hex);
-        *ret = k;
-        k = COSIGN_KEY_INIT;
+        *ret = (CosignKey){ .kind = TAKE_PTR(kind), .der = TAKE_PTR(copy), .size = der.size };
+        (void) snprintf(ret->fingerprint, sizeof(ret->fingerprint), "SHA256:%.64s", hex);
         return 0;
 }
 
