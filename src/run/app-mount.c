@@ -26,6 +26,9 @@
 #include "basic/strv.h"
 #include "store/store-tree.h"
 
+#define UPPER       "upper"
+#define WORK        "work"
+#define FROM_LOWER  "../../" /* from lower/APP to overlay/KEY */
 #define LAYERS_MAX  500U
 #define OPTIONS_MAX 4095U /* bytes: a page, with the NUL */
 
@@ -157,10 +160,10 @@ static int copy_attributes(const Stack *s, int upper_fd, Error *e) {
 static int mount_stack(Stack *s, Error *e) {
         _cleanup_strbuf_ StrBuf options = STRBUF_INIT;
         _cleanup_close_ int upper = -EBADF;
-        int r = make_dir(s, "upper", &upper, e);
+        int r = make_dir(s, UPPER, &upper, e);
 
         if (r >= 0)
-                r = make_dir(s, "work", NULL, e);
+                r = make_dir(s, WORK, NULL, e);
         if (r >= 0)
                 r = mount_lowers(s, false, e);
         if (r >= 0)
@@ -168,7 +171,8 @@ static int mount_stack(Stack *s, Error *e) {
         if (r < 0)
                 return r;
         add_lowerdir(s, &options);
-        strbuf_addf(&options, ",upperdir=../../upper/%s,workdir=../../work/%s", s->app, s->app);
+        strbuf_addf(&options, ",upperdir=" FROM_LOWER UPPER "/%s,workdir=" FROM_LOWER WORK "/%s", s->app,
+                    s->app);
         return options.failed ? error_oom(e) : mount_overlay(s, options.data, MS_NODEV, s->place_fd, e);
 }
 

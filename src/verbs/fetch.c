@@ -104,7 +104,7 @@ static const Option fetch_options[] = {
 
 #define DESCRIPTION                                                                                          \
         "An IMAGE is a name with labels (example.com/app:1.2,channel=beta), an https URL, the path of an "   \
-        ".aci file, or an ID. "                                                                              \
+        ".aci file, docker://NAME:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE, or an ID. "           \
         "Signatures are checked against the keys that rkt trust has added."
 
 const Verb verb_fetch = {
