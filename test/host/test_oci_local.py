@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import tarfile
+import tempfile
 
 import pytest
 
@@ -250,7 +251,8 @@ def package_layout(kind, top):
 class Podman:
     """An image of a layout, mounted by podman."""
 
-    def __init__(self, layout, top):
+    def __init__(self, layout):
+        self.top = top = tempfile.mkdtemp(prefix="podman-", dir="/var/tmp")  # not an overlay itself
         self.command = ["podman", "--root", f"{top}/storage", "--runroot", f"{top}/run", "--storage-driver", "overlay"]
         self.image = self.run("pull", "-q", f"oci:{layout}")
 
@@ -263,6 +265,8 @@ class Podman:
 
     def __exit__(self, *_exc):
         self.run("image", "umount", self.image)
+        self.run("rmi", self.image)
+        shutil.rmtree(self.top)
 
 
 def not_of_the_pod(lines):
@@ -281,7 +285,7 @@ def test_equal_to_podman_and_umoci(host, pods, empty, tmp_path, kind):  # pylint
     host.rkt("image", "render", name, str(tmp_path / "rendered"))
     # umoci lists the root in a layer only if it changed; podman makes it itself
     assert not [li for li in differences(tmp_path / "rendered/rootfs", peer) if not li.startswith(".: mtime")]
-    with Podman(f"{tmp_path}/lay:v1", tmp_path / "podman") as mounted:
+    with Podman(f"{tmp_path}/lay:v1") as mounted:
         assert not [li for li in differences(tmp_path / "rendered/rootfs", mounted) if not li.startswith(".: ")]
     for backend in "index", "dir":
         host.run("systemctl", "set-environment", f"RKT_TREE_BACKEND={backend}")
