@@ -115,7 +115,8 @@ static int try_store(const ImageFetch *f, const ImageName *name, const char *ref
         else
                 image_message(o, "using image from local store for image %s %s",
                               name->type == IMAGE_NAME_ID ? "ID" : "name", reference);
-        if (!o->any_platform) {
+        /* OCI knows machines that appc has no word for: such an image was looked at when it came */
+        if (!o->any_platform && !(image.layers && !store_image_label(&image, "arch"))) {
                 r = import_check_platform(&image, e);
                 if (r < 0)
                         return error_prefixf(e, r, "image '%s'", reference);
