@@ -14,6 +14,7 @@
 #include "image/image-export.h"
 #include "image/image-get.h"
 #include "image/image-status.h"
+#include "image/oci-trust.h"
 #include "image/output-scratch.h"
 #include "oci/aci-name.h"
 #include "store/store-blob.h"
@@ -89,6 +90,19 @@ static void on_progress(void *userdata, const char *what, uint64_t done, uint64_
 }
 
 /* Where there is a policy for the image it holds; docker2aci never asked for one. */
+static int choose_trust(const VerbContext *v, const char *reference, InsecureFlags *insecure, Error *e) {
+        _cleanup_(oci_trust_freep) OciTrust *trust = NULL;
+        _cleanup_(oci_name_freep) OciName *name = NULL;
+        int r;
+
+        r = oci_name_parse(reference, &name, e);
+        if (r >= 0)
+                r = oci_trust_load(v->system_config, v->local_config, v->user_config, &trust, e);
+        if (r >= 0 && !oci_trust_policy(trust, name))
+                *insecure |= INSECURE_IMAGE;
+        return r;
+}
+
 static int get(Convert *c, const char *reference, Error *e) {
         const VerbContext *v = c->context;
         ImageGetOptions o = {
@@ -103,17 +117,14 @@ static int get(Convert *c, const char *reference, Error *e) {
                 .message = on_message,
                 .userdata = c,
         };
-        _cleanup_error_ Error sub = ERROR_INIT;
         _cleanup_free_ char *id = NULL;
         int r;
 
+        r = choose_trust(v, reference, &o.insecure, e);
+        if (r < 0)
+                return r;
         image_status_init(&c->status);
-        r = image_get(c->store, reference, &o, &id, &sub);
-        if (r == -ENOKEY) {
-                o.insecure |= INSECURE_IMAGE;
-                r = image_get(c->store, reference, &o, &id, e);
-        } else if (r < 0)
-                r = error_setf(e, r, "%s", error_text(&sub, r));
+        r = image_get(c->store, reference, &o, &id, e);
         image_status_done(&c->status);
         return r < 0 ? r : image_find(c->store, id, &c->image, e);
 }

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from images import layered, oci
+from images import layered, oci, signing
 
 pytestmark = pytest.mark.usefixtures("installed", "no_images")
 
@@ -222,3 +222,48 @@ def test_store_of_the_caller(host, work, saved):
     convert(host, work, f"--dir={work}/data", saved)
     assert stored(work / "data") == {oci.digest(layer).replace(":", "-") for layer in layered.layers()}
     assert stored("/var/lib/rkt") == before
+
+
+@pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
+def test_registry(host, work, debian_registry, docker):
+    """From a registry with TLS: the names and annotations of rkt.md 5.2."""
+    image = layered.image(docker=docker)
+    digest = debian_registry.push(image, "library/shop", "7")
+    (path,), result = convert(host, work, f"docker://{debian_registry.host}/library/shop:7")
+    assert path.name == "library-shop-7.aci" and "sha512-" not in result.out
+    check_valid(host, path)
+    manifest, entries = read(path)
+    name = debian_registry.host.replace(":", "_")
+    assert manifest["name"] == f"{name}/library/shop"
+    notes = {n.removeprefix("appc.io/docker/"): v for n, v in pairs(manifest, "annotations").items()}
+    assert {n: notes[n] for n in ("registryurl", "repository", "tag", "originalname", "imageid", "manifesthash")} == {
+        "registryurl": debian_registry.host, "repository": "library/shop", "tag": "7",
+        "originalname": f"{debian_registry.host}/library/shop:7", "imageid": oci.digest(image.config), "manifesthash": digest}
+    assert set(entries) - {""} == layered.SEEN
+    path.unlink()
+    paths, _ = convert(host, work, "--nosquash", f"docker://{debian_registry.host}/library/shop:7")
+    assert [p.name.rsplit("-", 4)[0] for p in paths] == ["library-shop-" + d.split(":")[1] for d in image.diff_ids]
+    check_valid(host, *paths)
+
+
+def test_registry_without_image(host, work, debian_registry):
+    """Not there: nothing is made, and the registry's word for it is passed on."""
+    made, result = convert(host, work, f"docker://{debian_registry.host}/library/nothing:7", check=1)
+    assert not made and result.err.startswith("docker2aci: ") and "library/nothing" in result.err, result
+
+
+@pytest.mark.parametrize("policy", ["Reject=yes", "CosignKey={key}"], ids=["reject", "unsigned"])
+def test_registry_rejected(host, work, debian_registry, policy):
+    """What trust.d says of an image holds for a conversion, too; an image of which it says nothing is converted."""
+    debian_registry.push(layered.plain(), "secret/shop", "7")
+    name = f"docker://{debian_registry.host}/secret/shop:7"
+    key = signing.Key(f"{work}/keys", "cosign", "p256")
+    trust = pathlib.Path("/etc/rkt/trust.d/convert.conf")
+    trust.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        trust.write_text(f"[Trust]\nPrefix={debian_registry.host}/secret\n{policy.format(key=key.public)}\n")
+        made, _ = convert(host, work, name, check=1)
+        assert not made
+    finally:
+        trust.unlink()
+    convert(host, work, name)
