@@ -202,6 +202,54 @@ static int garbage(void) {
         _exit(EXIT_SUCCESS);
 }
 
+/* Documents of a registry (oci/registry-protocol.h), and what is said about them. */
+static int send_text(const char *documents, const char *meta) {
+        (void) !write(STDOUT_FILENO, documents, strlen(documents));
+        (void) !write(3, meta, strlen(meta));
+        _exit(EXIT_SUCCESS);
+}
+
+#define EMPTY "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" /* of "{}" */
+#define OTHER "role manifest\ndigest " EMPTY "\nsize 2\n\n{}role config\ndigest " EMPTY "\nsize 2\n\n{}"
+
+static int document_digest(void) {
+        return send_text("role manifest\ndigest " EMPTY "\nsize 2\n\n[]", "end 108\n");
+}
+
+/* Its digest is right, but it is no image. */
+static int document_other(void) {
+        char end[32];
+
+        (void) snprintf(end, sizeof(end), "end %zu\n", strlen(OTHER));
+        return send_text(OTHER, end);
+}
+
+static int document_header(void) {
+        return send_text("", "authorization Bearer x\rX-Evil: y\nend 0\n");
+}
+
+static int document_unchanged(void) {
+        return send_text("", "unchanged " EMPTY "\nend 0\n");
+}
+
+static int endless(int fd) {
+        static char text[65536];
+
+        memset(text, 'A', sizeof(text));
+        while (write(fd, text, sizeof(text)) > 0)
+                ;
+        _exit(EXIT_SUCCESS);
+}
+
+static int document_endless(void) {
+        return endless(STDOUT_FILENO);
+}
+
+static int meta_endless(void) {
+        (void) close(STDOUT_FILENO);
+        return endless(3);
+}
+
 /* The output ends, the process does not. */
 static int linger(void) {
         (void) close(STDOUT_FILENO);
@@ -245,6 +293,12 @@ static const struct {
         { "frame-entry", frame_entry },
         { "frame-end", frame_end },
         { "frame-error", frame_error },
+        { "document-digest", document_digest },
+        { "document-other", document_other },
+        { "document-header", document_header },
+        { "document-unchanged", document_unchanged },
+        { "document-endless", document_endless },
+        { "meta-endless", meta_endless },
         { "garbage", garbage },
         { "silence", silence },
         { "linger", linger },

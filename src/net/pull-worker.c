@@ -69,6 +69,21 @@ void pull_worker_done(PullWorker *w) {
         *w = PULL_WORKER_INIT;
 }
 
+static int wait_for(const PullWorker *w, struct pollfd *p, size_t n_fds, Error *e) {
+        for (;;) {
+                usec_t now = now_usec();
+                int n;
+
+                if (now >= w->deadline)
+                        return error_setf(e, -ETIME, "the download worker does not come to an end");
+                n = poll(p, n_fds, (int) MIN((w->deadline - now) / 1000 + 1, (usec_t) INT_MAX));
+                if (n > 0)
+                        return 0;
+                if (n < 0 && errno != EINTR)
+                        return error_setf(e, -errno, "cannot wait for the download worker: %m");
+        }
+}
+
 /**
  * pull_worker_wait() - until the worker says something, or its time is over
  * @w:  a worker
@@ -80,67 +95,72 @@ void pull_worker_done(PullWorker *w) {
 int pull_worker_wait(const PullWorker *w, int fd, Error *e) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
 
-        for (;;) {
-                usec_t now = now_usec();
-                int n;
+        return wait_for(w, &p, 1, e);
+}
 
-                if (now >= w->deadline)
-                        return error_setf(e, -ETIME, "the download worker does not come to an end");
-                n = poll(&p, 1, (int) MIN((w->deadline - now) / 1000 + 1, (usec_t) INT_MAX));
-                if (n > 0)
-                        return 0;
-                if (n < 0 && errno != EINTR)
-                        return error_setf(e, -errno, "cannot wait for the download worker: %m");
+/* One more piece of what comes from a descriptor; at its end it becomes -EBADF. */
+static int read_more(PullOutput *o, int *fd, Error *e) {
+        ssize_t n;
+
+        if (o->size + 1 >= o->allocated) {
+                size_t want = MIN(MAX(o->allocated * 2, (size_t) 16 * 1024), o->size_max + 2);
+                char *p = realloc(o->data, want);
+
+                if (!p)
+                        return error_oom(e);
+                o->data = p;
+                o->allocated = want;
         }
+        n = read(*fd, o->data + o->size, o->allocated - o->size - 1);
+        if (n < 0 && errno != EINTR)
+                return error_setf(e, -errno, "cannot read from the download worker: %m");
+        if (n == 0)
+                *fd = -EBADF;
+        o->size += n > 0 ? (size_t) n : 0;
+        o->data[o->size] = 0;
+        return o->size > o->size_max
+                       ? error_setf(e, -E2BIG, "the download worker sends more than %zu bytes", o->size_max)
+                       : 0;
 }
 
 /**
- * pull_worker_read() - all that comes from one of the worker's descriptors, to its end
- * @w:        a worker
- * @fd:       one of its two
- * @size_max: bytes
- * @ret:      for free(); NUL-terminated behind its end
- * @ret_size: bytes
- * @e:        sentence on failure; may be NULL
+ * pull_worker_read() - all that a worker says, to the end of both
+ * @w:    a worker
+ * @body: with size_max; its data is for pull_output_done(), NUL-terminated behind its end
+ * @meta: the same
+ * @e:    sentence on failure; may be NULL
  *
- * Return: 0, -E2BIG, -ENOMEM, those of pull_worker_wait(), negative errno of read().
+ * Both are read as they come, so that a worker cannot hold us up by filling one of them.
+ *
+ * Return: 0, -E2BIG, -ENOMEM, -ETIME, negative errno of poll() and read().
  */
-int pull_worker_read(const PullWorker *w, int fd, size_t size_max, char **ret, size_t *ret_size, Error *e) {
-        _cleanup_free_ char *data = NULL;
-        size_t used = 0, allocated = 0;
+int pull_worker_read(const PullWorker *w, PullOutput *body, PullOutput *meta, Error *e) {
+        PullOutput *const outputs[] = { body, meta };
+        int fds[] = { w->body_fd, w->meta_fd };
 
-        for (;;) {
-                ssize_t n;
-                int r;
+        while (fds[0] >= 0 || fds[1] >= 0) {
+                struct pollfd p[] = { { .fd = fds[0], .events = POLLIN },
+                                      { .fd = fds[1], .events = POLLIN } };
+                int r = wait_for(w, p, ELEMENTSOF(p), e);
 
-                if (used + 1 >= allocated) {
-                        size_t want = MIN(MAX(allocated * 2, (size_t) 64 * 1024), size_max + 2);
-                        char *p = realloc(data, want);
-
-                        if (!p)
-                                return error_oom(e);
-                        data = p;
-                        allocated = want;
-                }
-                r = pull_worker_wait(w, fd, e);
+                for (size_t i = 0; r >= 0 && i < ELEMENTSOF(p); i++)
+                        if (p[i].revents != 0)
+                                r = read_more(outputs[i], &fds[i], e);
                 if (r < 0)
                         return r;
-                n = read(fd, data + used, allocated - used - 1);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return error_setf(e, -errno, "cannot read from the download worker: %m");
-                if (n == 0)
-                        break;
-                used += (size_t) n;
-                if (used > size_max)
-                        return error_setf(e, -E2BIG, "the download worker sends more than %zu bytes",
-                                          size_max);
         }
-        data[used] = 0;
-        *ret = TAKE_PTR(data);
-        *ret_size = used;
         return 0;
+}
+
+/**
+ * pull_output_done() - free it; what it held is overwritten
+ * @o: also an empty one
+ */
+void pull_output_done(PullOutput *o) {
+        if (o->data)
+                explicit_bzero(o->data, o->size);
+        free(o->data);
+        *o = (PullOutput){};
 }
 
 /* Certificates or a key, one behind the other, for the worker to open by /proc/self/fd. */

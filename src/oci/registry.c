@@ -127,23 +127,19 @@ static int take_documents(RegistryAnswer *a, const RegistryRequest *q, const Reg
 
 static int read_answer(const PullWorker *w, RegistryAnswer *a, const RegistryRequest *q, Error *e) {
         _cleanup_(registry_meta_done) RegistryMeta m = {};
-        _cleanup_free_ char *frames = NULL, *meta = NULL;
-        size_t n_frames = 0, n_meta = 0;
+        _cleanup_(pull_output_done) PullOutput frames = { .size_max = FRAMES_MAX };
+        _cleanup_(pull_output_done) PullOutput meta = { .size_max = META_MAX };
         int r;
 
-        r = pull_worker_read(w, w->body_fd, FRAMES_MAX, &frames, &n_frames, e);
+        r = pull_worker_read(w, &frames, &meta, e);
         if (r >= 0)
-                r = pull_worker_read(w, w->meta_fd, META_MAX, &meta, &n_meta, e);
+                r = registry_meta_parse(meta.data, meta.size, &m, e);
         if (r < 0)
                 return r;
-        r = registry_meta_parse(meta, n_meta, &m, e);
-        explicit_bzero(meta, n_meta);
-        if (r < 0)
-                return r;
-        if (m.n_bytes != n_frames)
+        if (m.n_bytes != frames.size)
                 return error_setf(e, -EPROTO,
                                   "the download worker sent another number of bytes than it said");
-        r = registry_frames_parse(frames, n_frames, &a->documents, &a->n_documents, e);
+        r = registry_frames_parse(frames.data, frames.size, &a->documents, &a->n_documents, e);
         if (r >= 0)
                 r = take_documents(a, q, &m, e);
         if (r < 0)

@@ -29,11 +29,13 @@ FILES = ["open-shadow", "open-store", "open-root", "open-parent", "write-outside
 PROCESSES = ["exec", "fork", "ptrace", "kill", "tgkill", "setuid", "prlimit", "bpf", "io-uring"]
 NETWORK = ["connect-inet", "connect-systemd", "raw-socket"]
 FRAMES = ["frame-unknown", "frame-huge", "frame-cut", "frame-entry", "frame-end", "frame-error", "garbage", "silence", "linger"]
+DOCUMENTS = ["document-digest", "document-other", "document-header", "document-unchanged", "document-endless", "meta-endless"]
 ATTACKS = {
     "rkt-parse": FILES + PROCESSES + NETWORK + FRAMES + ["memory"],
     "rkt-untar": FILES + PROCESSES + NETWORK + FRAMES + ["memory"],
     # it has the network: any address that an unprivileged user may connect to
     "rkt-pull": FILES + PROCESSES + ["raw-socket", "garbage", "silence", "linger", "memory"],
+    "rkt-pull registry": FILES + PROCESSES + ["raw-socket", "garbage", "silence", "linger", "memory"] + DOCUMENTS,
     "rkt-gpgv": FILES + PROCESSES + NETWORK + ["garbage", "silence", "linger", "memory"],
     "rkt-cosign": FILES + PROCESSES + NETWORK + ["garbage", "silence", "linger", "memory"],
 }
@@ -86,7 +88,10 @@ def hostile_signature(registry, key, attack):
 
 def command(worker, attack, tmp_path, images, server, signer, registry, key):
     """The fetch in which `worker` reads `attack`, and its environment."""
-    env = {"RKT_LIBEXEC": libexec(worker)}
+    env = {"RKT_LIBEXEC": libexec(worker.split()[0])}
+    if worker == "rkt-pull registry":
+        env["NO_PROXY"] = f"attack={attack}"  # which stands in its request
+        return ["--insecure-options=image", "fetch", f"docker://{registry.host}/a/b"], env
     if worker == "rkt-cosign":
         return ["fetch", hostile_signature(registry, key, attack)], env
     if worker == "rkt-untar":
@@ -142,7 +147,7 @@ def test_worker_that_never_ends(host, images, server, trusted, signer, fake_regi
     fetch = host.spawn("rkt", *words, env={**os.environ, **env})
     try:
         pid = int(host.wait_for("the worker", lambda: host.run(
-            "pgrep", "-x", "-P", fetch.pid, worker, check=False).out.strip()))
+            "pgrep", "-x", "-P", fetch.pid, worker.split()[0], check=False).out.strip()))
         host.wait_for("its limit", lambda: re.search(
             r"^Max cpu time +\d+ +\d+ ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M))
         host.wait_for("the attack", lambda: "State:\tR" in pathlib.Path(f"/proc/{pid}/status").read_text())
