@@ -134,11 +134,6 @@ static int copy_node(ErofsTree *t, const ErofsTree *over, const ErofsNode *old, 
         return 0;
 }
 
-/* A directory that was only needed on the way to something. Of a layer overlayfs sees a directory like any other. */
-static bool keeps_attributes(const ErofsTree *over, const ErofsNode *dir) {
-        return (dir->flags & EROFS_NODE_IMPLIED) && !(over->flags & EROFS_TREE_REPLACE);
-}
-
 /* Lays one name over what is in the directory "parent". map: nodes of "over" that are in "t" already. */
 static int merge_name(ErofsTree *t, ErofsTree *over, uint32_t name_id, uint32_t parent, uint32_t *map) {
         const ErofsNode *name = &over->nodes[name_id], *inode = name;
@@ -164,7 +159,7 @@ static int merge_name(ErofsTree *t, ErofsTree *over, uint32_t name_id, uint32_t 
         }
         if (is_dir && exists && t->nodes[*slot].type == TAR_DIRECTORY && !(name->flags & EROFS_NODE_OPAQUE)) {
                 map[name_id] = *slot;
-                return keeps_attributes(over, name) ? 0 : copy_node(t, over, inode, *slot);
+                return name->flags & EROFS_NODE_IMPLIED ? 0 : copy_node(t, over, inode, *slot);
         }
         r = erofs_tree_add_node(t, parent, text, size, is_known ? TAR_HARDLINK : (TarType) inode->type, slot,
                                 &id);
@@ -184,7 +179,7 @@ static int merge_all(ErofsTree *t, ErofsTree *over, uint32_t *map) {
         map[0] = 0;
         if (erofs_tree_is_opaque(over))
                 erofs_tree_hide_content(t, 0);
-        if (!keeps_attributes(over, &over->nodes[0]))
+        if (!(over->nodes[0].flags & EROFS_NODE_IMPLIED))
                 r = copy_node(t, over, &over->nodes[0], 0);
         for (size_t i = 0; r >= 0 && i < over->n_dirs; i++) {
                 const ErofsNode *dir = &over->nodes[over->dirs[i]];

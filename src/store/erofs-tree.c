@@ -358,7 +358,7 @@ static int name_check(const char *path, size_t *ret_parent_size, const char **re
 static int directory_error(int r, Error *e) {
         switch (r) {
         case -EINVAL: return error_setf(e, -EBADMSG, "the name cannot be");
-        case -ENOTDIR: return error_setf(e, -EBADMSG, "what should be its folder is no directory");
+        case -ENOTDIR: return error_setf(e, r, "what should be its folder is no directory");
         case -ELOOP: return error_setf(e, r, "its folder is a link that leads in a circle");
         case -ENOENT: return error_setf(e, -EBADMSG, "its folder is a link to nothing");
         default: return erofs_tree_full(r, e);
@@ -375,7 +375,7 @@ static int directory_error(int r, Error *e) {
  *
  * The last one is remembered, until something in the tree is replaced.
  *
- * Return: 0, -EBADMSG, -ELOOP, -E2BIG, -ENOMEM.
+ * Return: 0, -ENOTDIR (it is no directory), -EBADMSG, -ELOOP, -E2BIG, -ENOMEM.
  */
 int erofs_tree_find_parent(ErofsTree *t, const TarEntry *entry, uint32_t *ret, const char **ret_name,
                            Error *e) {
@@ -409,7 +409,7 @@ int erofs_tree_find_parent(ErofsTree *t, const TarEntry *entry, uint32_t *ret, c
  * @ret:  directory
  * @e:    sentence on failure; may be NULL
  *
- * Return: 0, -EBADMSG (no directory), -ELOOP, -E2BIG, -ENOMEM.
+ * Return: 0, -ENOTDIR, -EBADMSG (a link to nothing), -ELOOP, -E2BIG, -ENOMEM.
  */
 int erofs_tree_find_directory(ErofsTree *t, const char *path, uint32_t *ret, Error *e) {
         int r = walk_directory(t, path, strlen(path), &TAR_ENTRY_INIT, ret);
@@ -587,7 +587,7 @@ static int add_entry(ErofsTree *t, const TarEntry *entry, unsigned device, Error
         if (r >= 0 && entry->type == TAR_HARDLINK)
                 r = find_target(t, entry, &target, e);
         if (r < 0)
-                return r;
+                return r == -ENOTDIR ? -EBADMSG : r;
         r = erofs_tree_find(t, parent, name, strlen(name), &slot);
         if (r < 0)
                 return error_oom(e);

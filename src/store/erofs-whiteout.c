@@ -74,6 +74,10 @@ int erofs_tree_add_whiteout(ErofsTree *t, const char *path, Error *e) {
         if (r != 0)
                 return r < 0 ? error_oom(e) : 0;
         r = erofs_tree_find_parent(t, &entry, &parent, &name, e);
+        if (r == -ENOTDIR) {
+                error_done(e);
+                return 0;
+        }
         if (r < 0)
                 return r;
         r = erofs_tree_find(t, parent, name, strlen(name), &slot);
@@ -101,7 +105,9 @@ int erofs_tree_set_opaque(ErofsTree *t, const char *path, Error *e) {
         uint32_t id = 0;
         int r = erofs_tree_find_directory(t, path, &id, e);
 
-        return r < 0 ? r : erofs_tree_make_opaque(t, id, e);
+        if (r < 0)
+                return r == -ENOTDIR ? -EBADMSG : r;
+        return erofs_tree_make_opaque(t, id, e);
 }
 
 /**
@@ -112,6 +118,32 @@ int erofs_tree_set_opaque(ErofsTree *t, const char *path, Error *e) {
  */
 bool erofs_tree_is_opaque(const ErofsTree *t) {
         return t->nodes[0].flags & EROFS_NODE_OPAQUE;
+}
+
+/**
+ * erofs_tree_has_root() - does it say of its root anything but the usual?
+ * @t: tree
+ *
+ * Return: true if it has an entry for it that says more than 0755 and root's.
+ */
+bool erofs_tree_has_root(const ErofsTree *t) {
+        const ErofsNode *root = &t->nodes[0];
+
+        return !(root->flags & EROFS_NODE_IMPLIED) &&
+               (root->mode != 0755 || root->uid != 0 || root->gid != 0 || root->xattrs != 0);
+}
+
+/**
+ * erofs_tree_has_implied() - are there directories, beneath the root, that no entry describes?
+ * @t: tree
+ *
+ * Return: true if so.
+ */
+bool erofs_tree_has_implied(const ErofsTree *t) {
+        for (size_t i = 1; i < t->n_nodes; i++)
+                if ((t->nodes[i].flags & EROFS_NODE_IMPLIED) && erofs_node_is_visible(&t->nodes[i]))
+                        return true;
+        return false;
 }
 
 /**

@@ -33,8 +33,7 @@
 typedef struct ErofsTree ErofsTree;
 
 typedef enum ErofsTreeFlags {
-        /* A later entry of a name replaces the earlier one, as in layers; else -ENOTUNIQ, as rkt-untar says it. What is
-         * merged over another tree brings directories that no entry describes, too, as overlayfs does. */
+        /* A later entry of a name replaces the earlier one, as in layers; else -ENOTUNIQ, as rkt-untar says it. */
         EROFS_TREE_REPLACE = 1 << 0,
 } ErofsTreeFlags;
 
@@ -63,6 +62,8 @@ int erofs_tree_add(ErofsTree *t, const TarEntry *entry, unsigned device, Error *
 int erofs_tree_add_whiteout(ErofsTree *t, const char *path, Error *e);
 int erofs_tree_set_opaque(ErofsTree *t, const char *path, Error *e);
 bool erofs_tree_is_opaque(const ErofsTree *t);
+bool erofs_tree_has_root(const ErofsTree *t);
+bool erofs_tree_has_implied(const ErofsTree *t);
 int erofs_tree_settle(ErofsTree *t, Error *e);
 int erofs_tree_keep(ErofsTree *t, const char *const *paths, ErofsKeepFlags flags, Error *e);
 int erofs_tree_merge(ErofsTree *t, ErofsTree *over, Error *e);

@@ -91,7 +91,8 @@ static int discard_trees_of(Store *s, const char *key, char *const *used) {
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         STRV_FOREACH (t, trees) {
-                if (!store_tree_needs(s, *t, key))
+                /* others are made of the blob of their own name */
+                if (!streq(*t, key) && (!startswith(*t, "deps-") || !store_tree_needs(s, *t, key)))
                         continue;
                 if (strv_contains(used, *t))
                         in_use = true;
@@ -122,12 +123,9 @@ static int discard_layers(Store *s, char *const *layers, char *const *used) {
         for (char *const *l = layers; r >= 0 && l && *l; l++) {
                 if (has_layer(&images, *l))
                         continue;
-                if (strv_contains(used, *l)) {
-                        in_use = true;
-                        continue;
-                }
-                r = discard_tree(s, *l);
-                if (r >= 0)
+                r = discard_trees_of(s, *l, used);
+                in_use = in_use || r > 0;
+                if (r == 0)
                         r = store_blob_unlink(s, *l);
         }
         return r < 0 ? r : in_use;
@@ -339,7 +337,7 @@ static usec_t tree_last_used(const Gc *g, const char *tree) {
                         return 0;
         used = st.st_mtim.tv_sec < 0 ? 0 : (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC;
         FOREACH_ARRAY (i, g->images.images, g->images.n_images)
-                if (strv_contains(blobs, i->key) || strv_contains(i->layers, tree))
+                if (strv_contains(blobs, i->key) || (blobs && strv_contains(i->layers, *blobs)))
                         used = MAX(used, i->last_used_usec);
         return used;
 }

@@ -89,12 +89,7 @@ static int check_parts(const StoreOciParts *p, const StoreImage *image, Error *e
         if (p->manifest_size > STORE_OCI_DOCUMENT_MAX || p->config_size > STORE_OCI_DOCUMENT_MAX ||
             strlen(p->appc_manifest) > STORE_MANIFEST_MAX)
                 return error_setf(e, -E2BIG, "the image's manifest or configuration is too large");
-        if (strv_length(image->layers) == 0 || strv_length(image->layers) > STORE_LAYERS_MAX)
-                return error_setf(e, -EINVAL, "an image must have 1 to %u layers", STORE_LAYERS_MAX);
-        STRV_FOREACH (l, image->layers)
-                if (!store_layer_key_is_valid(*l))
-                        return error_setf(e, -EINVAL, "'%.150s' is not the key of a layer", *l);
-        return 0;
+        return store_layers_check(image->layers, e);
 }
 
 /* Under the lock, beneath which images and layers are removed. */

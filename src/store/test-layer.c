@@ -321,6 +321,50 @@ static void test_gc(void **state) {
         assert_false(layer_is_here(f, base));
 }
 
+/* What a layer does not say of directories is as below: a tree on top says so, made once, and gone with its layers. */
+static void test_top(void **state) {
+        const Fixture *f = *state;
+        char lower[STORE_KEY_MAX], upper[STORE_KEY_MAX], own[STORE_KEY_MAX], image[STORE_KEY_MAX];
+        _cleanup_strbuf_ StrBuf a = STRBUF_INIT, b = STRBUF_INIT, c = STRBUF_INIT;
+        _cleanup_strv_free_ char **stack = NULL, **plain = NULL, **again = NULL, **blobs = NULL;
+        _cleanup_close_ int root = -EBADF;
+        struct stat st;
+
+        tar_add(&a, &(TarSpec){ .name = "./", .type = '5', .mode = 01777, .uid = 5, .mtime = 1000 });
+        tar_add(&a, &(TarSpec){ .name = "d/", .type = '5', .mode = 0700, .gid = 7, .mtime = 2000 });
+        import_ok(f->store, &a, lower);
+        tar_add(&b, &(TarSpec){ .name = "d/e/f", .content = "f\n" });
+        import_ok(f->store, &b, upper);
+        tar_add(&c, &(TarSpec){ .name = "./", .type = '5', .mode = 0711 });
+        import_ok(f->store, &c, own);
+        assert_int_equal(store_layers_stack(f->store, (char *[]){ lower, own, NULL }, &plain, NULL), 0);
+        assert_int_equal(strv_length(plain), 2);
+        assert_int_equal(store_layers_stack(f->store, (char *[]){ lower, upper, upper, NULL }, &stack, NULL),
+                         0);
+        assert_int_equal(strv_length(stack), 4);
+        assert_true(store_tree_key_is_valid(stack[3]) && store_tree_exists(f->store, stack[3]));
+        assert_int_equal(store_tree_blobs(f->store, stack[3], &blobs, NULL), 0);
+        assert_int_equal(strv_length(blobs), 2);
+        assert_int_equal(store_tree_mount(f->store, stack[3], &root, NULL), 0);
+        assert_int_equal(fstat(root, &st), 0);
+        assert_true(st.st_mode == (S_IFDIR | 01777) && st.st_mtim.tv_sec == 1000);
+        assert_int_equal(fstatat(root, "d", &st, 0), 0);
+        assert_true(st.st_mode == (S_IFDIR | 0700) && st.st_mtim.tv_sec == 2000);
+        assert_int_equal(fstatat(root, "d/e/f", &st, 0), -1);
+        assert_int_equal(fstatat(root, "d/e", &st, 0), 0);
+        assert_int_equal(store_layers_stack(f->store, (char *[]){ lower, upper, upper, NULL }, &again, NULL),
+                         0);
+        assert_string_equal(again[3], stack[3]);
+
+        assert_int_equal(commit_image(f, "one", (char *[]){ lower, upper, upper, NULL }, image), 0);
+        gc(f, 0, NULL, USEC_INFINITY);
+        assert_true(store_tree_exists(f->store, stack[3]));
+        root = fd_close(root);
+        assert_int_equal(store_image_remove(f->store, image, NULL), 0);
+        assert_false(store_tree_exists(f->store, stack[3]));
+        assert_false(layer_is_here(f, lower));
+}
+
 /* What a pull that is killed leaves: whole layers, and the image if it came so far; the rest the next one cleans. */
 static unsigned check_killed(const Fixture *f) {
         _cleanup_(store_freep) Store *s = NULL;
@@ -431,6 +475,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_mismatch, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remove, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_gc, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_top, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_verify, setup, teardown),
         };

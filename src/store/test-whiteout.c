@@ -28,7 +28,7 @@ static bool can_mount;
 
 #define ENTRIES_MAX 8
 
-/* What is in the layers, and what shows in the end: "path" or "path=content" is there, "!path" is not. */
+/* What is in the layers, and what shows in the end: "path" or "path=content" is there, "path@mode", "!path" is not. */
 typedef struct Case {
         const char *row; /* of robustness.md */
         TarSpec upper[ENTRIES_MAX];
@@ -48,7 +48,10 @@ static const TarSpec lower[] = {
 };
 
 static const Case cases[] = {
-        { "57", { { .name = "d/.wh.a" }, { .name = ".wh.f" } }, { "!d/a", "!f", "d/b=lower b" }, NULL },
+        { "57",
+          { { .name = "d/.wh.a" }, { .name = ".wh.f" } },
+          { "!d/a", "!f", "d/b=lower b", "d@700" },
+          NULL },
         { "57 directory", { { .name = ".wh.d" } }, { "!d", "f=lower f" }, NULL },
         { "57 missing", { { .name = "d/.wh.none" } }, { "!d/none", "d/a=lower a" }, NULL },
         { "58 before",
@@ -140,6 +143,22 @@ static const Case cases[] = {
           { "f/n=n" },
           NULL },
         { "file over directory", { { .name = "d", .content = "now a file" } }, { "d=now a file" }, NULL },
+        { "what was in a directory that is a file now",
+          { { .name = "d/.wh.b" }, { .name = "d", .content = "now a file" }, { .name = "d/.wh.a" } },
+          { "d=now a file" },
+          NULL },
+        { "18",
+          { { .name = "f", .content = "file" }, { .name = "f/x", .content = "x" } },
+          {},
+          "is no directory" },
+        { "18 opaque",
+          { { .name = "f", .content = "file" }, { .name = "f/.wh..wh..opq" } },
+          {},
+          "is no directory" },
+        { "19, but for what is below",
+          { { .name = "d/s/n", .content = "n" }, { .name = "new/x", .content = "x" } },
+          { "d@700", "d/s@755", "d/s/n=n", "d/s/t=lower t", "new@755" },
+          NULL },
         { "directory over directory",
           { { .name = "d/", .type = '5', .mode = 0751, .uid = 7 }, { .name = "d/a", .content = "upper a" } },
           { "d/a=upper a", "d/b=lower b", "d/s/t=lower t" },
@@ -147,7 +166,7 @@ static const Case cases[] = {
 };
 
 static void check_path(const Case *c, const char *where, int root, const char *expect) {
-        const char *equals = strchr(expect, '='), *name = expect + (*expect == '!');
+        const char *equals = strpbrk(expect, "=@"), *name = expect + (*expect == '!');
         _cleanup_free_ char *path = strndup(name, equals ? (size_t) (equals - name) : strlen(name)),
                             *text = NULL;
         struct stat st;
@@ -157,7 +176,10 @@ static void check_path(const Case *c, const char *where, int root, const char *e
                 fail_msg("row %s: %s: '%s' is %s there", c->row, where, path, found ? "" : "not");
         if (found && (S_ISCHR(st.st_mode) || startswith(path, ".wh.")))
                 fail_msg("row %s: %s: '%s' is a whiteout", c->row, where, path);
-        if (equals && (file_read_at(root, path, 100, &text, NULL) < 0 || !streq(text, equals + 1)))
+        if (equals && *equals == '@') {
+                if ((st.st_mode & 07777) != (mode_t) strtoul(equals + 1, NULL, 8))
+                        fail_msg("row %s: %s: '%s' has the mode %o", c->row, where, path, st.st_mode);
+        } else if (equals && (file_read_at(root, path, 100, &text, NULL) < 0 || !streq(text, equals + 1)))
                 fail_msg("row %s: %s: '%s' is '%s'", c->row, where, path, str_or(text, ""));
 }
 

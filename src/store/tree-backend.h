@@ -19,7 +19,10 @@
 #include "store/tar-entry.h"
 
 #define TREE_DEVICES_NAME "devices"
+/* Of a layer, empty files: nothing below shows; its root is unlike that of others; it has directories that it says nothing of. */
 #define TREE_OPAQUE_NAME  "opaque"
+#define TREE_ROOT_NAME    "root"
+#define TREE_IMPLIED_NAME "implied"
 #define TREE_TMP_NAME     "tree" /* what a maker writes into the directory from store_tmp_new() */
 
 /* A blob that has a tree's bytes; in the order of devices. */

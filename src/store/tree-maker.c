@@ -231,6 +231,19 @@ static int write_devices(int tree_fd, const TreeBlob *blobs, size_t n_blobs) {
         return b.failed ? -ENOMEM : file_write_at(tree_fd, TREE_DEVICES_NAME, b.data, b.size, 0600, 0);
 }
 
+/* What one must know of a layer before its tree is stacked; on disk with the tree. */
+static int write_markers(const ErofsTree *t, int tree_fd) {
+        int r = 0;
+
+        if (erofs_tree_is_opaque(t))
+                r = file_write_at(tree_fd, TREE_OPAQUE_NAME, "", 0, 0600, FILE_WRITE_NO_SYNC);
+        if (r >= 0 && erofs_tree_has_root(t))
+                r = file_write_at(tree_fd, TREE_ROOT_NAME, "", 0, 0600, FILE_WRITE_NO_SYNC);
+        if (r >= 0 && erofs_tree_has_implied(t))
+                r = file_write_at(tree_fd, TREE_IMPLIED_NAME, "", 0, 0600, FILE_WRITE_NO_SYNC);
+        return r;
+}
+
 /* The walk says what a layer takes away as overlayfs wants it. rkt-untar may make devices 0:0, by a frame of their own, but
  * not set attributes that begin with "trusted.": those are noted, and the entry goes without. It is lent, but their order
  * does not matter. */
@@ -365,8 +378,8 @@ int tree_maker_write(TreeMaker *m, int tmp_fd, const TreeBlob *blobs, size_t n_b
                 return error_setf(e, -errno, "cannot open a tree in '%s/cas/tmp': %m", m->store->dir);
         if (m->is_merged)
                 r = write_devices(tree, blobs, n_blobs);
-        else if (m->is_layer && erofs_tree_is_opaque(m->tree))
-                r = file_write_at(tree, TREE_OPAQUE_NAME, "", 0, 0600, 0);
+        else if (m->is_layer)
+                r = write_markers(m->tree, tree);
         if (r < 0)
                 return error_setf(e, r, "cannot write to '%s/cas/tmp': %s", m->store->dir, strerror(-r));
         return m->backend == STORE_TREE_DIR ? write_files(m, tree, blobs, n_blobs, ret_size, e)

@@ -46,7 +46,7 @@ def tree_blobs(key, data=DATA):
     """The files that hold what an index describes, in the order of their slots."""
     listed = pathlib.Path(data, "cas/tree", key, "devices")
     keys = listed.read_text().split() if listed.exists() else [key]
-    return [f"{data}/cas/blob/sha512/{k[7:9]}/{k}" for k in keys]
+    return [f"{data}/cas/blob/{k[:6]}/{k[7:9]}/{k}" for k in keys]
 
 
 @contextlib.contextmanager
