@@ -115,7 +115,7 @@ static int describe(Pull *p, const ImageManifest *m) {
 
 /* Before a layer is got: is this an image that can be described at all? */
 static int convert(Pull *p, Error *e) {
-        const OciOrigin origin = { .name = p->name->oci,
+        const OciOrigin origin = { .name = p->image.saved_as ? p->image.saved_as : p->name->oci,
                                    .config_digest = p->image.config_digest,
                                    .manifest_digest = p->image.manifest_digest };
         _cleanup_(image_manifest_freep) ImageManifest *m = NULL;

@@ -31,6 +31,7 @@ void oci_image_done(OciImage *i) {
         free(i->config_digest);
         oci_config_free(i->parsed);
         store_archive_close(i->archive);
+        oci_name_free(i->saved_as);
         *i = OCI_IMAGE_INIT;
 }
 

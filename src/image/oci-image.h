@@ -37,6 +37,7 @@ typedef struct OciImage {
         StoreSignature *signatures; /* that were found good */
         size_t n_signatures;
         StoreArchive *archive; /* whose descriptor the layers have; or NULL */
+        OciName *saved_as;     /* what "docker save" calls it; or NULL */
 } OciImage;
 
 /* What is taken, whoever offers it. */

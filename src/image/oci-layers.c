@@ -39,8 +39,9 @@ typedef struct Fetch {
         size_t next; /* in todo */
         size_t n_threads;
         char **messages;
-        uint64_t done; /* bytes */
-        int result;    /* of the first that failed */
+        uint64_t done;     /* bytes as they come */
+        uint64_t unpacked; /* bytes of the tars of this image that are in the store */
+        int result;        /* of the first that failed */
         Error error;
 } Fetch;
 
@@ -115,15 +116,34 @@ static int flow(Fetch *x, LayerReader *from, StoreImport *to, Error *e) {
         }
 }
 
+/* The limit is the image's; layers that come at the same time may each use what is left of it. */
+static StoreImportLimits import_limits(Fetch *x) {
+        const ImageLimits *given = x->f->options->limits;
+        StoreImportLimits limits = given ? given->import : STORE_IMPORT_LIMITS_DEFAULT;
+
+        (void) pthread_mutex_lock(&x->mutex);
+        limits.size_max -= MIN(x->unpacked, limits.size_max);
+        (void) pthread_mutex_unlock(&x->mutex);
+        return limits;
+}
+
+static void count_unpacked(Fetch *x, uint64_t size) {
+        (void) pthread_mutex_lock(&x->mutex);
+        x->unpacked += size;
+        (void) pthread_mutex_unlock(&x->mutex);
+}
+
 /* Everything that can be wrong with a layer is found out before it is committed. */
 static int import(Fetch *x, OciLayer *l, LayerReader *from, Error *e) {
-        const ImageLimits *limits = x->f->options->limits;
+        StoreImportLimits limits = import_limits(x);
         const StoreLayerExpect expect = { .digest = l->digest, .size = l->size, .diff_id = l->diff_id };
         _cleanup_(store_import_freep) StoreImport *i = NULL;
         int r, flowed;
 
-        r = store_layer_import_new(x->f->store, limits ? &limits->import : &STORE_IMPORT_LIMITS_DEFAULT,
-                                   &expect, &i, e);
+        if (limits.size_max == 0)
+                return error_setf(e, -E2BIG,
+                                  "the layers before it are as large as an image may be (image-size)");
+        r = store_layer_import_new(x->f->store, &limits, &expect, &i, e);
         if (r < 0)
                 return r;
         flowed = flow(x, from, i, e);
@@ -139,6 +159,8 @@ static int import(Fetch *x, OciLayer *l, LayerReader *from, Error *e) {
         if (from->source)
                 image_source_end(from->source); /* or the commit would sync the copy, too */
         r = store_layer_commit(i, e);
+        if (r >= 0)
+                count_unpacked(x, store_import_size(i));
         if (r >= 0)
                 (void) snprintf(l->key, sizeof(l->key), "%s", store_import_key(i));
         return r;

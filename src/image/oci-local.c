@@ -223,14 +223,28 @@ static int open_layers(const Files *f, OciImage *i, Error *e) {
         return 0;
 }
 
+/* "redis:7" or "docker.io/library/redis:7"; what is no name of an image is none of this one. */
+static int set_saved_as(OciImage *i, const char *tag, Error *e) {
+        _cleanup_free_ char *text = strf("docker://%s", tag);
+        int r = text ? oci_name_parse(text, &i->saved_as, NULL) : -ENOMEM;
+
+        return r == -ENOMEM ? error_oom(e) : 0;
+}
+
 static int load_layout(const Files *f, const char *reference, OciImage *i, Error *e) {
         _cleanup_(oci_document_freep) OciDocument *index = NULL, *manifest = NULL;
         const OciDescriptor *d;
+        const char *saved_as;
         int r;
 
         r = read_index(f, &index, e);
         if (r >= 0)
                 r = oci_layout_choose(index, reference, f->options->platform, &d, e);
+        saved_as = r >= 0 && f->name->transport == OCI_TRANSPORT_DOCKER_ARCHIVE
+                           ? ac_pairs_get(d->annotations, d->n_annotations, OCI_ANNOTATION_CONTAINERD)
+                           : NULL;
+        if (saved_as)
+                r = set_saved_as(i, saved_as, e);
         if (r >= 0)
                 r = read_manifest(f, d, i, &manifest, e);
         if (r >= 0)
@@ -258,6 +272,11 @@ static int load_saved(const Files *f, OciImage *i, Error *e) {
                 r = docker_archive_parse(data, size, &list, e);
         if (r >= 0)
                 r = docker_archive_choose(list, f->name->reference, &image, e);
+        if (r >= 0 && image->repo_tags && *image->repo_tags)
+                r = set_saved_as(i,
+                                 f->name->reference && *f->name->reference != '@' ? f->name->reference
+                                                                                  : *image->repo_tags,
+                                 e);
         if (r >= 0)
                 r = read_file(f, image->config, OCI_DOCUMENT_MAX, &i->config, &i->config_size, e);
         if (r < 0)

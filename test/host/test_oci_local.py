@@ -97,6 +97,15 @@ def test_pod_file(host, pods, layout):
     assert "from a pod" in host.journal("-u", f"pod@{name}")
 
 
+def test_limit_counts_all_layers(host, empty, tmp_path):  # pylint: disable=unused-argument
+    """What the layers unpack to together is limited, not only each of them."""
+    layers = [oci.tar({f"f{i}": b"\0" * 400000}) for i in range(5)]
+    layout = oci.write_layout(str(tmp_path / "lay"), oci.Image(layers, app={"Cmd": ["/x"]}))
+    refused = host.rkt("fetch", INSECURE, "--limit=image-size=1M,layers=1", f"oci:{layout}", check=False)
+    assert refused.rc != 0 and "limit" in refused.err
+    host.rkt("fetch", INSECURE, "--limit=image-size=3M", f"oci:{layout}")
+
+
 def test_not_verified(host, installed, layout):  # pylint: disable=unused-argument
     """Nobody signs a local file."""
     refused = host.rkt("run", f"oci:{layout}/lay:v1", check=False)
@@ -156,6 +165,7 @@ def test_legacy_docker_archive(host, installed, tmp_path, links):  # pylint: dis
     assert host.rkt("run", INSECURE, f"docker-archive:{tmp_path}/old.tar:example.com/legacy:1").out == "legacy\n"
     (tmp_path / "old.tar.gz").write_bytes(gzip.compress((tmp_path / "old.tar").read_bytes()))
     assert len({host.rkt("fetch", INSECURE, f"docker-archive:{tmp_path}/old.tar{suffix}").out for suffix in ("", ".gz")}) == 1
+    assert "example.com/legacy:1" in host.rkt("image", "list", "--no-legend", "--fields=name").out.split()
 
 
 def blob(layout, digest):
