@@ -142,6 +142,7 @@ static const char rules[] = R
         "Prefix=gcr.io\nPullFromMirror=tag-only\nMirror=t.test\n" R
         "Prefix=*.example.com\nInsecure=tls\nLocation=all.test/ex\n" R
         "Prefix=*.b.example.com\nInsecure=http\n" R "Prefix=a.example.com\nCA=/ca\nCertificate=/c\nKey=/k\n" R
+        "Prefix=z.f.test\nInsecure=tls\n" R "Prefix=*.f.test\nBlocked=yes\n" R
         "Prefix=bad.test\nBlocked=yes\n" R "Prefix=bad.test/good\nBlocked=no\n";
 
 static void where_an_image_is_to_be_had(void **state) {
@@ -175,6 +176,8 @@ static void where_an_image_is_to_be_had(void **state) {
                 { "x.b.example.com", "a", false, "http://x.b.example.com a http" },
                 { "a.example.com", "a", false, "https://a.example.com a /ca /c /k" },
                 { "evil.test", "x.example.com/a", false, "https://evil.test x.example.com/a" },
+                /* the same length as a wildcard, before it as behind it */
+                { "z.f.test", "a", false, "https://z.f.test a tls" },
                 { "bad.test", "a", false,
                   "EPERM: 'bad.test/a' may not be pulled: x.conf says Blocked=yes for bad.test" },
                 { "bad.test", "good/a", false, "https://bad.test good/a" },
