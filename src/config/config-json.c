@@ -91,6 +91,7 @@ static void write_rule(JsonWriter *w, const RegistryRule *r) {
         member(w, "certificateAuthority", r->ca);
         member(w, "certificate", r->certificate);
         member(w, "key", r->key);
+        member(w, "tokenHost", r->token_host);
         member(w, "file", r->file);
         json_write_end_object(w);
 }

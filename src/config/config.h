@@ -76,6 +76,7 @@ typedef struct RegistryRule {
         bool allow_http, insecure_tls, is_blocked;
         RegistryPull pull;
         char *ca, *certificate, *key; /* absolute paths, or NULL */
+        char *token_host; /* HOST[:PORT] of a token server elsewhere that may get the credentials; or NULL */
 } RegistryRule;
 
 typedef struct Config {

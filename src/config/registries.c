@@ -34,6 +34,7 @@ static void endpoint_done(RegistriesEndpoint *p) {
         wipe(p->username);
         wipe(p->password);
         wipe(p->identity_token);
+        free(p->token_host);
 }
 
 /**
@@ -123,7 +124,9 @@ static int set_connection(RegistriesEndpoint *p, const RegistryRule *rule, char 
         p->base = strf("%s://%s", p->allow_http ? "http" : "https", wire);
         if (!p->base || (rule && rule->ca && strv_extend(&p->ca_files, rule->ca) < 0) ||
             (rule && rule->key &&
-             (str_replace(&p->cert_file, rule->certificate) < 0 || str_replace(&p->key_file, rule->key) < 0)))
+             (str_replace(&p->cert_file, rule->certificate) < 0 ||
+              str_replace(&p->key_file, rule->key) < 0)) ||
+            (rule && rule->token_host && str_replace(&p->token_host, rule->token_host) < 0))
                 return error_oom(e);
         return p->allow_http || p->ca_files || p->key_file ? 0 : find_certificates(dirs, p, e);
 }

@@ -36,6 +36,7 @@ typedef struct RegistriesEndpoint {
         char **ca_files;            /* PEM; all of them count, and no others. NULL: the host's */
         char *cert_file, *key_file; /* PEM, both or none */
         char *username, *password, *identity_token; /* NULL: none */
+        char *token_host; /* HOST[:PORT] of a token server elsewhere that may get them; NULL: none */
 } RegistriesEndpoint;
 
 extern char *const registries_certificate_dirs[];

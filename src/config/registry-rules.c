@@ -39,6 +39,7 @@ void registry_rule_done(RegistryRule *r) {
         free(r->ca);
         free(r->certificate);
         free(r->key);
+        free(r->token_host);
 }
 
 /* One file while it is read. */
@@ -180,6 +181,11 @@ static int set_path(RuleReader *in, const RuleKey *key, const IniItem *item) {
         return str_replace(p, item->value) < 0 ? error_oom(in->e) : 0;
 }
 
+static int set_token_host(RuleReader *in, const RuleKey *key, const IniItem *item) {
+        return take_place(in, item, is_place(item->value) && !strchr(item->value, '/'),
+                          &in->rule->token_host);
+}
+
 static const RuleKey keys[] = {
         { "Blocked", set_blocked, 0 },
         { "CA", set_path, offsetof(RegistryRule, ca) },
@@ -191,6 +197,7 @@ static const RuleKey keys[] = {
         { "Mirror", set_mirror, 0 },
         { "Prefix", set_prefix, 0 },
         { "PullFromMirror", set_pull, 0 },
+        { "TokenHost", set_token_host, 0 },
 };
 
 /* The section that ends here. */

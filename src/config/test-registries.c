@@ -62,6 +62,9 @@ static const struct {
         { R "Prefix=a\nCA=ca.pem\n", -EINVAL, "absolute path" },
         { R "Prefix=a\nKey=/k\n", -EINVAL, "come together" },
         { R "Prefix=a\nCertificate=/k\n", -EINVAL, "come together" },
+        { R "Prefix=a\nTokenHost=sso/path\n", -EINVAL, "TokenHost" },
+        { R "Prefix=a\nTokenHost=https://sso\n", -EINVAL, "without https://" },
+        { R "Prefix=a\nTokenHost=sso\nTokenHost=b\n", -EINVAL, "twice" },
         { R "Prefix=a\nInsecure=http\nCA=/k\n", -EINVAL, "no certificates" },
         { R "Prefix=a\n" R "Prefix=a\n", -EEXIST,
           "dir/x.conf:3: [Registry]: Prefix=a is already in this directory (x.conf:1)" },
@@ -124,6 +127,8 @@ static char *endpoints(const Config *c, const RegistriesQuery *q) {
                             p->insecure_tls ? " tls" : "");
                 STRV_FOREACH (ca, p->ca_files)
                         strbuf_addf(&b, " %s", *ca);
+                if (p->token_host)
+                        strbuf_addf(&b, " token %s", p->token_host);
                 if (p->cert_file)
                         strbuf_addf(&b, " %s %s", p->cert_file, p->key_file);
         }
@@ -344,7 +349,8 @@ static void later_directories_override(void **state) {
 }
 
 static void what_rkt_config_prints(void **state) {
-        _cleanup_(config_freep) Config *c = parse(R "Prefix=a\nMirror=m\nInsecure=tls\nCA=/ca\n");
+        _cleanup_(config_freep) Config *c =
+                parse(R "Prefix=a\nMirror=m\nInsecure=tls\nCA=/ca\nTokenHost=sso:8443\n");
         _cleanup_json_write_ JsonWriter w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
 
@@ -353,7 +359,8 @@ static void what_rkt_config_prints(void **state) {
         assert_non_null(strstr(text, "{\"rktVersion\":\"v1\",\"rktKind\":\"registry\",\"prefix\":\"a\","
                                      "\"location\":\"a\",\"mirrors\":[\"m\"],\"insecure\":\"tls\","
                                      "\"blocked\":false,\"pullFromMirror\":\"all\","
-                                     "\"certificateAuthority\":\"/ca\",\"certificate\":\"\",\"key\":\"\","
+                                     "\"certificateAuthority\":\"/"
+                                     "ca\",\"certificate\":\"\",\"key\":\"\",\"tokenHost\":\"sso:8443\","
                                      "\"file\":\"x.conf\"}]}"));
 }
 

@@ -40,6 +40,7 @@ static void translate(const RegistriesEndpoint *from, const ImageFetch *f, Regis
                 .username = from->username,
                 .password = from->password,
                 .identity_token = from->identity_token,
+                .token_host = from->token_host,
         };
 }
 

@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 data += n;
                 size -= n;
         }
+        (void) http_head_retry_after(&h);
         tag = http_head_resume_tag(&h);
         assert(!tag || *tag);
         if (h.has_range)

@@ -272,8 +272,8 @@ def test_h1_redirects(host, fake_registry, authority, login):
         assert all(q.authorization for q in r.asked("*/blobs/*"))
 
 
-def test_r8_stranger(host, fake_registry, authority, login):
-    """R8: a token server of somebody else is not told who we are; nor one without TLS."""
+def test_r8_stranger(host, fake_registry, authority, login, config):
+    """R8: a token server of somebody else is not told who we are, unless registries.d says so; nor one without TLS."""
     r = fake_registry
     r.auth = "private"
     r.publish(IMAGE)
@@ -285,7 +285,12 @@ def test_r8_stranger(host, fake_registry, authority, login):
         r.challenge = lambda _: f'Bearer realm="{plain.url}/token",service="x"'
         failed(fetch(host, f"{r.host}/a/b"), "plain http")
         assert not stranger.requests and not plain.requests
-    nothing_came(host)
+        nothing_came(host)
+        r.challenge = lambda _: f'Bearer realm="{stranger.url}/token",service="x"'
+        config("registries.d/t.conf", f"[Registry]\nPrefix={r.host}\nTokenHost={stranger.host}\n")
+        r.tokens = stranger.tokens
+        got(fetch(host, f"{r.host}/a/b"))
+        assert stranger.requests[0].authorization == basic()
 
 
 def test_token_expires(host, fake_registry):
