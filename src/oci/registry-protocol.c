@@ -340,7 +340,7 @@ static int frame_lines(const char *text, RegistryDocument *d, Error *e) {
 
 /* One frame; how many bytes it took. */
 static int parse_frame(const char *data, size_t size, RegistryDocument *d, size_t *ret_used, Error *e) {
-        const char *end = memmem(data, MIN(size, REGISTRY_FRAME_HEAD_MAX), "\n\n", 2);
+        const char *end = data ? memmem(data, MIN(size, REGISTRY_FRAME_HEAD_MAX), "\n\n", 2) : NULL;
         _cleanup_free_ char *head = NULL;
         size_t n_head;
         int r;
