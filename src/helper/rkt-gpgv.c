@@ -22,8 +22,8 @@
                 "/proc/self/fd/5"                                                                            \
         }
 
-/* To become gpgv. No sockets. */
-static const char *const gpgv_syscalls[] = { "execve", "umask", NULL };
+/* To become gpgv, whose libgcrypt stirs what getrusage() says into its random numbers. No sockets. */
+static const char *const gpgv_syscalls[] = { "execve", "getrusage", "umask", NULL };
 static const char *const denied[] = { "socket", "connect",  "clone",  "clone3",    "fork",  "vfork",
                                       "mlock",  "mlock2",   "prctl",  "setrlimit", "mkdir", "mkdirat",
                                       "unlink", "unlinkat", "rename", NULL };
