@@ -3,6 +3,7 @@
  *
  *   rkt-enter status APP        ExecStopPost= of an app: writes how it ended to /rkt/status/APP
  *   rkt-enter ended POLICY APP  rkt-ended@APP.service: the pod's exit status, and its end if POLICY says so
+ *   rkt-enter ready APP...      rkt-ready.service: leaves the mark of readiness; ends the pod if an app has no unit
  *   rkt-enter shell UNIT        container-shell@N.service, as machined made it: "User=" says which app
  *
  * Whoever enters an app becomes a unit of the pod, enter-APP@N.service, with the app's own sandbox. It is started over the
@@ -28,6 +29,9 @@
 #include "run/manager-bus.h"
 
 #define STATUS_DIR   "/rkt/status/"
+#define READY_MARK   "/rkt/supervisor-status"
+#define REFUSED_FILE "/rkt/refused" /* read by run_explain() */
+#define NOT_STARTED  254            /* of a pod that rkt could not start */
 #define TRANSIENT    "/run/systemd/transient/"
 #define MANAGER_PATH SYSTEMD_BUS_PATH
 #define MANAGER      SYSTEMD_BUS_MANAGER
@@ -112,6 +116,46 @@ static int verb_ended(const char *policy, const char *app) {
                 r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "StartUnit", NULL, NULL, "ss",
                                        "exit.target", "replace-irreversibly");
         return r < 0 ? log_error_errno(r, "cannot end the pod: %m") : 0;
+}
+
+/* An app whose unit systemd refused never starts and never fails: nothing would end the pod. */
+static int refuse(sd_bus *bus, const char *app, const char *state) {
+        _cleanup_free_ char *path = strf(STATUS_DIR "%s", app), *text = strf("%s %s\n", app, state);
+        int r = path && text ? file_write_at(AT_FDCWD, path, "254\n", 4, 0644, FILE_WRITE_NO_SYNC) : -ENOMEM;
+
+        if (r >= 0)
+                r = file_write_at(AT_FDCWD, REFUSED_FILE, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
+
+        (void) log_error_errno(
+                -EINVAL,
+                "app '%s' could not be started: systemd did not take its settings (%s); the pod's "
+                "journal says which",
+                app, state);
+        if (r >= 0)
+                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "SetExitCode", NULL, NULL, "y",
+                                       (uint8_t) NOT_STARTED);
+        if (r >= 0)
+                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "StartUnit", NULL, NULL, "ss",
+                                       "exit.target", "replace-irreversibly");
+        return r < 0 ? log_error_errno(r, "cannot end the pod: %m") : -EINVAL;
+}
+
+static int verb_ready(char **apps) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = manager_open(&bus);
+
+        for (; *apps && r >= 0; apps++) {
+                _cleanup_free_ char *unit = strf("%s.service", *apps), *state = NULL;
+
+                r = unit ? manager_bus_unit_property(bus, unit, "Unit", "LoadState", &state) : -ENOMEM;
+                if (r < 0)
+                        return log_error_errno(r, "cannot ask the pod's systemd about app '%s': %m", *apps);
+                if (!streq(state, "loaded"))
+                        return refuse(bus, *apps, state);
+        }
+        if (r >= 0 && symlink("ready", READY_MARK) < 0 && errno != EEXIST)
+                return log_error_errno(-errno, "cannot leave the mark of readiness: %m");
+        return r;
 }
 
 /* What machined asked for. */
@@ -460,9 +504,11 @@ int main(int argc, char **argv) {
                 r = verb_status(argv[2]);
         else if (argc == 4 && streq(argv[1], "ended"))
                 r = verb_ended(argv[2], argv[3]);
+        else if (argc >= 3 && streq(argv[1], "ready"))
+                r = verb_ready(argv + 2);
         else if (argc == 3 && streq(argv[1], "shell"))
                 r = verb_shell(argv[2]);
         else
-                fputs("Usage: rkt-enter status APP | ended POLICY APP | shell UNIT\n", stderr);
+                fputs("Usage: rkt-enter status APP | ended POLICY APP | ready APP... | shell UNIT\n", stderr);
         return r < 0 ? 255 : r;
 }

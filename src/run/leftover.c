@@ -19,6 +19,9 @@
 #include "run/machine.h"
 #include "run/run.h"
 
+#define REFUSED_FILE "stage1/rootfs/rkt/refused"
+#define REFUSED_MAX  256U
+
 /* machined forgets a machine when its unit ends; the unit does not end before we do. */
 static void unregister(const char *name) {
         _cleanup_machine_ Machine machine = MACHINE_INIT;
@@ -101,10 +104,29 @@ static const char *start_failure(int status) {
         }
 }
 
+/* What rkt-enter wrote of an app whose unit systemd did not take: "APP STATE". */
+static int explain_refused(Pod *p, char ***ret, Error *e) {
+        _cleanup_free_ char *text = NULL;
+        size_t size, n;
+
+        if (file_read_at(pod_fd(p), REFUSED_FILE, REFUSED_MAX, &text, &size) < 0)
+                return 0;
+        n = strcspn(text, " ");
+        if (strv_extendf(ret,
+                         "app '%.*s' could not be started: systemd did not take its settings (%s); the pod's "
+                         "journal "
+                         "says which",
+                         (int) n, text, text[n] ? str_strip(text + n + 1) : "") < 0)
+                return error_oom(e);
+        return 0;
+}
+
 static int explain_pod(Pod *p, char ***ret, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         int status, r = pod_read_manifest(p, &m, e);
 
+        if (r >= 0)
+                r = explain_refused(p, ret, e);
         if (r < 0)
                 return r;
         FOREACH_ARRAY (a, m->apps, m->n_apps) {

@@ -5,7 +5,8 @@
  *   systemd-journald      first up (pulled in by -.slice) and last down (nothing stops it before PID 1 ends)
  *   dbus.socket           wakes a D-Bus daemon when machinectl or systemctl -M come
  *   rkt-running.target    wanted by the apps; stops when no app runs any more, and ends the pod
- *   rkt-ready             leaves rkt's mark of readiness, /rkt/supervisor-status, for "rkt status --wait-ready"
+ *   rkt-ready             leaves rkt's mark of readiness, /rkt/supervisor-status, for "rkt status --wait-ready"; ends the pod
+ *                         if systemd did not take the unit of an app, which would neither start nor fail
  *   rkt-ended@APP         started by a failed app: sets the pod's exit status, and ends the pod if ExitPolicy= says so;
  *                         keeps rkt-running.target until then, so that the status is there before the end
  *   exit, halt, poweroff, reboot.target
@@ -227,8 +228,10 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
         strbuf_add(&ready, "[Unit]\nDescription=All apps are ready\n" SHUTDOWN);
         for (size_t i = 0; i < m->n_apps; i++)
                 strbuf_addf(&ready, "After=%s.service\n", m->apps[i].name);
-        strbuf_add(&ready,
-                   "\n[Service]\nType=oneshot\nExecStart=/usr/bin/ln -sfn ready /rkt/supervisor-status\n");
+        strbuf_add(&ready, "\n[Service]\nType=oneshot\nExecStart=/rkt/bin/rkt-enter ready");
+        for (size_t i = 0; i < m->n_apps; i++)
+                strbuf_addf(&ready, " %s", m->apps[i].name);
+        strbuf_add(&ready, "\n");
         r = root_files_take(f, UNITS "default.target", 0644, &target);
         if (r >= 0)
                 r = root_files_take(f, UNITS "rkt-ready.service", 0644, &ready);

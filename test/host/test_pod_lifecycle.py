@@ -55,6 +55,16 @@ def test_app_that_cannot_start_fails_the_start(host, pods, image):
     assert "app 'main' could not be started as '/foo-not-there'" in host.status(f"pod@{name}")
 
 
+@pytest.mark.parametrize("policy", ["on-failure", "never"])
+def test_app_without_a_unit_ends_the_pod(host, pods, image, policy):
+    """An app whose settings systemd refuses neither starts nor fails; the pod ends all the same, and says which it is."""
+    name = pods.write("nounit", ISOLATED + f"ExitPolicy={policy}\n" + app_section("good", image, "exec sleep infinity") +
+                      app_section("bad", image, "exec sleep infinity", "Type=oneshot\nExitType=cgroup"))
+    assert pods.start(name, check=False, timeout=60).rc != 0
+    assert "app 'bad' could not be started: systemd did not take its settings (bad-setting)" in host.status(f"pod@{name}")
+    assert pods.ended(name)["ExecMainStatus"] == "254"
+
+
 @pytest.mark.parametrize("code", [0, 1, 2])
 def test_exit_status(host, pods, image, code):
     """EXIT-01 EXIT-02 EXIT-03: the app's status is the unit's, and is recorded."""
