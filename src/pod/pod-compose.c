@@ -416,7 +416,7 @@ static int add_volume(Compose *c, const VolumeSpec *s, Error *e) {
 static int annotate_pod(const Compose *c, Error *e) {
         const PodSpec *s = c->spec;
         const char *name = c->options->name ? c->options->name : s->name;
-        _cleanup_free_ char *networks = NULL, *insecure = NULL;
+        _cleanup_free_ char *networks = NULL, *insecure = NULL, *hosts = NULL;
         int r = set_pairs(s->annotations, &c->m->annotations, &c->m->n_annotations);
 
         if (r >= 0)
@@ -425,6 +425,11 @@ static int annotate_pod(const Compose *c, Error *e) {
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_NAME, name);
         if (r >= 0 && s->hostname)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_HOSTNAME, s->hostname);
+        if (r >= 0 && s->hosts) {
+                r = strv_join(s->hosts, " ", &hosts);
+                if (r >= 0)
+                        r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_HOSTS, hosts);
+        }
         if (r >= 0 && s->networks) {
                 r = strv_join(s->networks, " ", &networks);
                 if (r >= 0)

@@ -11,6 +11,7 @@
 /* Annotations of the pod. Absent: the default of PodSpec. */
 #define POD_ANNOTATION_NAME        "rkt.systemd/name"        /* machine name */
 #define POD_ANNOTATION_HOSTNAME    "rkt.systemd/hostname"    /* host name inside */
+#define POD_ANNOTATION_HOSTS       "rkt.systemd/hosts"       /* words of AddHost= */
 #define POD_ANNOTATION_NETWORK     "rkt.systemd/network"     /* words, separated by spaces: "none", "host" */
 #define POD_ANNOTATION_EXIT_POLICY "rkt.systemd/exit-policy" /* words of ExitPolicy= */
 #define POD_ANNOTATION_LOG         "rkt.systemd/log"         /* words of Log= */

@@ -17,7 +17,7 @@
 
 /* clang-format off */
 static const PodKey pod_table[] = {
-        { "AddHost",           set_later,            0, CHECK_ADD_HOST, LIST },
+        { "AddHost",           set_words,            POD(hosts), CHECK_ADD_HOST, LIST },
         { "Annotation",        set_assignments,      POD(annotations), CHECK_ANY, LIST },
         { "AutoUpdate",        set_auto_update,      0, CHECK_ANY, 0 },
         { "DNS",               set_later,            0, CHECK_DNS, LIST },

@@ -138,6 +138,7 @@ PodSpec *pod_spec_free(PodSpec *s) {
         (void) strv_free(s->files);
         (void) strv_free(s->networks);
         (void) strv_free(s->profiles);
+        (void) strv_free(s->hosts);
         (void) strv_free(s->environment);
         (void) strv_free(s->environment_files);
         (void) strv_free(s->annotations);

@@ -129,6 +129,7 @@ typedef struct PodSpec {
         char **files;   /* every file that was read, the pod file first */
         char *hostname; /* NULL: the name */
         char **networks; /* words of Network=; NULL: not said, which is "none" until the default network exists */
+        char **hosts;    /* of AddHost=: "NAME:IP", or "host" */
         char **profiles; /* names of Profile= */
         char **environment;
         char **environment_files;

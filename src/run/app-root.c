@@ -320,7 +320,7 @@ static int make_dir(int root_fd, const char *path, mode_t mode) {
  * @c:       what to put in
  * @e:       sentence on failure; may be NULL
  *
- * The places of the API file systems, /tmp, /etc/hostname; /etc/hosts if the image has none; /etc/resolv.conf.
+ * The places of the API file systems, /tmp, /etc/hostname; /etc/hosts if the image has none, or if it was asked for; /etc/resolv.conf.
  *
  * Return: 0, errors of the file system (the image has a file where a directory must be).
  */
@@ -337,13 +337,10 @@ int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Erro
                 { "/etc", 0755 },
                 { "/run/systemd/journal", 0755 },
         };
-        _cleanup_free_ char *hostname = strf("%s\n", c->hostname), *hosts = NULL;
+        _cleanup_free_ char *hostname = strf("%s\n", c->hostname);
         int r = 0;
 
-        hosts = strf("127.0.0.1 localhost localhost.domain localhost4 localhost4.localdomain4 %s\n"
-                     "::1 localhost localhost.domain localhost6 localhost6.localdomain6 %s\n",
-                     c->hostname, c->hostname);
-        if (!hostname || !hosts)
+        if (!hostname)
                 return error_oom(e);
         FOREACH_ARRAY (d, dirs, ELEMENTSOF(dirs)) {
                 r = make_dir(root_fd, d->path, d->mode);
@@ -353,7 +350,7 @@ int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Erro
         }
         r = write_etc(root_fd, "hostname", hostname, true);
         if (r >= 0)
-                r = write_etc(root_fd, "hosts", hosts, false);
+                r = write_etc(root_fd, "hosts", c->hosts, c->replace_hosts);
         if (r >= 0 && c->resolv_conf)
                 r = write_etc(root_fd, "resolv.conf", c->resolv_conf, true);
         return r < 0 ? error_setf(e, r, "app '%s': cannot write its /etc: %s", a->name, strerror(-r)) : 0;

@@ -9,6 +9,8 @@
 
 typedef struct AppRootContext {
         const char *hostname;
+        const char *hosts;       /* text of /etc/hosts for an app that has none */
+        bool replace_hosts;      /* and for one that has */
         const char *resolv_conf; /* text for the app's own; NULL: leave it alone */
 } AppRootContext;
 

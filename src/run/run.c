@@ -24,6 +24,7 @@
 #include "run/app-mount.h"
 #include "run/app-root.h"
 #include "run/console.h"
+#include "run/hosts.h"
 #include "run/machine.h"
 #include "run/run-nspawn.h"
 #include "run/run.h"
@@ -182,12 +183,20 @@ static int make_app(Run *x, size_t n, const AppRootContext *c, Error *e) {
 /* With the host's network comes the host's way to look up names. */
 static int make_apps(Run *x, Error *e) {
         AppRootContext c = { .hostname = x->hostname };
-        _cleanup_free_ char *resolv_conf = NULL;
+        const char *words = pod_manifest_annotation(x->manifest, POD_ANNOTATION_HOSTS);
+        _cleanup_free_ char *resolv_conf = NULL, *host_file = NULL, *hosts = NULL;
         size_t size;
         int r;
 
         if (x->host_network && file_read_at(AT_FDCWD, "/etc/resolv.conf", TEXT_MAX, &resolv_conf, &size) >= 0)
                 c.resolv_conf = resolv_conf;
+        if (file_read_at(AT_FDCWD, "/etc/hosts", TEXT_MAX, &host_file, &size) < 0)
+                host_file = NULL;
+        r = hosts_text(x->hostname, words, host_file, &hosts);
+        if (r < 0)
+                return error_setf(e, r, "the pod manifest has a bad '%s'", POD_ANNOTATION_HOSTS);
+        c.hosts = hosts;
+        c.replace_hosts = words && *words;
         r = volume_make_empty(x->manifest, x->pod_fd, e);
         for (size_t i = 0; r >= 0 && i < x->manifest->n_apps; i++)
                 r = make_app(x, i, &c, e);

@@ -20,6 +20,7 @@
 #include "basic/tmpfile.h"
 #include "pod/pod-compose.h"
 #include "run/app-unit.h"
+#include "run/hosts.h"
 #include "run/run-nspawn.h"
 #include "run/stage1-root.h"
 #include "run/unit-text.h"
@@ -184,6 +185,32 @@ static void test_quote(void **state) {
         }
 }
 
+#define OWN                                                                                                  \
+        "127.0.0.1 localhost localhost.domain localhost4 localhost4.localdomain4 h\n"                        \
+        "::1 localhost localhost.domain localhost6 localhost6.localdomain6 h\n"
+
+/* HOSTS-02 to HOSTS-05 */
+static void test_hosts(void **state) {
+        static const struct {
+                const char *words, *file, *expected;
+        } cases[] = {
+                { NULL, "x\n", OWN },
+                { "a:10.0.0.1 b:fe80::1", "x\n", OWN "10.0.0.1 a\nfe80::1 b\n" },
+                { "host", "x\ny", "x\ny" },
+                { "host", NULL, "" },
+                { "a:1.2.3.4 host", "x", "x\n1.2.3.4 a\n" },
+                { "a", "x", NULL },
+        };
+
+        FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(hosts_text("h", c->words, c->file, &text), c->expected ? 0 : -EINVAL);
+                if (c->expected)
+                        assert_string_equal(text, c->expected);
+        }
+}
+
 static void test_environment(void **state) {
         char fds[] = "LISTEN_FDS=1", secret[] = "SECRET=x", notify[] = "NOTIFY_SOCKET=/run/n";
         char *in[] = { fds, secret, notify, NULL };
@@ -198,10 +225,9 @@ static void test_environment(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_units),
-                cmocka_unit_test(test_argv),
-                cmocka_unit_test(test_quote),
-                cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_units), cmocka_unit_test(test_argv),
+                cmocka_unit_test(test_quote), cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_hosts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,8 @@ static int finish(RunArgs *a, Error *e) {
                 a->spec->pull = PULL_NEWER;
         if (a->hostname && str_replace(&a->spec->hostname, a->hostname) < 0)
                 return error_oom(e);
+        if (strv_copy(a->hosts, &a->spec->hosts) < 0)
+                return error_oom(e);
         r = run_networks_parse(a->net, &a->spec->networks, e);
         if (r >= 0)
                 r = finish_environment(a, e);
@@ -200,6 +202,7 @@ int run_args_parse(const VerbContext *c, const Verb *v, char **args, RunArgs *a,
  */
 void run_args_done(RunArgs *a) {
         a->spec = pod_spec_free(a->spec);
+        a->hosts = strv_free(a->hosts);
         a->set_env = strv_free(a->set_env);
         a->global_mounts = strv_free(a->global_mounts);
         a->signatures = strv_free(a->signatures);

@@ -12,6 +12,7 @@ typedef struct RunArgs {
         const char *uuid_file; /* run-prepared: of the pod */
         const char *net;       /* --net; NULL if not given */
         const char *hostname;
+        char **hosts; /* "NAME:IP", or "host" alone */
         char **set_env;
         char **limits; /* NAME=VALUE, see image/image-limits.h */
         char **set_env_files;

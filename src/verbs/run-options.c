@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The flags of "rkt run", "rkt prepare" and "rkt run-prepared", one by one: each checks its value and puts it into the PodSpec or the last app of it. Words and messages
  * are rkt's. What a flag does is decided downstream, by the same code that runs pod files. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,36 @@ static int set_profile(const Option *o, const char *value, void *data, Error *e)
         return 0;
 }
 
+static int add_hosts_entry(RunArgs *a, const char *word, Error *e) {
+        const char *eq = strchr(word, '=');
+        _cleanup_free_ char *ip = eq ? strndup(word, (size_t) (eq - word)) : NULL;
+        unsigned char address[sizeof(struct in6_addr)];
+
+        if (!eq || !eq[1] || eq[1 + strcspn(eq + 1, ": \t")])
+                return error_setf(e, -EINVAL, "Did not understand --hosts-entry %s", word);
+        if (!ip)
+                return error_oom(e);
+        if (inet_pton(AF_INET, ip, address) != 1 && inet_pton(AF_INET6, ip, address) != 1)
+                return error_setf(e, -EINVAL, "Invalid IP passed to --hosts-entry: %s", ip);
+        return strv_extendf(&a->hosts, "%s:%s", eq + 1, ip) < 0 ? error_oom(e) : 0;
+}
+
+/* "host" may stand more than once, but not with others. */
+static int set_hosts_entry(const Option *o, const char *value, void *data, Error *e) {
+        _cleanup_strv_free_ char **list = NULL;
+        RunArgs *a = data;
+        int r = strv_split(value, ",", &list) < 0 ? error_oom(e) : 0;
+
+        for (char **w = list; w && *w && r >= 0; w++)
+                if (!streq(*w, "host"))
+                        r = add_hosts_entry(a, *w, e);
+                else if (!strv_contains(a->hosts, "host"))
+                        r = strv_extend(&a->hosts, "host") < 0 ? error_oom(e) : 0;
+        if (r >= 0 && strv_contains(a->hosts, "host") && strv_length(a->hosts) > 1)
+                return error_setf(e, -EINVAL, "cannot pass --hosts-entry=host with multiple hosts-entries");
+        return r;
+}
+
 static int set_no_overlay(const Option *o, const char *value, void *data, Error *e) {
         int b = parse_boolean(value);
 
@@ -382,7 +413,8 @@ const Option run_how_options[] = {
         { "dns-search", 0, OPTION_UNSUPPORTED },
         { "hostname", 0, OPTION_STRING, offsetof(RunArgs, hostname), .value = "NAME",
           .help = "pod's host name (default rkt-UUID)" },
-        { "hosts-entry", 0, OPTION_UNSUPPORTED },
+        { "hosts-entry", 0, OPTION_SET, .set = set_hosts_entry, .value = "IP=NAME,...",
+          .help = "a line of the apps' /etc/hosts; host: the host's file" },
         { "interactive", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
         { "ipc", 0, OPTION_UNSUPPORTED, .fallback = "auto" },
         { "mds-register", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },

@@ -27,17 +27,18 @@ static int take(Pod *p, Error *e) {
 static int set_up(Pod *p, const RunArgs *a, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         _cleanup_strv_free_ char **networks = NULL;
-        _cleanup_free_ char *words = NULL;
+        _cleanup_free_ char *words = NULL, *hosts = NULL;
         int r;
 
-        if (!a->net && !a->hostname)
+        if (!a->net && !a->hostname && !a->hosts)
                 return 0;
         r = run_networks_parse(a->net, &networks, e);
         if (r >= 0)
                 r = pod_read_manifest(p, &m, e);
         if (r < 0)
                 return r;
-        if (strv_join(networks, " ", &words) < 0 ||
+        if (strv_join(networks, " ", &words) < 0 || strv_join(a->hosts, " ", &hosts) < 0 ||
+            (a->hosts && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTS, hosts) < 0) ||
             (networks && pod_manifest_set_annotation(m, POD_ANNOTATION_NETWORK, words) < 0) ||
             (a->hostname && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTNAME, a->hostname) < 0))
                 return error_oom(e);
