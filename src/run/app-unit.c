@@ -31,6 +31,7 @@ void app_facts_done(AppFacts *f) {
         free(f->user_name);
         free(f->exec_path);
         strv_free(f->writable);
+        strv_free(f->devices);
         for (size_t i = 0; i < f->n_binds; i++) {
                 free(f->binds[i].source);
                 free(f->binds[i].target);
@@ -77,6 +78,8 @@ static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f) {
         for (size_t i = 0; i < f->n_binds; i++)
                 add_bind(b, f->binds[i].read_only ? "BindReadOnlyPaths" : "BindPaths", f->binds[i].source,
                          f->binds[i].target);
+        for (char **d = f->devices; d && *d; d++)
+                strbuf_addf(b, "DeviceAllow=%s\n", *d);
         if (!a->read_only_root)
                 return;
         strbuf_add(b, "ReadOnlyPaths=+/\nReadWritePaths=+/dev +/proc +/sys\n");

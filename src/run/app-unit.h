@@ -33,6 +33,7 @@ typedef struct AppFacts {
         char **writable; /* targets of writable volumes */
         AppBind *binds;
         size_t n_binds;
+        char **devices; /* that are volumes: "/dev/char/10:237 rw" */
 } AppFacts;
 
 #define APP_FACTS_INIT      ((AppFacts){})

@@ -129,9 +129,19 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
  */
 int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e) {
         static const char *const head[] = {
-                NSPAWN_PATH,         "--quiet",           "--settings=no",      "--boot",
-                "--keep-unit",       "--register=yes",    "--notify-ready=yes", "--kill-signal=SIGRTMIN+3",
-                "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+                NSPAWN_PATH,
+                "--quiet",
+                "--settings=no",
+                "--boot",
+                "--keep-unit",
+                "--register=yes",
+                "--notify-ready=yes",
+                "--kill-signal=SIGRTMIN+3",
+                "--link-journal=no",
+                "--resolv-conf=off",
+                "--timezone=off",
+                /* without it DeviceAllow= and IPAddressDeny= inside are words only */
+                "--system-call-filter=bpf",
         };
         static const char *const tail[] = {
                 ("--setenv=SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:"

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
@@ -281,6 +282,10 @@ static int mount_one(const PodManifest *m, const PodApp *a, const PodMount *moun
                 return error_setf(e, -errno, "volume '%s': cannot mount it on %s: %s", v->name, path,
                                   strerror(errno));
         r = read_only ? 0 : strv_extend(&f->writable, path);
+        /* who mounts a device into an app means it to be used */
+        if (r >= 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
+                r = strv_extendf(&f->devices, "/dev/%s/%u:%u %s", S_ISCHR(st.st_mode) ? "char" : "block",
+                                 major(st.st_rdev), minor(st.st_rdev), read_only ? "r" : "rw");
         return r < 0 ? error_oom(e) : 0;
 }
 
