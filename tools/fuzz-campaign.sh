@@ -4,7 +4,9 @@
 # fuzz-campaign.sh BUILD LOGS [TARGET...]: run fuzz targets of a libFuzzer build (docs/HACKING.md), one after the other,
 # $RUNS (10000000) executions each, the slow ones no longer than $SECONDS_MAX (3600) seconds. BUILD is the build directory,
 # of $REVISION (this tree's).
-# A target runs in ten legs, nine with short inputs and one with long ones; leaks are looked for all along. LOGS keeps how
+# A target runs in twenty legs, one of them with long inputs; leaks are looked for all along. Every other leg is a
+# quick one: it does not count how often a loop goes round, and runs the binary of $QUICK_BUILD, if there is one, a build
+# with -Dc_args=-fno-sanitize-coverage=trace-cmp,indirect-calls. LOGS keeps how
 # far each one is: started again, with the same LOGS and the same revision, the script goes on where it was. LOGS/SUMMARY
 # says target, executions, and clean or not; LOGS/table has finished ones in the form of bench/fuzz.md. A finding ends that
 # target only. Without findings, inputs that reach code which no input in test/corpus reaches are added there, the smallest
@@ -20,7 +22,7 @@ runs=${RUNS:-10000000}
 seconds=${SECONDS_MAX:-3600}
 corpus_max=${CORPUS_MAX:-100000}
 revision=${REVISION:-$(git -C "$top" rev-parse --short HEAD)}
-legs=10
+legs=20
 
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # What one execution frees fits into this quarantine, and it into the processor's cache. A finding's stacks: by replaying it.
@@ -50,7 +52,7 @@ corpus_add() {
 length_of() {
         case $1 in
         fuzz-tar-stream | fuzz-layer) echo 2560 8192 ;;
-        fuzz-erofs) echo 1024 8192 ;;
+        fuzz-erofs) echo 1024 4096 ;;
         *manifest | fuzz-inflate | fuzz-untar | fuzz-discovery) echo 512 2048 ;;
         *) echo 256 1024 ;;
         esac
@@ -66,10 +68,11 @@ summary() {
         mv "$logs/SUMMARY.$1" "$logs/SUMMARY"
 }
 
-# leg TARGET LENGTH: one of them; adds to the files executions and seconds.
+# leg TARGET LENGTH NUMBER: one of them; adds to the files executions and seconds.
 leg() {
-        local dir=$logs/$1 began=$SECONDS status=0 n
-        "$build/src/$1" -runs=$((runs / legs)) -max_total_time=$((seconds / legs)) -max_len="$2" \
+        local dir=$logs/$1 began=$SECONDS status=0 n binary=$build/src/$1
+        [ $(($3 % 2)) = 0 ] || [ -z "${QUICK_BUILD:-}" ] || binary=$QUICK_BUILD/src/$1
+        "$binary" -use_counters=$((1 - $3 % 2)) -runs=$((runs / legs)) -max_total_time=$((seconds / legs)) -max_len="$2" \
                 -entropic=0 -timeout=25 -rss_limit_mb=2048 -reload=0 -verbosity=0 -print_final_stats=1 \
                 -artifact_prefix="$dir/crashes/" "$dir/found" "$top/test/corpus/$1" >"$dir/log" 2>&1 || status=$?
         n=$(stat_of "$dir/log" number_of_executed_units)
@@ -87,7 +90,7 @@ campaign() {
         [ "$i" -lt "$legs" ] || return 0
         while [ "$i" -lt "$legs" ] && [ "$status" = 0 ]; do
                 # the long ones second to last, so that the last leg shortens what they found
-                leg "$target" "$([ "$i" = $((legs - 2)) ] && echo "$long" || echo "$short")" || status=$?
+                leg "$target" "$([ "$i" = $((legs - 2)) ] && echo "$long" || echo "$short")" "$i" || status=$?
                 i=$((i + 1))
                 echo "$i" >"$dir/legs"
                 summary "$target" "$(cat "$dir/executions")" "$(cat "$dir/seconds")" "running, clean so far"
