@@ -23,6 +23,7 @@ struct Store {
 #define STORE_BLOB_PATH_MAX  (sizeof("blob/sha512/xx/.manifest") + STORE_KEY_MAX)
 #define STORE_TREE_PATH_MAX  (sizeof("tree/deps-") + STORE_KEY_MAX)
 #define STORE_IMAGE_PATH_MAX (sizeof("ref/remote//") + STORE_KEY_MAX + DIGEST_HEX_MAX)
+#define STORE_IMAGE_FOLDER   "ref/image"
 #define STORE_LAYER_PREFIX   "sha256-"
 #define STORE_TMP_INTENT     "intent"
 
@@ -32,6 +33,8 @@ int store_tmp_new(Store *s, char **ret_name, int *ret_fd, Error *e);
 int store_intent_write(Store *s, int tmp_fd, const char *key, bool tree, Error *e);
 int store_commit_lock(Store *s, int *ret_fd, Error *e);
 int store_image_path(const char *key, const char *name, char ret[STORE_IMAGE_PATH_MAX]);
+int store_image_read_at(Store *s, int folder_fd, const char *path, StoreImage *ret, Error *e);
+bool store_is_image_file(const char *name);
 bool store_image_exists(Store *s, const char *key);
 int store_image_unlink(Store *s, const char *key);
 int store_image_discard(Store *s, const char *path);

@@ -19,7 +19,7 @@
 
 #define REF_SIZE_MAX (1024U * 1024)
 #define HASH_DIGITS  16
-#define IMAGE_FOLDER "ref/image"
+#define IMAGE_FOLDER STORE_IMAGE_FOLDER
 #define REF_PATH_MAX STORE_IMAGE_PATH_MAX
 
 static const JsonField label_fields[] = {
@@ -250,8 +250,13 @@ static int remote_path(const char *url, char ret[REF_PATH_MAX]) {
         return 0;
 }
 
-/* KEY.NAMEHASH, as in cas/ref/image? */
-static bool is_image_file(const char *name) {
+/**
+ * store_is_image_file() - may this be the name of a file in cas/ref/image?
+ * @name: of a file
+ *
+ * Return: true for KEY.NAMEHASH.
+ */
+bool store_is_image_file(const char *name) {
         char key[STORE_KEY_MAX];
 
         if (strlen(name) != STORE_KEY_MAX - 1 + 1 + HASH_DIGITS || name[STORE_KEY_MAX - 1] != '.')
@@ -317,6 +322,20 @@ static int read_ref_at(Store *s, int dir_fd, const char *path, const JsonStruct 
         if (ret_mtime)
                 *ret_mtime = mtime_usec(&st);
         return 0;
+}
+
+/**
+ * store_image_read_at() - a file of an image
+ * @s:         store
+ * @folder_fd: cas/ref/image
+ * @path:      of the file, beneath cas
+ * @ret:       store_image_done()
+ * @e:         sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOENT, -EBADMSG (damaged), -ENOMEM.
+ */
+int store_image_read_at(Store *s, int folder_fd, const char *path, StoreImage *ret, Error *e) {
+        return read_ref_at(s, folder_fd, path, &image_struct, ret, &ret->last_used_usec, e);
 }
 
 static int read_ref(Store *s, const char *path, const JsonStruct *type, void *p, usec_t *ret_mtime,
@@ -389,7 +408,7 @@ static int find_file(Store *s, const char *key, char **ret) {
         if (r < 0)
                 return r;
         for (char **n = names; n && *n; n++)
-                if (is_image_file(*n) && strncmp(*n, key, STORE_KEY_MAX - 1) == 0) {
+                if (store_is_image_file(*n) && strncmp(*n, key, STORE_KEY_MAX - 1) == 0) {
                         *ret = strf(IMAGE_FOLDER "/%s", *n);
                         return *ret ? 0 : -ENOMEM;
                 }
@@ -548,7 +567,7 @@ int store_image_find(Store *s, const char *name, const StoreLabel *labels, size_
                 _cleanup_free_ char *path = NULL;
                 bool latest;
 
-                if (!is_image_file(*n) || strncmp(*n + STORE_KEY_MAX, hash, HASH_DIGITS) != 0)
+                if (!store_is_image_file(*n) || strncmp(*n + STORE_KEY_MAX, hash, HASH_DIGITS) != 0)
                         continue;
                 path = strf(IMAGE_FOLDER "/%s", *n);
                 if (!path)
@@ -567,67 +586,6 @@ int store_image_find(Store *s, const char *name, const StoreLabel *labels, size_
                 return error_setf(e, -ENOENT, "image '%s' is not in the store", name);
         *ret = best;
         best = STORE_IMAGE_INIT;
-        return 0;
-}
-
-/* Goes on in a sorted vector up to a key. Return: whether it is there. */
-static bool find_sorted(char ***v, const char *key) {
-        while (*v && **v && strcmp(**v, key) < 0)
-                (*v)++;
-        return *v && **v && streq(**v, key);
-}
-
-static void image_list_move(StoreImageList *to, StoreImageList *from) {
-        *to = *from;
-        *from = (StoreImageList){};
-}
-
-/**
- * store_image_list() - all images
- * @s:   store
- * @ret: store_image_list_done(); in no order; of what is damaged there is a sentence instead; tree_size is 0 of an image
- *       whose tree is not there
- * @e:   sentence on failure; may be NULL
- *
- * Return: 0, -ENOMEM, errno of opendir().
- */
-int store_image_list(Store *s, StoreImageList *ret, Error *e) {
-        _cleanup_(store_image_list_done) StoreImageList l = {};
-        _cleanup_strv_free_ char **names = NULL, **trees = NULL;
-        _cleanup_close_ int folder = openat(s->cas_fd, IMAGE_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        char **tree;
-        int r;
-
-        r = folder < 0 ? -errno : dir_list_at(folder, ".", &names);
-        if (r < 0)
-                return error_setf(e, r, "cannot list '%s/cas/" IMAGE_FOLDER "': %s", s->dir, strerror(-r));
-        r = dir_list_at(s->cas_fd, "tree", &trees);
-        if (r < 0 && r != -ENOENT)
-                return error_setf(e, r, "cannot list '%s/cas/tree': %s", s->dir, strerror(-r));
-        tree = trees;
-        for (char **n = names; n && *n; n++) {
-                _cleanup_error_ Error why = ERROR_INIT;
-                _cleanup_free_ char *path = NULL;
-                StoreImage i = STORE_IMAGE_INIT;
-
-                if (!is_image_file(*n))
-                        continue;
-                path = strf(IMAGE_FOLDER "/%s", *n);
-                if (!path || !GREEDY_GROW(l.images, l.n_images))
-                        return error_oom(e);
-                r = read_ref_at(s, folder, path, &image_struct, &i, &i.last_used_usec, &why);
-                if (r == -ENOMEM)
-                        return error_oom(e);
-                if (r < 0 && r != -ENOENT &&
-                    (strv_extend(&l.damaged, path) < 0 || strv_extend(&l.errors, error_text(&why, r)) < 0))
-                        return error_oom(e);
-                if (r < 0)
-                        continue;
-                if (!i.layers && !find_sorted(&tree, i.key))
-                        i.tree_size = 0;
-                l.images[l.n_images++] = i;
-        }
-        image_list_move(ret, &l);
         return 0;
 }
 
