@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Imports layers for tests. cmocka.h comes before. */
+/* Imports layers for tests. */
 #pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the four above */
+#include <cmocka.h>
 
 #include "basic/digest.h"
 #include "store/store-layer.h"
