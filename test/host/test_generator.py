@@ -76,7 +76,6 @@ def test_repaired_file_starts(host, pods, image):
 @pytest.mark.parametrize("text, message", [
     ("[Pod]\nNetwork=default\n[App]\nImage=/x.aci\n", ":2: [Pod] Network: default is not supported yet"),
     ("[Pod]\nPublishPort=80:80\n[App]\nImage=/x.aci\n", ":2: [Pod] PublishPort: not supported yet"),
-    ("[App]\nImage=docker://redis\n", ":2: [App] Image: docker:// is not supported yet"),
     ("[App]\nImage=/x.aci\nHealthCmd=/bin/true\n", ":3: [App] HealthCmd: not supported yet"),
 ])
 def test_not_supported_yet(host, pods, text, message):
