@@ -11,6 +11,9 @@
 #include "store/frame.h"
 #include "store/tar-check.h"
 
+#define TAR_FUZZ_PREFIX 1U         /* bytes before the archive */
+#include "store/test-tar-mutate.h" /* needs it */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct Layer {

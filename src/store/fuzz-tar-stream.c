@@ -7,6 +7,9 @@
 #include "store/tar-check.h"
 #include "store/tar-list.h"
 
+#define TAR_FUZZ_PREFIX 2U         /* bytes before the archive */
+#include "store/test-tar-mutate.h" /* needs it */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Whatever passes must be fit for the store. */
