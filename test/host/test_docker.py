@@ -4,7 +4,6 @@ pod sees it, and what the second image of a family costs."""
 import pathlib
 import re
 import shutil
-import subprocess
 
 import pytest
 
@@ -254,44 +253,59 @@ def test_diff_ids(host, registry, what):
         assert not blobs_asked(registry, good)  # said before anything large is fetched
 
 
-def test_two_pulls_at_once(host, registry):
-    """R14: two pulls of one image share one download of each layer."""
-    made = image(*[oci.tar({f"f{i}": bytes([65 + i]) * 100000}) for i in range(5)])
+def refused_document(what):
+    """An image whose manifest cannot be, and what the sentence must have."""
+    made = image(oci.tar({"f": b"x"}))
+    layers, fields = made.manifest_value["layers"], {}
+    if what == "foreign":
+        fields["layers"] = [{**layers[0], "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+                             "urls": ["https://cdn.test/layer"]}, layers[1]]
+    elif what == "encrypted":
+        fields["layers"] = [{**layers[0], "mediaType": layers[0]["mediaType"] + "+encrypted"}, layers[1]]
+    elif what == "both":
+        fields["manifests"] = []
+    elif what == "no layers":
+        fields["layers"] = []
+    elif what == "null":
+        fields["layers"] = None
+    elif what == "3000 layers":
+        fields["layers"] = layers[:1] * 3000
+    elif what == "negative":
+        fields["layers"] = [{**layers[0], "size": -1}]
+    elif what == "schema 1":
+        fields.update(schemaVersion=1, fsLayers=[])
+    return image(oci.tar({"f": b"x"}), manifest_fields=fields)
+
+
+@pytest.mark.parametrize("what, sentence", [("foreign", "foreign layers are not fetched"), ("encrypted", "encrypted"),
+                                            ("both", "manifests"), ("no layers", "layers"), ("null", "layers"),
+                                            ("3000 layers", "3000"), ("negative", "size"), ("schema 1", "schema")])
+def test_refused_documents(host, registry, what, sentence):
+    """R4, R6, R7, R10: refused by a sentence before any layer is asked for; nothing is left."""
+    made = refused_document(what)
     registry.publish(made)
-    name = f"docker://{registry.host}/a/b"
-    running = [subprocess.Popen(["rkt", "fetch", INSECURE, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-               for _ in range(2)]
-    done = [p.communicate() for p in running]
-    assert [p.returncode for p in running] == [0, 0], done
-    asked = blobs_asked(registry, made)
-    assert sorted(asked) == sorted(set(asked)) and len(asked) == 6
+    refused = fetch(host, f"docker://{registry.host}/a/b", check=False)
+    assert refused.rc != 0 and sentence in refused.err, refused.err
+    assert not blobs_asked(registry, made) and not registry.asked("*cdn*")
+    assert not host.rkt("image", "list", "--no-legend").out
+    assert tmp_is_empty()
 
 
-def test_killed_pull_is_taken_over(host, registry):
-    """R14: a pull that is killed leaves what was complete; the next one gets the rest."""
-    made = image(oci.tar({"f": b"z" * 100000}))
-    registry.publish(made)
-    slow = oci.digest(made.layers[1])
-    running = subprocess.Popen(["true"])
-    running.wait()
+@pytest.mark.parametrize("config, sentence", [({"User": 5}, "User"), ({"User": "0:0:0"}, "User"), ({"Env": "A=b"}, "Env"),
+                                              ({"Volumes": {"/a/../b": {}}}, "Volume"), ({"StopSignal": "SIGFOO"}, "SIGFOO"),
+                                              ({"Cmd": ["a\u0000b"]}, "")])
+def test_refused_configs(host, registry, config, sentence):
+    """R13: wrong types and values that mean nothing are refused by name."""
+    registry.publish(image(app=config))
+    refused = fetch(host, f"docker://{registry.host}/a/b", check=False)
+    assert refused.rc != 0 and sentence in refused.err, refused.err
+    assert not host.rkt("image", "list", "--no-legend").out
 
-    def kill(handler):
-        if running.returncode is None:
-            registry.requests[-1].killed = True
-            running.kill()
-            running.wait()
-        handler.close_connection = True
 
-    name = f"docker://{registry.host}/a/b"
-    registry.rules["GET", f"/v2/a/b/blobs/{slow}"] = kill
-    running = subprocess.Popen(["rkt", "fetch", INSECURE, "--limit=layers=1", name], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
-    running.communicate()
-    assert running.returncode != 0
-    registry.rules.clear()
-    registry.requests.clear()
-    fetch(host, name)
-    assert blobs_asked(registry, made) == [slow]
+def test_environment_without_value(host, registry):
+    """R13: a variable without "=" is dropped, the others stay."""
+    registry.publish(image(script="echo $A-$B-", app={"Env": ["A=1", "B", "C=x=y"]}))
+    assert host.rkt("run", INSECURE, f"docker://{registry.host}/a/b").out == "1--\n"
 
 
 def test_127_layers(host, registry):
