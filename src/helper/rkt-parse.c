@@ -2,7 +2,7 @@
 /* rkt-parse: compressed bytes come in on stdin, frames go out on stdout (store/frame.h). It has nothing else: no file, no
  * socket, no capability, a user of its own, and the system calls below. Whatever takes it over can write to one pipe.
  *
- *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX [strict|layer]
+ *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX [strict|layer|plain-layer]
  *      rkt-parse SIZE_MAX ENTRIES_MAX RATIO_MAX RATIO_AFTER MANIFEST_MAX list|list-data
  *
  * With "list" it only says which files are where; with "list-data" it also hands out the inflated bytes.
@@ -35,6 +35,7 @@ typedef struct Arguments {
         uint64_t manifest_max;
         bool strict;   /* as the standard says, where we would take more */
         bool is_layer; /* of an OCI image; else an ACI */
+        bool is_plain; /* a layer that is not compressed */
 } Arguments;
 
 static const char *const syscalls[] = {
@@ -97,7 +98,8 @@ static int run(const Arguments *a, FrameWriter *out, Error *e) {
                 tar_check_strict(check);
         if (a->is_layer)
                 tar_check_layer(check);
-        r = inflate_new(STDIN_FILENO, a->is_layer ? INFLATE_LAYER : 0, &in, e);
+        r = inflate_new(STDIN_FILENO, (a->is_layer ? INFLATE_LAYER : 0) | (a->is_plain ? INFLATE_PLAIN : 0),
+                        &in, e);
         if (r < 0)
                 return r;
         for (;;) {
@@ -160,7 +162,8 @@ static int parse_arguments(int argc, char *argv[], Arguments *ret) {
 
         if (argc == 2 + (int) ELEMENTSOF(fields)) {
                 ret->strict = streq(argv[argc - 1], "strict");
-                ret->is_layer = streq(argv[argc - 1], "layer");
+                ret->is_plain = streq(argv[argc - 1], "plain-layer");
+                ret->is_layer = ret->is_plain || streq(argv[argc - 1], "layer");
         }
         if (argc - ret->strict - ret->is_layer != 1 + (int) ELEMENTSOF(fields))
                 return -EINVAL;

@@ -61,6 +61,7 @@ int store_import_place(StoreImport *i, const StoreImage *image, Error *e);
 
 StoreLayerCheck *store_layer_check_free(StoreLayerCheck *c);
 DEFINE_CLEANUP(StoreLayerCheck *, store_layer_check_free);
+bool store_layer_check_is_plain(const StoreLayerCheck *c);
 int store_layer_check_in(StoreLayerCheck *c, const void *data, size_t size);
 int store_layer_check_tar(StoreLayerCheck *c, const void *data, size_t size);
 int store_layer_check_input(StoreLayerCheck *c, bool is_whole, Error *e);

@@ -238,8 +238,11 @@ int inflate_new(int fd, InflateFlags flags, Inflate **ret, Error *e) {
         if (i->end == 0)
                 return error_setf(e, -EBADMSG, "the %s is empty", flags & INFLATE_LAYER ? "layer" : "image");
         FOREACH_ARRAY (k, kinds, ELEMENTSOF(kinds))
-                if (kind_matches(i, k) && ((flags & INFLATE_LAYER) ? k->in_layer : k->in_aci))
+                if (kind_matches(i, k) && !(flags & INFLATE_PLAIN) &&
+                    ((flags & INFLATE_LAYER) ? k->in_layer : k->in_aci))
                         i->kind = k;
+        if ((flags & INFLATE_PLAIN) && !is_plain_tar(i, flags))
+                return error_setf(e, -EBADMSG, "it is not the plain tar archive that it should be");
         if (!i->kind && !is_plain_tar(i, flags))
                 return error_setf(e, -EBADMSG, "the %s is neither a tar archive nor one compressed by %s",
                                   flags & INFLATE_LAYER ? "layer" : "image",

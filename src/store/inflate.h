@@ -19,6 +19,7 @@ typedef struct Inflate Inflate;
 
 typedef enum InflateFlags {
         INFLATE_LAYER = 1 << 0, /* of an OCI image: gzip, zstd or a plain tar, which may be empty */
+        INFLATE_PLAIN = 1 << 1, /* nothing but a plain tar */
 } InflateFlags;
 
 int inflate_new(int fd, InflateFlags flags, Inflate **ret, Error *e);

@@ -189,14 +189,15 @@ static int make_pipe(int fds[2], Error *e) {
 static int start_worker(StoreImport *i, int source, Error *e) {
         const StoreImportLimits *l = &i->limits;
         _cleanup_close_ int in_read = -EBADF, out_write = -EBADF;
-        char numbers[5][24];
+        char numbers[5][24], layer[] = "layer", plain[] = "plain-layer";
+        char *mode = !i->is_layer ? NULL : i->layer && store_layer_check_is_plain(i->layer) ? plain : layer;
         char *argv[] = { (char[]){ "rkt-parse" },
                          numbers[0],
                          numbers[1],
                          numbers[2],
                          numbers[3],
                          numbers[4],
-                         i->is_layer ? (char[]){ "layer" } : NULL,
+                         mode,
                          NULL };
         int fds[2], r;
 

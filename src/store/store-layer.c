@@ -27,6 +27,7 @@ struct StoreLayerCheck {
         uint64_t size; /* UINT64_MAX: not known */
         uint64_t n_in;
         bool is_too_large;
+        bool is_plain; /* both digests are the same */
         Expected content;
 };
 
@@ -51,15 +52,15 @@ static void expected_done(Expected *x) {
         digest_free(x->digest);
 }
 
-/* by_key: a SHA-256, which is computed anyway. */
-static int expected_init(Expected *x, const char *text, bool by_key, Error *e) {
+/* is_known: somebody else computes it. */
+static int expected_init(Expected *x, const char *text, bool is_known, Error *e) {
         if (!text)
                 return 0;
         if (!digest_hex(text, &x->type))
                 return error_setf(e, -EINVAL, "'%.150s' is no digest; it is 'sha256:' and 64 hex digits",
                                   text);
         x->text = strdup(text);
-        if (!x->text || (!(by_key && x->type == DIGEST_SHA256) && digest_new(x->type, &x->digest) < 0))
+        if (!x->text || (!is_known && digest_new(x->type, &x->digest) < 0))
                 return error_oom(e);
         return 0;
 }
@@ -100,18 +101,32 @@ StoreLayerCheck *store_layer_check_free(StoreLayerCheck *c) {
 
 static int check_new(const StoreLayerExpect *expect, StoreLayerCheck **ret, Error *e) {
         _cleanup_(store_layer_check_freep) StoreLayerCheck *c = new0(StoreLayerCheck, 1);
-        int r;
+        int r = 0;
 
         if (!c)
                 return error_oom(e);
         c->size = expect->size;
-        r = expected_init(&c->input, expect->digest, false, e);
-        if (r >= 0)
-                r = expected_init(&c->content, expect->diff_id, true, e);
+        /* Not compressed: what comes and what is in it are the same bytes, and the worker sees to that. */
+        c->is_plain = streq_ptr(expect->digest, expect->diff_id) && expect->digest;
+        if (!c->is_plain)
+                r = expected_init(&c->input, expect->digest, false, e);
+        if (r >= 0) /* the SHA-256 is the key, and computed anyway */
+                r = expected_init(&c->content, expect->diff_id,
+                                  expect->diff_id && startswith(expect->diff_id, "sha256:"), e);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(c);
         return 0;
+}
+
+/**
+ * store_layer_check_is_plain() - shall the layer be one that is not compressed?
+ * @c: check
+ *
+ * Return: true if so.
+ */
+bool store_layer_check_is_plain(const StoreLayerCheck *c) {
+        return c->is_plain;
 }
 
 /**

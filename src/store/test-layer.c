@@ -153,6 +153,12 @@ static void test_compressed(void **state) {
         assert_int_equal(store_blob_verify(f->store, key, NULL), 0);
         diff_id[20] = diff_id[20] == '0' ? '1' : '0';
         assert_int_equal(import(f->store, packed, n, &x, key, NULL), -EBADMSG);
+        /* both digests are the same: it must be the archive itself */
+        x.diff_id = x.digest;
+        assert_int_equal(import(f->store, packed, n, &x, key, &e), -EBADMSG);
+        assert_string_equal(error_text(&e, 0), "it is not the plain tar archive that it should be");
+        x.diff_id = diff_id;
+        error_done(&e);
         /* one damaged byte: the digest says more than the archive */
         packed[n / 2] ^= 1;
         assert_int_equal(import(f->store, packed, n, &x, key, &e), -EBADMSG);
