@@ -8,7 +8,7 @@
 # quick one: it does not count how often a loop goes round, and runs the binary of $QUICK_BUILD, if there is one, a build
 # with -Dc_args=-fno-sanitize-coverage=trace-cmp,indirect-calls. LOGS keeps how
 # far each one is: started again, with the same LOGS and the same revision, the script goes on where it was. LOGS/SUMMARY
-# says target, executions, and clean or not; LOGS/table has finished ones in the form of bench/fuzz.md. A finding ends that
+# says target, executions, and clean or not; tools/fuzz-table.py takes it over into bench/fuzz.md. A finding ends that
 # target only. Without findings, inputs that reach code which no input in test/corpus reaches are added there, the smallest
 # first, up to $CORPUS_MAX (100000) bytes of each corpus. Default: every target that there is.
 set -euo pipefail
@@ -63,7 +63,7 @@ summary() {
         touch "$logs/SUMMARY"
         {
                 grep -v "^$1	" "$logs/SUMMARY" || true
-                printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(date -u +%F)" "$4"
+                printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$(date -u +%F)" "$4" "$revision"
         } | sort >"$logs/SUMMARY.$1"
         mv "$logs/SUMMARY.$1" "$logs/SUMMARY"
 }
@@ -97,10 +97,6 @@ campaign() {
         done
         [ "$status" = 0 ] || result="FAILED, see $dir"
         summary "$target" "$(cat "$dir/executions")" "$(cat "$dir/seconds")" "$result"
-        awk -v t="$target" -v n="$(cat "$dir/executions")" -v s="$(cat "$dir/seconds")" -v d="$(date -u +%F)" \
-                -v v="$revision" -v r="$result" \
-                'BEGIN { printf "| %s | %d | %d | %d | %s | %s | %s |\n", t, n, s, n / (s > 0 ? s : 1), d, v, r }' |
-                tee -a "$logs/table"
         [ "$status" != 0 ] || corpus_add "$target" "$dir/found"
         return "$status"
 }
