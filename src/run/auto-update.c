@@ -388,10 +388,13 @@ static int update(Update *u, Error *e) {
                 r = resume(u, unit, e);
                 is_free = r == 1;
         }
+        u->report.runs = !is_free || unit == UPDATE_UNIT_RUNS;
         if (r < 0 || !is_free || unit != UPDATE_UNIT_RUNS)
                 return r;
         r = check_apps(u, &go, e);
-        return r >= 0 && go ? apply(u, e) : r;
+        if (r >= 0 && go) /* that took its time: somebody may have stopped the pod meanwhile */
+                r = ops->unit(ops->userdata, u->spec->name, &unit, e);
+        return r >= 0 && go && unit == UPDATE_UNIT_RUNS ? apply(u, e) : r;
 }
 
 /**

@@ -39,6 +39,7 @@ typedef struct UpdateApp {
 } UpdateApp;
 
 typedef struct UpdateReport {
+        bool runs; /* the pod does, or was started to finish an update; of another one nothing is asked */
         UpdateApp *apps;
         size_t n_apps;
 } UpdateReport;

@@ -32,6 +32,7 @@ typedef struct World {
         char registry[4]; /* what TAG, APPC give now; 0: the registry does not answer */
         char bad;         /* the image with which the pod does not get ready */
         bool never_ready; /* not with any */
+        bool stopped;     /* by somebody, while images are got */
         unsigned n_restarts, n_gets;
         char digest_asked; /* what changed() was asked about last */
 } World;
@@ -115,6 +116,8 @@ static int op_get(void *userdata, const PodSpec *spec, const char *reference, ch
         World *w = userdata;
 
         w->n_gets++;
+        if (w->stopped)
+                w->unit = UPDATE_UNIT_RESTS;
         if (!at(w, reference))
                 return error_setf(e, -EHOSTUNREACH, "no registry");
         put_image(w, at(w, reference));
@@ -336,6 +339,19 @@ static void pods_that_do_not_run_are_left_alone(void **state) {
         world_done(&w);
 }
 
+/* A pod that somebody stops while its images are got stays stopped, and starts as it was. */
+static void stopped_meanwhile(void **state) {
+        World w;
+
+        world_init(&w);
+        w.registry[0] = 'b';
+        w.stopped = true;
+        check(&w, 0, "app pending a-b; other false a-a", 0);
+        assert_int_equal(noted(&w, TAG), 'a');
+        check_state(&w, 0, 0);
+        world_done(&w);
+}
+
 static void images_that_do_not_move(void **state) {
         static const char *const references[] = {
                 "/srv/app.aci",
@@ -497,6 +513,7 @@ int main(void) {
                 cmocka_unit_test(not_ready_with_any),
                 cmocka_unit_test(all_or_nothing),
                 cmocka_unit_test(pods_that_do_not_run_are_left_alone),
+                cmocka_unit_test(stopped_meanwhile),
                 cmocka_unit_test(images_that_do_not_move),
                 cmocka_unit_test(a_pod_without_a_note),
                 cmocka_unit_test(killed_while_the_pod_started),

@@ -196,13 +196,15 @@ static int add_row(const AutoUpdate *u, const char *pod, const UpdateApp *a, Err
         return r;
 }
 
-static int update_pod(AutoUpdate *u, const PodSpec *spec, Error *e) {
+static int update_pod(AutoUpdate *u, const PodSpec *spec, bool is_named, Error *e) {
         _cleanup_(update_report_done) UpdateReport report = {};
         _cleanup_error_ Error why = ERROR_INIT;
         bool failed = false;
         int r = auto_update_pod(&u->options, spec, &report, &why);
 
         u->n_pods++;
+        if (r >= 0 && is_named && !report.runs)
+                log_info("pod '%s' does not run; it is left as it is", spec->name);
         if (r < 0) {
                 log_error("pod '%s': %s", spec->name, error_text(&why, r));
                 u->n_failed++;
@@ -232,7 +234,7 @@ static int update_entry(AutoUpdate *u, const PodEntry *entry, bool is_named, Err
                                   entry->name);
         if (is_named && !spec->auto_update)
                 return error_setf(e, -EINVAL, "pod '%s' does not say AutoUpdate=registry", entry->name);
-        return errors.n == 0 && spec->auto_update ? update_pod(u, spec, e) : 0;
+        return errors.n == 0 && spec->auto_update ? update_pod(u, spec, is_named, e) : 0;
 }
 
 static int update_all(AutoUpdate *u, const PodIndex *index, int argc, char **names, Error *e) {

@@ -227,6 +227,7 @@ def test_what_is_refused(host, world):
     assert done.rc == 254 and "does not say AutoUpdate=registry" in done.err
     stopped = world.pods.write("stopped", pod_text(world.image))
     assert world.update(stopped) == {stopped: "false"} and world.registry.requests == []
+    assert f"pod '{stopped}' does not run" in host.rkt("auto-update", stopped).err
     lock = pathlib.Path(DATA, "auto-update/.lock")
     done = host.run("flock", str(lock), "rkt", "auto-update", check=False)
     assert done.rc == 254 and "another rkt auto-update is at work" in done.err
