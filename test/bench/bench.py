@@ -356,8 +356,22 @@ def machine():
           f"{time.strftime('%Y-%m-%d', time.gmtime())}. {'; '.join(versions)}.\n", flush=True)
 
 
+def step_forward():
+    """Before everybody else on the machine: at the highest priority, in a scheduling group of our own."""
+    try:
+        os.setsid()
+    except PermissionError:
+        pass  # it is one already
+    try:
+        pathlib.Path("/proc/self/autogroup").write_text("-20")
+        os.nice(-40)
+    except OSError as e:
+        print(f"bench: at the priority of everybody else: {e}", file=sys.stderr)
+
+
 def main():
     """Run the sections that were asked for."""
+    step_forward()
     sections = {"generator": bench_generator, "start": bench_start, "size": bench_size, "memory": bench_memory,
                 "fetch": fetch.bench_fetch, "pull": pull.bench_pull, "mount": fetch.bench_mount,
                 "list": fetch.bench_list}

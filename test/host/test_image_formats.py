@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -200,3 +201,17 @@ def test_damaged_layer_stays(host, work, layers):
             assert "damaged" in result.err and not (work / "out").exists(), result
     finally:
         blob.write_bytes(whole)
+
+
+def test_there_and_back(host, work, layers, podman):
+    """OCI to ACI to OCI: hard links, setuid, owners and attributes are still there, for a reader that sets them at links, too."""
+    del layers
+    host.rkt("image", "export", "--format=aci", "layout", work / "once.aci")
+    key = host.rkt(UNSIGNED, "fetch", work / "once.aci").out.strip()
+    host.rkt("image", "export", "--format=docker-archive", key, work / "back.tar")
+    loaded = podman("load", "--quiet", "--input", work / "back.tar").out.split()[-1]
+    root = pathlib.Path(podman("image", "mount", loaded).out.strip())
+    app, again = (root / "bin/app").stat(), (root / "bin/again").stat()
+    assert app.st_ino == again.st_ino and app.st_mode & 0o7777 == 0o4755
+    assert (root / "etc").stat().st_uid == 5 and (root / layered.LONG).stat().st_uid == 3000000
+    assert os.getxattr(root / "etc/new", "user.note") == b"kept"
