@@ -124,6 +124,7 @@ int app_check_settings(const UnitSettings *settings, Error *e) {
 static const char *why_ignored(const AcIsolator *i) {
         switch (i->type) {
         case AC_ISOLATOR_UNKNOWN: return "it is not known here";
+        case AC_ISOLATOR_SYSCTL: return "an image has no say in the settings of the kernel";
         case AC_ISOLATOR_NETWORK_BANDWIDTH:
                 return "neither systemd nor the kernel can do that for an app alone";
         case AC_ISOLATOR_SELINUX_CONTEXT: return "the pod's systemd does not load an SELinux policy";

@@ -12,6 +12,7 @@
 #include "pod/app-check.h"
 #include "pod/pod-compose.h"
 #include "pod/pod-docker.h"
+#include "pod/pod-sysctl.h"
 
 typedef struct Compose {
         const PodSpec *spec;
@@ -480,6 +481,8 @@ int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOp
                         r = error_prefixf(e, r, "app '%s'", spec->apps[i].name);
         }
         warnings = c.warnings;
+        if (r >= 0)
+                r = pod_add_sysctls(spec, m, e);
         if (r >= 0)
                 r = pod_manifest_check(m, e);
         if (r < 0)

@@ -18,6 +18,7 @@
 #include "basic/tmpfile.h"
 #include "manifest/ac-isolator.h"
 #include "pod/app-check.h"
+#include "pod/pod-sysctl.h"
 #include "pod/profile.h"
 
 static AcApp *app_with(const char *name, const char *json) {
@@ -117,6 +118,58 @@ static void test_ignored(void **state) {
         }
 }
 
+static void test_sysctls(void **state) {
+        static const struct {
+                const char *name, *value, *error;
+                bool host;
+        } cases[] = {
+                { "net.core.somaxconn", "7", NULL, false },
+                { "net/ipv4/ip_local_port_range", "1\t2", NULL, false },
+                { "kernel.panic", "1",
+                  "kernel setting 'kernel.panic' is the machine's: a pod has those in net", false },
+                { "net/../kernel/panic", "1",
+                  "kernel setting 'net/../kernel/panic' is the machine's: a pod has those in net", false },
+                { "network.x", "1", "kernel setting 'network.x' is the machine's: a pod has those in net",
+                  false },
+                { "net.core.somaxconn", "7",
+                  "kernel setting 'net.core.somaxconn' is the host's, as is the network of this pod", true },
+                { "net.a", "7\nkernel.panic = 1", "kernel setting 'net.a' has a line break in it", false },
+        };
+
+        FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
+                _cleanup_error_ Error e = ERROR_INIT;
+
+                assert_int_equal(pod_sysctl_check(c->name, c->value, c->host, &e), c->error ? -EINVAL : 0);
+                if (c->error)
+                        assert_string_equal(e.message, c->error);
+        }
+}
+
+/* Two apps of a pod have one kernel. */
+static void test_sysctls_of_two(void **state) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_pod_spec_ PodSpec *s = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        AppSpec *a;
+
+        assert_int_equal(pod_spec_new("p", &s), 0);
+        assert_int_equal(pod_spec_add_app(s, "one", &a), 0);
+        assert_int_equal(strv_extend(&a->sysctls, "net.a=1"), 0);
+        assert_int_equal(pod_spec_add_app(s, "two", &a), 0);
+        assert_int_equal(strv_extend(&a->sysctls, "net.a=1"), 0);
+        assert_int_equal(strv_extend(&a->sysctls, "net.b=a \"b\""), 0);
+        assert_int_equal(pod_manifest_new(&m), 0);
+        assert_int_equal(pod_add_sysctls(s, m, &e), 0);
+        assert_int_equal(m->n_isolators, 1);
+        assert_int_equal(m->isolators[0].n_sysctls, 2);
+        assert_string_equal(ac_pairs_get(m->isolators[0].sysctls, 2, "net.b"), "a \"b\"");
+        assert_int_equal(strv_extend(&a->sysctls, "net.a=2"), 0);
+        assert_int_equal(pod_add_sysctls(s, m, &e), -EINVAL);
+        assert_string_equal(
+                e.message,
+                "app 'two': the pod has one 'net.a' for all its apps, and another one wants it to be 1");
+}
+
 static void test_profiles(void **state) {
         static const struct {
                 const char *text, *error;
@@ -160,10 +213,9 @@ static void test_profiles(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_isolators),
-                cmocka_unit_test(test_settings),
-                cmocka_unit_test(test_ignored),
-                cmocka_unit_test(test_profiles),
+                cmocka_unit_test(test_isolators),      cmocka_unit_test(test_settings),
+                cmocka_unit_test(test_ignored),        cmocka_unit_test(test_sysctls),
+                cmocka_unit_test(test_sysctls_of_two), cmocka_unit_test(test_profiles),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

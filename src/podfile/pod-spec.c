@@ -98,6 +98,7 @@ static void app_spec_done(AppSpec *a) {
         (void) strv_free(a->args);
         (void) strv_free(a->supplementary_groups);
         (void) strv_free(a->environment);
+        (void) strv_free(a->sysctls);
         (void) strv_free(a->environment_files);
         (void) strv_free(a->after);
         (void) strv_free(a->before);

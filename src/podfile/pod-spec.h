@@ -66,6 +66,7 @@ typedef struct AppSpec {
         char *group;
         char **supplementary_groups;
         char *working_directory;
+        char **sysctls;           /* "NAME=VALUE" */
         char **environment;       /* "NAME=VALUE", the value byte for byte; each name once */
         char **environment_files; /* host paths; a leading "-" means: may be missing */
         MountSpec *mounts;
