@@ -4,6 +4,7 @@
  *   rkt-enter status APP        ExecStopPost= of an app: writes how it ended to /rkt/status/APP
  *   rkt-enter ended POLICY APP  rkt-ended@APP.service: the pod's exit status, and its end if POLICY says so
  *   rkt-enter ready APP...      rkt-ready.service: leaves the mark of readiness; ends the pod if an app has no unit
+ *   rkt-enter hook APP KIND     ExecStartPre= and the like of an app: runs hook-APP@KIND.service
  *   rkt-enter shell UNIT        container-shell@N.service, as machined made it: "User=" says which app
  *
  * Whoever enters an app becomes a unit of the pod, enter-APP@N.service, with the app's own sandbox. It is started over the
@@ -26,6 +27,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
+#include "helper/app-hook-run.h"
 #include "run/manager-bus.h"
 
 #define STATUS_DIR   "/rkt/status/"
@@ -506,9 +508,13 @@ int main(int argc, char **argv) {
                 r = verb_ended(argv[2], argv[3]);
         else if (argc >= 3 && streq(argv[1], "ready"))
                 r = verb_ready(argv + 2);
+        else if (argc == 4 && streq(argv[1], "hook"))
+                r = app_hook_run(argv[2], argv[3]);
         else if (argc == 3 && streq(argv[1], "shell"))
                 r = verb_shell(argv[2]);
         else
-                fputs("Usage: rkt-enter status APP | ended POLICY APP | ready APP... | shell UNIT\n", stderr);
+                fputs("Usage: rkt-enter status APP | ended POLICY APP | ready APP... | hook APP KIND | shell "
+                      "UNIT\n",
+                      stderr);
         return r < 0 ? 255 : r;
 }

@@ -140,12 +140,13 @@ static void test_settings(void **state) {
              "ExecStartPre=/bin/a \"b  c\"\n[Unit]\nDescription=%p %H %%\nAfter=db.pod web@x.pod a.service\n",
              NULL, &x);
         s = &x.spec->apps[0].settings;
-        assert_int_equal(s->n, 4);
+        assert_int_equal(s->n, 5);
         assert_string_equal(unit_settings_last(s, "MemoryMax"), "50%");
         assert_string_equal(unit_settings_last(s, "SyslogIdentifier"), "shop-100%%");
         assert_string_equal(unit_settings_last(s, "KillSignal"), "TERM");
         assert_string_equal(unit_settings_last(s, "LimitNOFILE"), "");
-        expect_strv(x.spec->unsupported, "a:7: [App] ExecStartPre: not supported yet");
+        assert_string_equal(unit_settings_last(s, "ExecStartPre"), "/bin/a \"b  c\"");
+        assert_null(x.spec->unsupported);
         assert_string_equal(unit_settings_last(&x.spec->unit, "Description"), "shop %H %%");
         assert_string_equal(unit_settings_last(&x.spec->unit, "After"),
                             "pod@db.service pod@web-x.service a.service");

@@ -15,6 +15,7 @@
 #include "basic/strv.h"
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
+#include "run/app-hook.h"
 #include "run/app-unit.h"
 #include "run/console.h"
 #include "run/unit-text.h"
@@ -213,6 +214,8 @@ static int add_unit_section(StrBuf *b, const PodApp *a, const AppUnitContext *c,
         strbuf_add(b, "[Unit]\n");
         unit_text_line(b, "Description", str_or(a->image.name, a->name));
         strbuf_add(b, "DefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n");
+        if (c->sysctls)
+                strbuf_add(b, "Requires=rkt-sysctl.service\nAfter=rkt-sysctl.service\n");
         add_exit_policy(b, a, c->exit_policy);
         FOREACH_ARRAY (d, dependencies, ELEMENTSOF(dependencies))
                 add_dependency(b, a, d->key, d->annotation);
@@ -221,10 +224,22 @@ static int add_unit_section(StrBuf *b, const PodApp *a, const AppUnitContext *c,
         return 0;
 }
 
-static void add_settings(StrBuf *b, char *const *settings, bool enter) {
+/* "Exec...": those are hooks (app-hook.c). */
+static void add_settings(StrBuf *b, char *const *settings, bool guest) {
         for (char *const *s = settings; s && *s; s++)
-                if (!enter || !is_for_service_only(*s))
+                if (!startswith(*s, "Exec") && (!guest || !is_for_service_only(*s)))
                         strbuf_addf(b, "%s\n", *s);
+}
+
+static void add_streams(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
+        if (!app_settings_has(s, "StandardInput"))
+                strbuf_add(b, "StandardInput=null\n");
+        if (!app_settings_has(s, "StandardOutput"))
+                strbuf_addf(b, "StandardOutput=%s\n", c->console ? "file:" CONSOLE_STDOUT : "journal");
+        if (!app_settings_has(s, "StandardError"))
+                strbuf_addf(b, "StandardError=%s\n", c->console ? "file:" CONSOLE_STDERR : "journal");
+        if (!app_settings_has(s, "SyslogIdentifier"))
+                strbuf_addf(b, "SyslogIdentifier=%s\n", a->name);
 }
 
 /**
@@ -252,15 +267,10 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
         add_command(ret, a, f);
         strbuf_addf(ret, "ExecStopPost=+/rkt/bin/rkt-enter status %s\n", a->name);
         strbuf_add(ret, "RootDirectoryStartOnly=yes\n");
-        if (!app_settings_has(&settings, "StandardInput"))
-                strbuf_add(ret, "StandardInput=null\n");
-        if (!app_settings_has(&settings, "StandardOutput"))
-                strbuf_addf(ret, "StandardOutput=%s\n", c->console ? "file:" CONSOLE_STDOUT : "journal");
-        if (!app_settings_has(&settings, "StandardError"))
-                strbuf_addf(ret, "StandardError=%s\n", c->console ? "file:" CONSOLE_STDERR : "journal");
-        if (!app_settings_has(&settings, "SyslogIdentifier"))
-                strbuf_addf(ret, "SyslogIdentifier=%s\n", a->name);
-        r = add_sandbox(ret, a, f, c, &settings);
+        add_streams(a, &settings, c, ret);
+        r = app_hook_add_lines(a, &settings, ret);
+        if (r >= 0)
+                r = add_sandbox(ret, a, f, c, &settings);
         add_settings(ret, settings.file, false);
         return r < 0 || ret->failed ? error_oom(e) : 0;
 }
@@ -287,4 +297,29 @@ int app_unit_enter(const PodApp *a, const AppFacts *f, const AppUnitContext *c, 
         r = add_sandbox(ret, a, f, c, &settings);
         add_settings(ret, settings.file, true);
         return r < 0 || ret->failed ? error_oom(e) : 0;
+}
+
+/**
+ * app_unit_hook() - the [Service] lines of what runs in an app beside its main program, but for the commands
+ * @a: app, with its "app" object
+ * @f: what its root told
+ * @c: what the pod says of all apps
+ * @s: what people said
+ * @b: lines are added
+ *
+ * The app's sandbox, and its streams.
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_unit_hook(const PodApp *a, const AppFacts *f, const AppUnitContext *c, const AppSettings *s,
+                  StrBuf *b) {
+        int r;
+
+        add_streams(a, s, c, b);
+        for (char **l = s->file; l && *l; l++)
+                if (startswith(*l, "Standard"))
+                        strbuf_addf(b, "%s\n", *l);
+        r = add_sandbox(b, a, f, c, s);
+        add_settings(b, s->file, true);
+        return r;
 }

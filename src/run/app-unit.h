@@ -43,6 +43,7 @@ typedef struct AppUnitContext {
         const char *pod; /* machine name */
         PodExitPolicy exit_policy;
         InsecureFlags insecure;
+        bool sysctls; /* rkt-sysctl.service comes first */
         bool console; /* what the app prints goes to the pod's console (console.h) */
 } AppUnitContext;
 

@@ -7,6 +7,7 @@
  *   rkt-running.target    wanted by the apps; stops when no app runs any more, and ends the pod
  *   rkt-ready             leaves rkt's mark of readiness, /rkt/supervisor-status, for "rkt status --wait-ready"; ends the pod
  *                         if systemd did not take the unit of an app, which would neither start nor fail
+ *   rkt-sysctl            kernel settings of the pod's network, before the apps
  *   rkt-ended@APP         started by a failed app: sets the pod's exit status, and ends the pod if ExitPolicy= says so;
  *                         keeps rkt-running.target until then, so that the status is there before the end
  *   exit, halt, poweroff, reboot.target
@@ -22,10 +23,12 @@
 #include <string.h>
 
 #include "basic/strv.h"
+#include "run/app-hook.h"
 #include "run/stage1-root.h"
 #include "run/unit-text.h"
 
-#define UNITS "etc/systemd/system/"
+#define UNITS   "etc/systemd/system/"
+#define SYSCTLS "etc/sysctl.d/rkt.conf"
 
 #define SHUTDOWN "DefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n"
 
@@ -246,6 +249,27 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
         return root_files_take(f, UNITS "rkt-ended@.service", 0644, &ended);
 }
 
+/* Kernel settings, before the first app; systemd-sysctl says which of them the kernel does not take. */
+static int add_sysctls(RootFiles *f, const PodManifest *m, bool *ret) {
+        const AcIsolator *i = ac_isolators_find(m->isolators, m->n_isolators, AC_ISOLATOR_SYSCTL);
+        StrBuf b = STRBUF_INIT;
+        int r;
+
+        *ret = i && i->n_sysctls > 0;
+        if (!*ret)
+                return 0;
+        FOREACH_ARRAY (s, i->sysctls, i->n_sysctls)
+                strbuf_addf(&b, "%s = %s\n", s->name, s->value);
+        r = root_files_take(f, SYSCTLS, 0644, &b);
+        return r < 0 ? r
+                     : root_files_add(
+                               f, UNITS "rkt-sysctl.service", 0644,
+                               "[Unit]\nDescription=Kernel settings\n" SHUTDOWN
+                               "FailureAction=exit\nFailureActionExitStatus=254\n\n[Service]\nType=oneshot\n"
+                               "RemainAfterExit=yes\nExecStart=/usr/lib/systemd/systemd-sysctl /" SYSCTLS
+                               "\n");
+}
+
 /* PID 1 hands descriptors from outside only to sockets that are loaded before the first transaction: those which a unit
  * that always exists pulls in. */
 static int add_early(RootFiles *f, PodLogMode log, char *const *sockets) {
@@ -256,6 +280,27 @@ static int add_early(RootFiles *f, PodLogMode log, char *const *sockets) {
                 strbuf_add(&b, "Wants=systemd-journald.socket systemd-journald-dev-log.socket\n");
         unit_text_words(&b, "Wants", sockets);
         return root_files_take(f, UNITS "-.slice.d/10-rkt.conf", 0644, &b);
+}
+
+static int add_units(RootFiles *f, char *const *names, char *const *texts) {
+        int r = 0;
+
+        for (size_t i = 0; names && names[i] && r >= 0; i++) {
+                _cleanup_free_ char *path = strf(UNITS "%s", names[i]);
+
+                r = path ? root_files_add(f, path, 0644, texts[i]) : -ENOMEM;
+        }
+        return r;
+}
+
+static int add_hooks(RootFiles *f, const PodApp *a, const AppFacts *facts, const AppUnitContext *c,
+                     Error *e) {
+        _cleanup_strv_free_ char **names = NULL, **texts = NULL;
+        int r = app_unit_hooks(a, facts, c, &names, &texts, e);
+
+        if (r < 0)
+                return r;
+        return add_units(f, names, texts) < 0 ? error_oom(e) : 0;
 }
 
 static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const AppUnitContext *c,
@@ -281,16 +326,14 @@ static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const A
         r = root_files_take(f, enter, 0644, &b);
         if (r < 0)
                 return error_oom(e);
-        r = app_unit_sockets(a, &names, &texts, e);
+        r = add_hooks(f, a, facts, c, e);
+        if (r >= 0)
+                r = app_unit_sockets(a, &names, &texts, e);
         if (r < 0)
                 return r;
-        for (size_t i = 0; names && names[i] && r >= 0; i++) {
-                _cleanup_free_ char *path = strf(UNITS "%s", names[i]);
-
-                r = path ? root_files_add(f, path, 0644, texts[i]) : -ENOMEM;
-                if (r >= 0)
-                        r = strv_extend(sockets, names[i]);
-        }
+        r = add_units(f, names, texts);
+        for (char **n = names; n && *n && r >= 0; n++)
+                r = strv_extend(sockets, *n);
         return r < 0 ? error_oom(e) : 0;
 }
 
@@ -309,6 +352,7 @@ static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const A
 int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1Context *c, RootFiles *ret,
                       Error *e) {
         _cleanup_strv_free_ char **sockets = NULL;
+        AppUnitContext app = c->app;
         int r;
 
         r = add_common(ret, c->log);
@@ -320,10 +364,12 @@ int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1C
                 r = add_journal(ret, c);
         if (r >= 0)
                 r = add_pod_units(ret, m, c);
+        if (r >= 0)
+                r = add_sysctls(ret, m, &app.sysctls);
         if (r < 0)
                 return error_oom(e);
         for (size_t i = 0; i < m->n_apps; i++) {
-                r = add_app(ret, &m->apps[i], &facts[i], &c->app, &sockets, e);
+                r = add_app(ret, &m->apps[i], &facts[i], &app, &sockets, e);
                 if (r < 0)
                         return r;
         }

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What runs in an app beside its main program: the image's event handlers, ExecStartPre= and the like."""
+import pytest
+
+SAY = "echo %s >> /out/log"
+WHO = "grep -E '^(CapBnd|NoNewPrivs|Seccomp:)' /proc/self/status; id -u; pwd; echo $MINE; ls -d /opt/stage2 2>&1; true"
+
+
+def sh(script):
+    """An event handler."""
+    return ["/bin/sh", "-c", script]
+
+
+@pytest.fixture
+def handlers(images):
+    """An image with both event handlers."""
+    return images.make(app={"exec": sh(SAY % "main" + "; exec sleep infinity"), "eventHandlers": [
+        {"name": "pre-start", "exec": sh(SAY % "pre-start '$x \"q\"'")}, {"name": "post-stop", "exec": sh(SAY % "post-stop")}]})
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Lines that hooks wrote."""
+    tmp_path.chmod(0o777)
+    return lambda: (tmp_path / "log").read_text().splitlines() if (tmp_path / "log").exists() else []
+
+
+def test_event_handlers(host, pods, handlers, tmp_path, log):
+    """appc 5.3, ACE: pre-start is over before the app begins, post-stop comes after its end."""
+    name = pods.write("hooks", f"[Pod]\nNetwork=none\nInsecureOptions=image\n[App main]\nImage={handlers}\nVolume={tmp_path}:/out\n")
+    pods.start(name)
+    host.wait_for("main", lambda: log() == ["pre-start $x \"q\"", "main"])
+    pods.stop(name)
+    assert log()[2:] == ["post-stop"]
+
+
+def test_of_the_pod_file(host, pods, handlers, tmp_path, log):
+    """ExecStartPre= and ExecStopPost= replace the handlers; they, ExecStop= and ExecReload= run in the app, as confined."""
+    (tmp_path / "who").write_text(WHO)
+    script = "trap 'echo reloaded >> /out/log' HUP; echo main >> /out/log; sh /out/who > /out/main; while :; do sleep 0.1; done"
+    name = pods.write("hooks", f"""[Pod]
+Network=none
+InsecureOptions=image
+[App main]
+Image={handlers}
+Entrypoint=/bin/sh -c "{script}"
+User=1000
+Group=1000
+Environment=MINE=yes
+WorkingDirectory=/tmp
+Volume={tmp_path}:/out
+ExecStartPre=-/bin/false
+ExecStartPre=/bin/sh -c "echo pre >> /out/log; sh /out/who > /out/start-pre"
+ExecStartPost=/bin/sh -c "sh /out/who > /out/start-post"
+ExecReload=/bin/kill -HUP $MAINPID
+ExecStop=/bin/sh -c "echo stop >> /out/log; sh /out/who > /out/stop"
+ExecStopPost=/bin/sh -c "echo post $SERVICE_RESULT >> /out/log; sh /out/who > /out/stop-post"
+""")
+    pods.start(name)
+    host.wait_for("main", lambda: log() == ["pre", "main"])
+    host.run("systemctl", "-M", name, "reload", "main.service")
+    host.wait_for("the reload", lambda: "reloaded" in log())
+    pods.stop(name)
+    assert log()[3:] == ["stop", "post success"]
+    main = (tmp_path / "main").read_text()
+    assert "1000\n/tmp\nyes\n" in main and "No such file" in main
+    for kind in ("start-pre", "start-post", "stop", "stop-post"):
+        assert (tmp_path / kind).read_text() == main, kind
+
+
+def test_failure_ends_the_start(host, pods, handlers, tmp_path, log):
+    """A failed ExecStartPre= fails the app, and with it the start of the pod; what it said is in the log."""
+    name = pods.write("hooks", f"[Pod]\nNetwork=none\nInsecureOptions=image\n[App main]\nImage={handlers}\nVolume={tmp_path}:/out\n"
+                      "ExecStartPre=/bin/sh -c \"echo of-the-hook; exit 3\"\n")
+    assert pods.start(name, check=False).rc != 0
+    assert "main" not in log()
+    assert "of-the-hook" in host.status(f"pod@{name}")
+
+
+def test_kernel_settings(host, pods, images, tmp_path, log):
+    """Sysctl=: of the pod's own network, before the app; not of the machine."""
+    name = pods.shell("sysctl", images.busybox, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start >> /out/log; exec sleep infinity",
+                      app=f"Sysctl=net.ipv4.ip_unprivileged_port_start=7\nVolume={tmp_path}:/out\n")
+    pods.start(name)
+    host.wait_for("the value", lambda: log() == ["7"])
+    pods.stop(name)
+    name = pods.shell("sysctl", images.busybox, "exec sleep infinity", app="Sysctl=kernel.panic=1\n")
+    assert pods.start(name, check=False).rc != 0
+    assert "app 'main': kernel setting 'kernel.panic' is the machine's" in host.status(f"pod@{name}")
