@@ -362,7 +362,7 @@ int oci_layers_fetch(const ImageFetch *f, const char *what, OciImage *image, Err
                               image->n_layers - x.n_todo, image->n_layers, what);
         if (x.n_todo == 0)
                 return 0;
-        qsort(todo, x.n_todo, sizeof(*todo), by_size);
+        qsort(todo, x.n_todo, sizeof(OciLayer *), by_size); /* NOLINT(bugprone-sizeof-expression) pointers */
         r = store_tree_choose(f->store, &backend, e);
         if (r < 0)
                 return r;

@@ -161,7 +161,7 @@ static int read_blob(const Files *f, const OciDescriptor *d, const char *what, c
 
 static int read_index(const Files *f, OciDocument **ret, Error *e) {
         _cleanup_free_ char *layout = NULL, *index = NULL;
-        size_t layout_size, index_size;
+        size_t layout_size = 0, index_size = 0;
         int r;
 
         r = read_file(f, "oci-layout", LAYOUT_FILE_MAX, &layout, &layout_size, e);
@@ -184,7 +184,7 @@ static int read_manifest(const Files *f, const OciDescriptor *d, OciImage *i, Oc
         for (unsigned depth = 0;; depth++) {
                 _cleanup_(oci_document_freep) OciDocument *doc = NULL;
                 _cleanup_free_ char *data = NULL;
-                size_t size;
+                size_t size = 0;
                 int r;
 
                 r = read_blob(f, d, oci_type_is_index(d->media_type) ? "index" : "manifest", &data, &size, e);
@@ -247,8 +247,10 @@ static int load_layout(const Files *f, const char *reference, OciImage *i, Error
                 r = set_saved_as(i, saved_as, e);
         if (r >= 0)
                 r = read_manifest(f, d, i, &manifest, e);
-        if (r >= 0)
-                r = oci_document_check_image(manifest, f->options->flags, e);
+        if (r < 0)
+                return r;
+        assert(manifest);
+        r = oci_document_check_image(manifest, f->options->flags, e);
         if (r >= 0)
                 r = read_blob(f, manifest->config, "config", &i->config, &i->config_size, e);
         if (r >= 0 && str_replace(&i->config_digest, manifest->config->digest) < 0)
@@ -264,7 +266,7 @@ static int load_saved(const Files *f, OciImage *i, Error *e) {
         const DockerArchiveImage *image;
         char digest[OCI_DIGEST_MAX];
         _cleanup_free_ char *data = NULL;
-        size_t size;
+        size_t size = 0;
         int r;
 
         r = read_file(f, "manifest.json", OCI_DOCUMENT_MAX, &data, &size, e);

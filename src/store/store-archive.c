@@ -87,7 +87,8 @@ static int clean(const char *path, const char *beneath, char **ret) {
                 if (streq(*p, "..")) {
                         if (n == 0)
                                 return -EINVAL;
-                        free(TAKE_PTR(kept[--n]));
+                        n--;
+                        free(TAKE_PTR(kept[n]));
                         continue;
                 }
                 kept[n] = strdup(*p);
@@ -227,9 +228,9 @@ static int walk(StoreArchive *a, int source, Error *e) {
                          &parse, e);
         if (r < 0)
                 return r;
-        out = fd_close(out);
+        (void) fd_close(TAKE_FD(out));
         r = take_frames(a, frames, e);
-        frames = fd_close(frames);
+        (void) fd_close(TAKE_FD(frames));
         if (r < 0)
                 return r;
         r = process_reap(&parse, &status, e);
@@ -238,9 +239,7 @@ static int walk(StoreArchive *a, int source, Error *e) {
 
 /* By the first bytes of what gzip, zstd, bzip2 and xz write: no tar begins so. */
 static bool is_compressed(int fd) {
-        static const char *const magics[] = { "\x1f\x8b", "\x28\xb5\x2f\xfd", "BZh",
-                                              "\xfd"
-                                              "7zXZ" };
+        static const char *const magics[] = { "\x1f\x8b", "\x28\xb5\x2f\xfd", "BZh", "\xfd\x37zXZ" };
         char head[6] = "";
 
         if (pread(fd, head, sizeof(head), 0) <= 0)
@@ -332,6 +331,7 @@ int store_archive_find(const StoreArchive *a, const char *path, uint64_t *ret_of
 
                 if (r < 0)
                         return r;
+                assert(x);
                 if (!x->link) {
                         *ret_offset = x->offset;
                         *ret_size = x->size;
