@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The power goes while an image is fetched: afterwards the image is there, whole, or not at all, and nothing is left.
+"""The power goes while an image is fetched: afterwards the image is there, whole, or not at all, and nothing is left but whole
+layers of an OCI image, which the next attempt finds.
 
 The power cut is ext4's own shutdown without a flush of its journal: what was not synced is gone, as on a real disk.
 """
@@ -16,6 +17,7 @@ import time
 
 import pytest
 
+from images import oci
 from tree_compare import differences
 from tree_mount import mounted, tree_form
 
@@ -76,10 +78,8 @@ def fetch(archive, store, backend):
                             env={**os.environ, "RKT_TREE_BACKEND": backend})
 
 
-def check_store(host, work, store):
-    """Whole or absent; returns whether it is there."""
-    keys = host.rkt(f"--dir={store}", "image", "list", "--no-legend", "--full", "--fields=id").out.split()
-    # Whoever wants to write cleans up; a fetch that fails is enough.
+def clean(host, store):
+    """Whoever wants to write cleans up; a fetch that fails is enough."""
     end = time.monotonic() + 5
     while True:
         host.rkt(f"--dir={store}", "fetch", "--insecure-options=image", "/nowhere.aci", check=False)
@@ -88,6 +88,12 @@ def check_store(host, work, store):
             break
         time.sleep(0.05)  # the workers of a killed fetch are dying
     assert not left
+
+
+def check_store(host, work, store):
+    """Whole or absent; returns whether it is there."""
+    keys = host.rkt(f"--dir={store}", "image", "list", "--no-legend", "--full", "--fields=id").out.split()
+    clean(host, store)
     blobs = [p for p in (store / "cas/blob").rglob("sha512-*") if p.suffix == ""]
     trees = list((store / "cas/tree").iterdir())
     if not keys:
@@ -133,4 +139,46 @@ def test_interrupted_fetch(host, disk, how, backend):
             time.sleep(0.2)  # the workers die with it
             again()
         outcomes.add(check_store(host, work, store))
+    assert False in outcomes
+
+
+def check_layers(host, store):
+    """What there is of layers is whole, and of an image all; returns whether it is there, and how many layers were."""
+    clean(host, store)
+    layers = [p for p in (store / "cas/blob/sha256").rglob("sha256-*") if p.is_file()]
+    for layer in layers:
+        assert "sha256-" + hashlib.sha256(layer.read_bytes()).hexdigest() == layer.name
+    keys = host.rkt(f"--dir={store}", "image", "list", "--no-legend", "--full", "--fields=id").out.split()
+    blobs = {p.name.partition(".")[0] for p in (store / "cas/blob/sha512").rglob("sha512-*")}
+    assert blobs == set(keys)
+    if keys:
+        host.rkt(f"--dir={store}", "image", "verify", "--all")
+        host.rkt(f"--dir={store}", "image", "rm", *keys)
+        assert not [p for p in (store / "cas/blob").rglob("sha*-*") if p.is_file()]
+        assert not list((store / "cas/tree").iterdir())
+        os.sync()
+    return bool(keys), len(layers)
+
+
+@pytest.mark.parametrize("how, backend", [("kill", "index"), ("power", "index"), ("power", "dir")])
+def test_interrupted_layers(host, disk, how, backend):
+    """S10: of an image of several layers those that are whole stay for the next attempt."""
+    work, point, cut, again = disk
+    made = oci.Image([oci.tar({f"{n}-{i}": os.urandom(3000 + i) for i in range(400)}) for n in range(4)], compression="")
+    archive = "oci:" + str(oci.write_layout(str(work / "layout"), made, "v1")) + ":v1"
+    store = point / "rkt"
+    whole = duration(host, archive, store, backend)
+    assert check_layers(host, store) == (True, 4)
+    outcomes = set()
+    for i in range(ROUNDS):
+        process = fetch(archive, store, backend)
+        time.sleep(whole * 2 * i / ROUNDS)
+        if how == "power":
+            cut()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if how == "power":
+            time.sleep(0.2)  # the workers die with it
+            again()
+        outcomes.add(check_layers(host, store)[0])
     assert False in outcomes
