@@ -32,6 +32,9 @@ FRAMES = ["frame-unknown", "frame-huge", "frame-cut", "frame-entry", "frame-end"
 DOCUMENTS = ["document-digest", "document-other", "document-header", "document-unchanged", "document-endless", "meta-endless"]
 ATTACKS = {
     "rkt-parse": FILES + PROCESSES + NETWORK + FRAMES + ["memory"],
+    # the same worker, with other readers of its frames
+    "rkt-parse archive": FRAMES + ["memory"],
+    "rkt-parse layer": FRAMES + ["memory"],
     "rkt-untar": FILES + PROCESSES + NETWORK + FRAMES + ["memory"],
     # it has the network: any address that an unprivileged user may connect to
     "rkt-pull": FILES + PROCESSES + ["raw-socket", "garbage", "silence", "linger", "memory"],
@@ -92,6 +95,11 @@ def command(worker, attack, tmp_path, images, server, signer, registry, key):
     if worker == "rkt-pull registry":
         env["NO_PROXY"] = f"attack={attack}"  # which stands in its request
         return ["--insecure-options=image", "fetch", f"docker://{registry.host}/a/b"], env
+    if worker == "rkt-parse archive":
+        return ["--insecure-options=image", "fetch", "oci-archive:" + hostile_image(tmp_path, attack)], env
+    if worker == "rkt-parse layer":
+        layer = oci.Image([oci.tar({f"attack={attack} ": b""})], compression="", app={"Cmd": ["/x"]})
+        return ["--insecure-options=image", "fetch", "oci:" + oci.write_layout(str(tmp_path / "layout"), layer)], env
     if worker == "rkt-cosign":
         return ["fetch", hostile_signature(registry, key, attack)], env
     if worker == "rkt-untar":
