@@ -112,7 +112,7 @@ def test_digests(host, images, work):
 
 @pytest.mark.parametrize("form", ["aci", *FORMATS])
 def test_compression(host, images, work, form):
-    """--compression=gzip: the same bytes, smaller, readable by the same programs."""
+    """--compression=gzip: the same bytes, smaller. (skopeo 1.9 cannot read a docker-archive so, newer ones can.)"""
     host.rkt(UNSIGNED, "fetch", images.busybox)
     plain = export(host, "example.com/busybox", form, work / "plain")
     packed = export(host, "example.com/busybox", form, work / "packed.aci", "--compression=gzip")
@@ -120,8 +120,11 @@ def test_compression(host, images, work, form):
     assert packed.stat().st_size < plain.stat().st_size / 2
     if form == "aci":
         host.rkt("image", "validate", packed)
-    else:
+    elif form == "oci-archive":
         assert inspect(host, f"{form}:{packed}")["Layers"] == inspect(host, f"{form}:{plain}")["Layers"]
+    else:
+        again = [host.rkt(UNSIGNED, "fetch", f"{form}:{path}").out for path in (plain, packed)]
+        assert again[0] == again[1]
 
 
 def test_user_by_path(host, images, work):
