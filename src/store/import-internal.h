@@ -17,16 +17,17 @@ struct StoreImport {
         Store *store;
         StoreImportLimits limits;
         Process parse;
-        int in_fd;        /* the caller writes here */
-        int frames_fd;    /* the thread reads here */
-        int blob_fd;      /* the tar, a file without a name; or the blob that is rendered */
-        TreeMaker *maker; /* gets the entries; ours, or for render_only the caller's */
-        bool render_only;
+        int in_fd;              /* the caller writes here */
+        int frames_fd;          /* the thread reads here */
+        int blob_fd;            /* the tar, a file without a name; or the blob that is rendered */
+        TreeMaker *maker;       /* gets the entries; ours, or for render_only the caller's */
         StoreLayerCheck *layer; /* what is known of a layer beforehand; NULL: it is an ACI, or rendered */
+        bool render_only;
         bool is_layer;
+        bool has_thread;
+        bool finished;
 
         pthread_t thread;
-        bool has_thread;
         pthread_mutex_t mutex; /* guards manifest while the thread runs */
 
         /* The thread's, until it was joined. */
@@ -42,7 +43,6 @@ struct StoreImport {
         bool complete;
         Error error;
 
-        bool finished;
         char id[STORE_ID_MAX]; /* of a layer: empty */
         char key[STORE_KEY_MAX];
 };

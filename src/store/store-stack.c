@@ -53,7 +53,7 @@ static bool has_marker(Store *s, const char *tree, const char *name) {
 static bool needs_top(Store *s, char *const *stack) {
         bool below = false;
 
-        for (char *const *l = stack; *l; l++) {
+        for (char *const *l = stack; l && *l; l++) {
                 bool has_root = has_marker(s, *l, TREE_ROOT_NAME);
 
                 if (l > stack && (has_marker(s, *l, TREE_IMPLIED_NAME) || (below && !has_root)))
@@ -68,7 +68,7 @@ static int top_key(char *const *stack, char ret[STORE_TREE_KEY_MAX]) {
         char hex[DIGEST_HEX_MAX];
         int r = digest_new(DIGEST_SHA512, &d);
 
-        for (char *const *l = stack; r >= 0 && *l; l++)
+        for (char *const *l = stack; r >= 0 && l && *l; l++)
                 r = digest_update(d, *l, STORE_KEY_MAX); /* with the NUL */
         if (r >= 0)
                 r = digest_final_hex(d, hex);
@@ -111,7 +111,7 @@ static int write_top(Store *s, char *const *stack, TreeMaker *m, int tmp_fd, Err
         uint64_t size;
         int r = blobs ? 0 : error_oom(e);
 
-        for (char *const *l = stack; r >= 0 && *l; l++) {
+        for (char *const *l = stack; r >= 0 && l && *l; l++) {
                 bool is_known = false;
 
                 for (char *const *before = stack; before < l; before++)
