@@ -48,10 +48,27 @@ static inline void tar_fix_checksums(uint8_t *data, size_t size) {
 }
 
 #ifdef RKT_FUZZING
+/**
+ * LLVMFuzzerMutate() - libFuzzer's own mutations
+ * @data:     @size bytes, of which there is room for @max_size
+ * @size:     bytes
+ * @max_size: bytes
+ *
+ * Return: the new size.
+ */
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
+/**
+ * LLVMFuzzerCustomMutator() - what libFuzzer calls instead
+ * @data:     @size bytes; the archive begins at TAR_FUZZ_PREFIX
+ * @size:     bytes
+ * @max_size: bytes
+ * @seed:     random; one input in sixteen stays as libFuzzer made it
+ *
+ * Return: the new size.
+ */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
-/* The archive begins at TAR_FUZZ_PREFIX. One input in sixteen stays as it is. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
         size = LLVMFuzzerMutate(data, size, max_size);
         if (seed % 16 != 0 && size > TAR_FUZZ_PREFIX)
