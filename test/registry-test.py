@@ -47,7 +47,7 @@ class Answer:
         return f"rc {self.rc}\n{self.out}{self.err}"
 
 
-def ask(registry, *words, name="a/b", endpoints=None, secrets=True, seconds=30):
+def ask(registry, *words, name="a/b", endpoints=None, secrets=True, seconds=120):
     """Run the tool; words that are for an endpoint follow it."""
     endpoints = endpoints or [[f"endpoint={registry.url}", "http"]]
     words = [w for e in endpoints for w in e] + list(words)
@@ -564,6 +564,10 @@ def mirrors(r):
         r.requests.clear()
         a = good(ask(r, "blobs", endpoints=[first, last]))
         assert a.one("endpoint") == mirror.url and not r.requests
+        start = time.monotonic()
+        mirror.rules["GET", "*/latest"] = lambda h: h.answer(503, headers={"Retry-After": "30"})
+        good(ask(r, endpoints=[first, last]))
+        assert time.monotonic() - start < 10, "a mirror that is busy is not waited for"
         mirror.rules["GET", "*/latest"] = lambda h: h.answer(200, b"{}", {"Docker-Content-Digest": IMAGE.digest})
         good(ask(r, endpoints=[first, last]))
 
@@ -576,6 +580,10 @@ def plain_http(r):
     a = good(ask(r, "blobs", endpoints=[[https, "http"]]))
     assert a.one("endpoint") == r.url
     bad(ask(r, endpoints=[[https]]))
+    r.auth = "basic"
+    r.requests.clear()
+    bad(ask(r, endpoints=[[https, "http", *LOGIN]]), "401")
+    assert not [q for q in r.requests if q.authorization], "who makes https fail gets no password"
 
 
 def bundle_of(image, text=b'{"dsseEnvelope":{}}', kind="application/vnd.dev.sigstore.bundle.v0.3+json"):

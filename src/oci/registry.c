@@ -152,24 +152,30 @@ static int read_answer(const PullWorker *w, RegistryAnswer *a, const RegistryReq
 
 static int ask_base(const RegistryRequest *q, const RegistryEndpoint *p, const char *base,
                     RegistryAnswer **ret, Error *e) {
+        const bool is_last = p == &q->endpoints[q->n_endpoints - 1];
         _cleanup_(registry_answer_freep) RegistryAnswer *a = new0(RegistryAnswer, 1);
         _cleanup_(pull_worker_done) PullWorker w = PULL_WORKER_INIT;
         _cleanup_free_ char *task = NULL;
+        RegistryEndpoint to = *p; /* borrows, as does the next */
         PullRequest now;
         int r;
 
         if (!a)
                 return error_oom(e);
+        if (base != p->base) /* who made https fail shall not get them for that */
+                to.username = to.password = to.identity_token = NULL;
         r = common_request(q, p, base, &a->blobs, e);
         if (r >= 0)
-                r = write_task(q, p, &task, e);
+                r = write_task(q, &to, &task, e);
         if (r < 0)
                 return r;
         a->endpoint = strdup(base);
         a->repository = strdup(p->repository ? p->repository : q->name->repository);
         if (!a->endpoint || !a->repository)
                 return error_oom(e);
-        now = a->blobs; /* borrows */
+        now = a->blobs;
+        if (!is_last) /* the next one is sooner there than this one comes to itself */
+                now.retries_max = PULL_NONE;
         now.time_max_sec = MIN(now.time_max_sec > 0 ? now.time_max_sec : RESOLVE_MAX_SEC, RESOLVE_MAX_SEC);
         r = pull_worker_start("registry", &now, task, &w, e);
         explicit_bzero(task, strlen(task));
@@ -183,7 +189,7 @@ static int ask_base(const RegistryRequest *q, const RegistryEndpoint *p, const c
 
 /* It does not speak https, or not there. A bad certificate is another matter. */
 static bool may_be_plain(int r) {
-        return r == -EPROTO || r == -EHOSTUNREACH || r == -ECONNRESET;
+        return r == -EPROTO || r == -EHOSTUNREACH || r == -ECONNRESET || r == -ETIMEDOUT;
 }
 
 static int ask_endpoint(const RegistryRequest *q, const RegistryEndpoint *p, RegistryAnswer **ret, Error *e) {

@@ -386,6 +386,41 @@ def test_r14_one_killed(host, fake_registry):
     assert second.returncode == 0 and out.startswith("sha512-"), err
 
 
+def test_resume(host, debian_registry, fake_registry):
+    """FET: a layer whose download broke is continued by the next pull, with a new token, where the last one ended; from Debian's
+    registry, whose tags of versions are what makes that possible."""
+    r = fake_registry
+    r.auth = "token"
+    image = oci.Image([oci.tar({"random": os.urandom(3 << 20)})])
+    r.publish(image)
+    layer, ranges = image.layers[0], []
+
+    def cut(h):
+        wanted = h.headers.get("Range", "")
+        ranges.append(wanted)
+        start = int(wanted[6:-1]) if wanted else 0
+        h.send_response(206 if start else 200)
+        h.send_header("ETag", f'"{oci.digest(layer)}"')
+        h.send_header("Content-Length", str(len(layer) - start))
+        if start:
+            h.send_header("Content-Range", f"bytes {start}-{len(layer) - 1}/{len(layer)}")
+        h.end_headers()
+        h.wfile.write(layer[start:start + (1 << 20)] if len(ranges) <= 5 else layer[start:])
+        h.close_connection = True
+
+    r.rules["GET", f"*/blobs/{oci.digest(layer)}"] = cut
+    first = host.spawn("rkt", UNSIGNED, "fetch", f"docker://{r.host}/a/b")
+    host.wait_for("half of it", lambda: [p for p in (CAS / "tmp").glob("download-*") if p.stat().st_size > 1 << 20])
+    first.kill()
+    first.communicate(timeout=20)
+    n = len(ranges)
+    ranges += [""] * (6 - n)
+    got(fetch(host, f"{r.host}/a/b"))
+    assert re.fullmatch(r"bytes=[1-9]\d{5,}-", ranges[6]), ranges
+    debian_registry.push(image, "resume/it")
+    got(fetch(host, f"{debian_registry.host}/resume/it"))
+
+
 def test_rate_limit(host, fake_registry):
     """H17: 429 with a Retry-After that is too long: a sentence that says what helps."""
     r = fake_registry
