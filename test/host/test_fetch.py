@@ -56,8 +56,8 @@ def test_path(host, images):
 @pytest.fixture
 def run(host):
     """A function: rkt run with these words; the pods are removed."""
-    yield lambda *words, **kw: host.rkt(*words[:1], "run", "--net=host", *words[1:], **kw)
-    host.rkt("gc", "--grace-period=0s", check=False)
+    yield lambda *words, verb="run", **kw: host.rkt(*words[:1], verb, *(["--net=host"] if verb == "run" else []), *words[1:], **kw)
+    host.rkt("gc", "--grace-period=0s", "--expire-prepared=0s", check=False)
 
 
 @pytest.mark.parametrize("words", [[], ["--store-only"], ["--no-store"]], ids=["FET-04", "FET-05", "FET-06"])
@@ -70,26 +70,26 @@ def test_path_run(images, run, words):
 
 
 @pytest.mark.parametrize("words", [[], ["--store-only"], ["--no-store"]], ids=["FET-07", "FET-08", "FET-09"])
-def test_path_prepare(host, images, words):
+def test_path_prepare(images, run, words):
     """FET-07 to FET-09: a path is imported every time, by prepare too."""
     path = images.make("example.com/hello", app={"exec": ["/bin/echo", "Hello"]})
     for _ in range(2):
-        result = host.rkt(UNSIGNED, "prepare", *words, path)
+        result = run(UNSIGNED, *words, path, verb="prepare")
         assert f"using image from file {path}" in result.err and re.fullmatch(r"[0-9a-f-]{36}\n", result.out)
-    host.rkt("rm", result.out.strip())
-    host.rkt("gc", "--grace-period=0s", "--expire-prepared=0s")
 
 
+@pytest.mark.parametrize("verb", ["run", "prepare"])
 @pytest.mark.parametrize("by", ["name", "url"])
-def test_pull_policies_run(server, images, trusted, run, by):  # pylint: disable=unused-argument
-    """FET-10 to FET-12 by rkt run: never, new, new again, never again, update."""
+def test_pull_policies_run(server, images, trusted, run, by, verb):  # pylint: disable=unused-argument,too-many-arguments
+    """FET-10 to FET-12 by rkt run and rkt prepare: never, new, new again, never again, update."""
     url = server.publish("example.com/hello", images.make("example.com/hello", app={"exec": ["/bin/echo", "Hello"]}), key=trusted)
     image = "example.com/hello:1.0.0" if by == "name" else url
-    failed(run("--debug=false", "--pull-policy=never", image, check=False), rf'unable to fetch.* image from .* "{image}"')
+    failed(run("--debug=false", "--pull-policy=never", image, verb=verb, check=False), rf'unable to fetch.* image from .* "{image}"')
     for policy, message in (("new", f'remote fetching from URL "{url}"'), ("new", f"using image from local store for .* {image}"),
                             ("never", f"using image from local store for .* {image}"), ("update", f'remote fetching from URL "{url}"')):
-        result = run("--debug=false", f"--pull-policy={policy}", image)
-        assert re.search(message, result.err) and "Hello" in result.out
+        result = run("--debug=false", f"--pull-policy={policy}", image, verb=verb)
+        assert re.search(message, result.err)
+        assert "Hello" in result.out if verb == "run" else re.fullmatch(r"[0-9a-f-]{36}\n", result.out)
 
 
 @pytest.mark.parametrize("by", ["name", "url"])
