@@ -204,7 +204,7 @@ int store_oci_verify(Store *s, const StoreImage *image, Error *e) {
         _cleanup_(digest_freep) Digest *d = NULL;
         _cleanup_free_ char *config = NULL;
         char found[DIGEST_HEX_MAX];
-        size_t size;
+        size_t size = 0;
         int r = store_blob_verify(s, image->key, e);
 
         if (r >= 0)
