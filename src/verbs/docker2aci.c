@@ -22,8 +22,6 @@
 #include "verbs/image-compression.h"
 #include "verbs/verbs.h"
 
-#define APPC_VERSION "0.8.11"
-
 typedef struct ConvertArgs {
         bool no_squash;
         bool skip_verify;

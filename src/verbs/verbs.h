@@ -5,6 +5,8 @@
 
 #include "basic/verbs.h"
 
+#define APPC_VERSION "0.8.11" /* of the standard that this follows */
+
 extern const Verb verb_auto_update;
 extern const Verb verb_cat_manifest;
 extern const Verb verb_completion;

@@ -6,8 +6,6 @@
 
 #include "verbs/verbs.h"
 
-#define APPC_VERSION "0.8.11"
-
 static int version_run(const VerbContext *c, int argc, char **args, void *options, Error *e) {
         (void) printf("rkt Version: %s\nappc Version: %s\nFeatures: -TPM +SDJOURNAL\n", RKT_VERSION,
                       APPC_VERSION);
