@@ -231,6 +231,9 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
         strbuf_add(&ready, "[Unit]\nDescription=All apps are ready\n" SHUTDOWN);
         for (size_t i = 0; i < m->n_apps; i++)
                 strbuf_addf(&ready, "After=%s.service\n", m->apps[i].name);
+        /* or a pod whose apps are done at once would end before it was ready, which is a failure for the host */
+        if (c->app.exit_policy != POD_EXIT_NEVER)
+                strbuf_add(&ready, "Wants=rkt-running.target\n");
         strbuf_add(&ready, "\n[Service]\nType=oneshot\nExecStart=/rkt/bin/rkt-enter ready");
         for (size_t i = 0; i < m->n_apps; i++)
                 strbuf_addf(&ready, " %s", m->apps[i].name);

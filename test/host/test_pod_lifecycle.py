@@ -55,6 +55,14 @@ def test_app_that_cannot_start_fails_the_start(host, pods, image):
     assert "app 'main' could not be started as '/foo-not-there'" in host.status(f"pod@{name}")
 
 
+def test_done_at_once(pods, image):
+    """A pod whose app has nothing to do was ready nevertheless, and has ended well."""
+    name = pods.write("done", ISOLATED + app_section("main", image, None, "Exec=/bin/true"))
+    for _ in range(5):
+        pods.start(name)
+        assert pods.ended(name)["Result"] == "success"
+
+
 @pytest.mark.parametrize("policy", ["on-failure", "never"])
 def test_app_without_a_unit_ends_the_pod(host, pods, image, policy):
     """An app whose settings systemd refuses neither starts nor fails; the pod ends all the same, and says which it is."""
