@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt's hand inside a pod. A copy of it lies in each pod, so that a running pod never needs a file of another version.
  *
- *   rkt-enter status APP        ExecStopPost= of an app: writes how it ended to /rkt/status/APP
+ *   rkt-enter status APP [PROGRAM]
+ *                               ExecStopPost= of an app: writes how it ended to /rkt/status/APP; with PROGRAM says on the
+ *                               console why it could not be started
  *   rkt-enter ended POLICY APP  rkt-ended@APP.service: the pod's exit status, and its end if POLICY says so
  *   rkt-enter ready APP...      rkt-ready.service: leaves the mark of readiness; ends the pod if an app has no unit
  *   rkt-enter hook APP KIND     ExecStartPre= and the like of an app: runs hook-APP@KIND.service
@@ -28,7 +30,9 @@
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
 #include "helper/app-hook-run.h"
+#include "run/console.h"
 #include "run/manager-bus.h"
+#include "run/start-failure.h"
 
 #define STATUS_DIR   "/rkt/status/"
 #define READY_MARK   "/rkt/supervisor-status"
@@ -63,13 +67,27 @@ static int exit_number(const char *result, const char *code, const char *status,
         return 0;
 }
 
-static int verb_status(const char *app) {
+/* systemd says it in the pod's journal alone. */
+static void explain(const char *app, const char *program, unsigned status) {
+        const char *why = streq_ptr(getenv("EXIT_CODE"), "exited") ? start_failure((int) status) : NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!why)
+                return;
+        fd = open(CONSOLE_STDERR, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd >= 0)
+                (void) dprintf(fd, "rkt: app '%s' could not be started as '%s': %s\n", app, program, why);
+}
+
+static int verb_status(const char *app, const char *program) {
         _cleanup_free_ char *path = strf(STATUS_DIR "%s", app), *text = NULL;
         unsigned n;
         int r = exit_number(getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"), &n);
 
         if (r < 0)
                 return log_error_errno(r, "app '%s': systemd gave no exit status", app);
+        if (program)
+                explain(app, program, n);
         text = strf("%u\n", n);
         if (!path || !text)
                 return log_error_errno(-ENOMEM, "out of memory");
@@ -502,8 +520,8 @@ static int verb_shell(const char *unit) {
 int main(int argc, char **argv) {
         int r = -EINVAL;
 
-        if (argc == 3 && streq(argv[1], "status"))
-                r = verb_status(argv[2]);
+        if ((argc == 3 || argc == 4) && streq(argv[1], "status"))
+                r = verb_status(argv[2], argv[3]);
         else if (argc == 4 && streq(argv[1], "ended"))
                 r = verb_ended(argv[2], argv[3]);
         else if (argc >= 3 && streq(argv[1], "ready"))
@@ -513,7 +531,8 @@ int main(int argc, char **argv) {
         else if (argc == 3 && streq(argv[1], "shell"))
                 r = verb_shell(argv[2]);
         else
-                fputs("Usage: rkt-enter status APP | ended POLICY APP | ready APP... | hook APP KIND | shell "
+                fputs("Usage: rkt-enter status APP [PROGRAM] | ended POLICY APP | ready APP... | hook APP "
+                      "KIND | shell "
                       "UNIT\n",
                       stderr);
         return r < 0 ? 255 : r;

@@ -224,6 +224,16 @@ static int add_unit_section(StrBuf *b, const PodApp *a, const AppUnitContext *c,
         return 0;
 }
 
+/* In the foreground it is said at once why a program could not be started. */
+static void add_status(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *b) {
+        strbuf_addf(b, "ExecStopPost=%s+/rkt/bin/rkt-enter status %s", c->console ? ":" : "", a->name);
+        if (c->console) {
+                strbuf_add(b, " ");
+                unit_text_quote(b, f->exec_path);
+        }
+        strbuf_add(b, "\n");
+}
+
 /* "Exec...": those are hooks (app-hook.c). */
 static void add_settings(StrBuf *b, char *const *settings, bool guest) {
         for (char *const *s = settings; s && *s; s++)
@@ -265,7 +275,7 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
         if (!app_settings_has(&settings, "Type"))
                 strbuf_add(ret, "Type=exec\n");
         add_command(ret, a, f);
-        strbuf_addf(ret, "ExecStopPost=+/rkt/bin/rkt-enter status %s\n", a->name);
+        add_status(a, f, c, ret);
         strbuf_add(ret, "RootDirectoryStartOnly=yes\n");
         add_streams(a, &settings, c, ret);
         r = app_hook_add_lines(a, &settings, ret);

@@ -18,6 +18,7 @@
 #include "pod/pod-list.h"
 #include "run/machine.h"
 #include "run/run.h"
+#include "run/start-failure.h"
 
 #define REFUSED_FILE "stage1/rootfs/rkt/refused"
 #define REFUSED_MAX  256U
@@ -88,20 +89,6 @@ int run_release(Pod *p, void *userdata, Error *e) {
                 return 0;
         r = remove_tree_at(dir, path_basename(path));
         return r < 0 ? error_setf(e, r, "cannot remove %s: %s", path, strerror(-r)) : 0;
-}
-
-/* What systemd says by an exit status when it could not start a program (systemd.exec(5)); what an image can be the cause of. */
-static const char *start_failure(int status) {
-        switch (status) {
-        case 200: return "its working directory cannot be entered (200/CHDIR)";
-        case 203: return "its program cannot be executed (203/EXEC)";
-        case 216: return "its groups cannot be set (216/GROUP)";
-        case 217: return "its user cannot be set (217/USER)";
-        case 218: return "its capabilities cannot be set (218/CAPABILITIES)";
-        case 226: return "its mounts cannot be made (226/NAMESPACE)";
-        case 228: return "its system call filter cannot be set (228/SECCOMP)";
-        default: return NULL;
-        }
 }
 
 /* What rkt-enter wrote of an app whose unit systemd did not take: "APP STATE". */

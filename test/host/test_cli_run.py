@@ -247,3 +247,14 @@ def test_pod_of_a_killed_run_ends(host, run):
     process.wait(timeout=20)
     host.rkt("status", "--wait=20s", uuid)
     host.wait_for("machined forgets it", lambda: not pathlib.Path(f"/run/systemd/machines/rkt-{uuid}").exists())
+
+
+def test_program_that_cannot_be_started(run, host):
+    """DIAG-01 to DIAG-04: said where the pod was started, with the program's name: it is missing, with arguments or a blank in
+    its name, or what it needs is missing."""
+    for path, args in (("/foo-not-there", []), ("/foo-not-there", ["--", "x"]), ("/foo-not-there X", [])):
+        done = host.rkt(*RUN, run.image, f"--exec={path}", *args, check=203)
+        assert f"rkt: app 'busybox' could not be started as '{path}': its program cannot be executed (203/EXEC)" in done.err
+    done = host.rkt(*RUN, "--volume=bin,kind=host,source=/usr/bin", "--mount=volume=bin,target=/var/host-bin", run.image,
+                    "--exec=/var/host-bin/ls", "--", "/", check=False)
+    assert done.rc != 0 and ("could not be started as '/var/host-bin/ls'" in done.err or "error while loading" in done.err)
