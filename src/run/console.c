@@ -124,6 +124,9 @@ static int open_stream(Stream *s, int stage1_fd, Error *e) {
 
         if (r >= 0)
                 r = RET_NERRNO(mkfifoat(stage1_fd, s->path, 0600));
+        /* an app's own user opens it by /dev/stdout, and finds it by that only */
+        if (r >= 0)
+                r = RET_NERRNO(fchmodat(stage1_fd, s->path, 0622, 0));
         if (r >= 0)
                 r = s->from = RET_NERRNO(
                         openat(stage1_fd, s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));

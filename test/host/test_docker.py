@@ -253,6 +253,14 @@ def test_diff_ids(host, registry, what):
         assert not blobs_asked(registry, good)  # said before anything large is fetched
 
 
+def test_standard_streams_by_name(host, registry):
+    """Images whose programs log into /dev/stdout and /dev/stderr, or into links to them, may do so as any user."""
+    registry.publish(image(oci.tar({"log": "/dev/stdout"}), script="echo one >/dev/stdout; echo two >/log; echo three >/dev/stderr",
+                           app={"User": "bob"}))
+    ran = host.rkt("run", INSECURE, f"docker://{registry.host}/a/b")
+    assert ran.out.split() == ["one", "two"] and "three" in ran.err
+
+
 def refused_document(what):
     """An image whose manifest cannot be, and what the sentence must have."""
     made = image(oci.tar({"f": b"x"}))
