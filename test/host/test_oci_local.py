@@ -321,6 +321,18 @@ def test_redis(host, installed, tmp_path):  # pylint: disable=unused-argument
     assert host.rkt("run", INSECURE, f"oci:{tmp_path}/lay:r").out == "PONG\n"
 
 
+def test_nginx(host, installed, tmp_path):  # pylint: disable=unused-argument
+    """A server that starts as root and gives up its rights, its page in a layer of its own."""
+    ask = "exec 3<>/dev/tcp/127.0.0.1/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; tail -n 1 <&3"
+    sh("""cd "$TOP"; umoci init --layout lay; umoci new --image lay:w; umoci unpack --image lay:w one >/dev/null
+          cp -a "$ROOT/." one/rootfs/; umoci repack --image lay:w one; rm -rf one; umoci unpack --image lay:w two
+          echo 'the page of the second layer' >two/rootfs/var/www/html/index.html; umoci repack --image lay:w two
+          umoci config --image lay:w --config.stopsignal SIGQUIT --config.exposedports 80/tcp --config.entrypoint /bin/bash \
+                --config.entrypoint -c --config.cmd "nginx -c /etc/nginx/shop.conf & sleep 1; $ASK" """,
+       TOP=tmp_path, ASK=ask, ROOT=aci.cached_root(aci.web_root, CACHE))
+    assert "the page of the second layer" in host.rkt("run", INSECURE, f"oci:{tmp_path}/lay:w", check=False).out
+
+
 def test_digest_of_manifest_is_the_id(host, empty, layout):  # pylint: disable=unused-argument
     """The ID is the SHA-512 of the manifest: the same image is the same, wherever it came from."""
     index = json.loads((layout / "lay/index.json").read_text())
