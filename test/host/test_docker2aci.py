@@ -8,8 +8,8 @@ import re
 import shutil
 import signal
 import tarfile
-import tempfile
 import time
+import uuid
 
 import pytest
 
@@ -20,8 +20,9 @@ pytestmark = pytest.mark.usefixtures("installed", "no_images")
 
 @pytest.fixture(name="work")
 def work_directory():
-    """Where the files are made; anybody may."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="convert-", dir="/srv"))
+    """Where the files are made; anybody may. podman makes a name of the path, in which not every "_" may stand."""
+    path = pathlib.Path(f"/srv/convert-{uuid.uuid4().hex[:8]}")
+    path.mkdir()
     path.chmod(0o777)
     yield path
     shutil.rmtree(path)

@@ -8,7 +8,7 @@ import pathlib
 import re
 import shutil
 import tarfile
-import tempfile
+import uuid
 
 import pytest
 
@@ -24,8 +24,9 @@ FORMATS = ["oci-archive", "docker-archive"]
 
 @pytest.fixture(name="work")
 def work_directory():
-    """On a file system that has attributes."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="formats-", dir="/srv"))
+    """On a file system that has attributes; podman makes a name of the path, in which not every "_" may stand."""
+    path = pathlib.Path(f"/srv/formats-{uuid.uuid4().hex[:8]}")
+    path.mkdir()
     yield path
     shutil.rmtree(path)
 

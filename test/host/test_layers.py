@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import uuid
 
 import pytest
 
@@ -27,8 +28,9 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 @pytest.fixture(name="work")
 def work_directory():
-    """On a file system that has attributes."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="layers-", dir="/srv"))
+    """On a file system that has attributes; podman makes a name of the path, in which not every "_" may stand."""
+    path = pathlib.Path(f"/srv/layers-{uuid.uuid4().hex[:8]}")
+    path.mkdir()
     yield path
     shutil.rmtree(path)
 
