@@ -35,24 +35,6 @@ int erofs_tree_make_opaque(ErofsTree *t, uint32_t id, Error *e) {
         return 0;
 }
 
-/* umoci says that what was in a directory is gone, also where the layer has a file in its place. */
-static int is_behind_file(ErofsTree *t, const char *path) {
-        for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-                _cleanup_free_ char *parent = strndup(path, (size_t) (slash - path));
-                uint32_t id;
-                int r = parent ? erofs_tree_lookup(t, parent, &id) : -ENOMEM;
-
-                if (r < 0)
-                        return r == -ENOENT ? 0 : r;
-                if (t->nodes[id].type == TAR_HARDLINK)
-                        id = t->nodes[id].u.target;
-                if (t->nodes[id].type != TAR_DIRECTORY && t->nodes[id].type != TAR_SYMLINK &&
-                    !erofs_node_is_whiteout(&t->nodes[id]))
-                        return 1;
-        }
-        return 0;
-}
-
 /**
  * erofs_tree_add_whiteout() - what overlayfs takes for "not there", whatever is below
  * @t:    tree; of no use after a failure
@@ -70,10 +52,8 @@ int erofs_tree_add_whiteout(ErofsTree *t, const char *path, Error *e) {
 
         if (!copy)
                 return error_oom(e);
-        r = is_behind_file(t, path);
-        if (r != 0)
-                return r < 0 ? error_oom(e) : 0;
         r = erofs_tree_find_parent(t, &entry, &parent, &name, e);
+        /* umoci says that what was in a directory is gone, also where the layer has a file in its place */
         if (r == -ENOTDIR) {
                 error_done(e);
                 return 0;
