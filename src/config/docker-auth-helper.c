@@ -86,7 +86,7 @@ static int start(HelperRun *h, char *path, const char *server, Error *e) {
 
 /* Takes what is there now; what does not fit is dropped. */
 static int drain(int *fd, char *buffer, size_t size, size_t *n) {
-        char rest[4096];
+        char rest[4096] = "";
         ssize_t k = 1;
 
         while (*fd >= 0 && k > 0) {

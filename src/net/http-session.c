@@ -214,25 +214,25 @@ static int take_answer(HttpSession *s, HttpAnswer *a) {
  * Return: 0, -EFBIG (body), -EBADMSG, and those of http_hop_perform() and http_hop_redirect().
  */
 int http_session_call(HttpSession *s, const HttpCall *c, HttpAnswer *ret, Error *e) {
-        _cleanup_(http_answer_done) HttpAnswer a = HTTP_ANSWER_INIT;
         int r;
 
+        *ret = HTTP_ANSWER_INIT;
         s->call = c;
-        s->answer = &a;
+        s->answer = ret;
         strbuf_done(&s->body);
         s->body = STRBUF_INIT;
         error_done(&s->error);
         r = call(s);
         http_hop_clear_headers(&s->hop);
         if (r >= 0)
-                r = take_answer(s, &a);
+                r = take_answer(s, ret);
         s->call = NULL;
         s->answer = NULL;
-        if (r < 0)
-                return error_setf(e, r, "%s", error_text(&s->error, r));
-        *ret = a;
-        a = HTTP_ANSWER_INIT;
-        return 0;
+        if (r >= 0)
+                return 0;
+        http_answer_done(ret);
+        *ret = HTTP_ANSWER_INIT;
+        return error_setf(e, r, "%s", error_text(&s->error, r));
 }
 
 /**

@@ -154,10 +154,10 @@ int cosign_key_parse(const char *pem, size_t size, CosignKey *ret, Error *e) {
  * Return: 0, -ENOMEM.
  */
 int cosign_key_to_pem(const CosignKey *k, char **ret) {
+        const gnutls_datum_t der = { k->der, (unsigned) k->size };
         _cleanup_(cosign_datum_done) gnutls_datum_t pem = {};
 
-        if (gnutls_pem_base64_encode2("PUBLIC KEY", &(gnutls_datum_t){ k->der, (unsigned) k->size }, &pem) <
-            0)
+        if (gnutls_pem_base64_encode2("PUBLIC KEY", &der, &pem) < 0)
                 return -ENOMEM;
         *ret = strndup((const char *) pem.data, pem.size);
         return *ret ? 0 : -ENOMEM;

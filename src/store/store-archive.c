@@ -204,15 +204,11 @@ static int walk(StoreArchive *a, int source, Error *e) {
         const StoreImportLimits *l = &a->limits;
         _cleanup_close_ int frames = -EBADF, out = -EBADF;
         _cleanup_(process_done) Process parse = PROCESS_INIT;
-        char numbers[5][24];
-        char *argv[] = { (char[]){ "rkt-parse" },
-                         numbers[0],
-                         numbers[1],
-                         numbers[2],
-                         numbers[3],
-                         numbers[4],
-                         a->copied ? (char[]){ "list-data" } : (char[]){ "list" },
-                         NULL };
+        char numbers[5][24], list[] = "list", list_data[] = "list-data";
+        char *argv[] = {
+                (char[]){ "rkt-parse" },      numbers[0], numbers[1], numbers[2], numbers[3], numbers[4],
+                a->copied ? list_data : list, NULL
+        };
         const uint64_t values[] = { l->size_max, l->entries_max, l->ratio_max, l->ratio_after,
                                     l->manifest_max };
         int fds[2], r, status;

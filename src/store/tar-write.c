@@ -132,7 +132,7 @@ static int put_block(TarWriter *w, const Block *b, Error *e) {
         octal(h + 124, 12, b->size <= SIZE_MAX_ ? b->size : 0);
         octal(h + 136, 12, b->mtime <= SIZE_MAX_ ? b->mtime : 0);
         h[156] = (uint8_t) b->type;
-        if (b->link)
+        if (b->link) /* NOLINTNEXTLINE(bugprone-not-null-terminated-result) one that fills the field has no NUL */
                 memcpy(h + 157, b->link, MIN(strlen(b->link), NAME_FIELD));
         memcpy(h + 257, "ustar\00000", 8);
         octal(h + 329, 8, b->major);
@@ -214,6 +214,7 @@ static int add_xattrs(StrBuf *b, const TarEntry *t) {
                 return -ENOMEM;
         for (size_t i = 0; i < t->n_xattrs; i++)
                 sorted[i] = t->xattrs + i;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression) pointers are sorted */
         qsort(sorted, t->n_xattrs, sizeof(*sorted), compare_xattrs);
         for (size_t i = 0; i < t->n_xattrs; i++) {
                 _cleanup_free_ char *key = xattr_key(sorted[i]->name);
