@@ -18,7 +18,7 @@ _not_traced_ static bool same(char a, char b) {
 /* Insertions, deletions, changes and swaps of neighbours; case does not count. More than "limit" is limit + 1. Both words
  * have at most SUGGEST_WORD_MAX bytes, and "limit" more or less than the other at most. */
 _not_traced_ static unsigned distance(const char *a, size_t n_a, const char *b, size_t n_b, unsigned limit) {
-        unsigned rows[3][SUGGEST_WORD_MAX + 2], least_up = 0;
+        unsigned rows[3][SUGGEST_WORD_MAX + 2] = {}, least_up = 0;
 
         for (size_t j = 0; j <= n_b; j++)
                 rows[0][j] = MIN((unsigned) j, limit + 1);

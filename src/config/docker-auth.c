@@ -144,7 +144,7 @@ static int find_in_file(const DockerAuthSources *s, const char *path, const char
                         DockerCredentials *ret, Error *e) {
         _cleanup_(docker_auth_answer_done) DockerAuthAnswer a = {};
         _cleanup_free_ char *text = NULL;
-        size_t size;
+        size_t size = 0;
         int r = read_file(s, path, &text, &size, e);
 
         if (r <= 0)

@@ -271,10 +271,8 @@ static int to_member(void *userdata, const void *data, size_t size, Error *e) {
         return tar_writer_content(c->w, data, size, e);
 }
 
-static int write_layer(const Archive *a, const Member *m, TarWriter *w, Error *e) {
-        TarEntry t = {
-                .type = TAR_FILE, .path = (char *) (uintptr_t) m->path, .mode = 0644, .size = m->size
-        };
+static int write_layer(const Archive *a, const Member *m, char *path, TarWriter *w, Error *e) {
+        const TarEntry t = { .type = TAR_FILE, .path = path, .mode = 0644, .size = m->size };
         Content c = { w, m->size };
         int r;
 
@@ -288,10 +286,13 @@ static int write_layer(const Archive *a, const Member *m, TarWriter *w, Error *e
 }
 
 static int write_member(const Archive *a, const Member *m, TarWriter *w, Error *e) {
-        TarEntry t = { .type = TAR_DIRECTORY, .path = (char *) (uintptr_t) m->path, .mode = 0755 };
+        _cleanup_free_ char *path = strdup(m->path);
+        const TarEntry t = { .type = TAR_DIRECTORY, .path = path, .mode = 0755 };
 
+        if (!path)
+                return error_oom(e);
         if (m->layer)
-                return write_layer(a, m, w, e);
+                return write_layer(a, m, path, w, e);
         return m->text ? tar_writer_text(w, m->path, m->text, (size_t) m->size, e)
                        : tar_writer_entry(w, &t, e);
 }

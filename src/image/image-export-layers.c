@@ -124,6 +124,7 @@ static int set_labels(const Layers *l, const char *key, ImageManifest *m) {
 static int add_dependency(const Layers *l, size_t i, ImageManifest *m) {
         AcDependency d = { .size = UINT64_MAX };
 
+        assert(l->names && l->ids);
         d.image_name = strdup(l->names[i]);
         d.image_id = strdup(l->ids[i]);
         if (!d.image_name || !d.image_id || !GREEDY_GROW(m->dependencies, m->n_dependencies)) {

@@ -366,25 +366,25 @@ static int parse_location(HttpHop *t, Url **ret) {
  *
  * Return: 0, -EBADMSG (no proper URL), -EPERM (from https to http), -ELOOP (too often), -ENOMEM.
  */
-int http_hop_redirect(HttpHop *t) {
+int http_hop_redirect(HttpHop *h) {
         _cleanup_(url_freep) Url *next = NULL;
         int r;
 
-        if (++t->n_hops > t->request->redirects_max)
-                return error_setf(t->e, -ELOOP, "the server redirects more than %u times",
-                                  t->request->redirects_max);
-        if (!t->head.location || !*t->head.location)
-                return error_setf(t->e, -EBADMSG, "the server redirects '%s' to nowhere", t->text);
-        r = parse_location(t, &next);
+        if (++h->n_hops > h->request->redirects_max)
+                return error_setf(h->e, -ELOOP, "the server redirects more than %u times",
+                                  h->request->redirects_max);
+        if (!h->head.location || !*h->head.location)
+                return error_setf(h->e, -EBADMSG, "the server redirects '%s' to nowhere", h->text);
+        r = parse_location(h, &next);
         if (r < 0)
                 return r;
-        r = url_check_redirect(t->url, next, t->e);
+        r = url_check_redirect(h->url, next, h->e);
         if (r < 0)
-                return error_prefixf(t->e, r, "'%s'", t->text);
-        (void) url_free(t->url);
-        t->url = TAKE_PTR(next);
-        t->text = (free(t->text), NULL);
-        return url_to_string(t->url, &t->text) < 0 ? error_oom(t->e) : 0;
+                return error_prefixf(h->e, r, "'%s'", h->text);
+        (void) url_free(h->url);
+        h->url = TAKE_PTR(next);
+        h->text = (free(h->text), NULL);
+        return url_to_string(h->url, &h->text) < 0 ? error_oom(h->e) : 0;
 }
 
 /**

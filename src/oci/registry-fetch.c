@@ -165,7 +165,7 @@ static int descend(Fetch *f, const char *reference, OciDocument **ret, Error *e)
         int r;
 
         r = read_manifest(f, reference, NULL, &d, e);
-        for (unsigned depth = 0; r >= 0 && d->is_index; depth++) {
+        for (unsigned depth = 0; r >= 0 && d && d->is_index; depth++) {
                 _cleanup_(oci_document_freep) OciDocument *index = TAKE_PTR(d);
                 const OciDescriptor *next = NULL;
 

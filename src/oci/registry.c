@@ -305,7 +305,7 @@ int registry_answer_check(const RegistryAnswer *a, const RegistryRequest *q, Oci
 
         assert(a->n_documents >= 2); /* registry_frames_parse() */
         r = parse_document(&a->documents[0], NULL, &d, e);
-        for (; r >= 0 && d->is_index; i++) {
+        for (; r >= 0 && d && d->is_index; i++) {
                 _cleanup_(oci_document_freep) OciDocument *index = TAKE_PTR(d);
                 const OciDescriptor *next = NULL;
 
