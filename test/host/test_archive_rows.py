@@ -175,6 +175,7 @@ PATHS = [
     Case(18, "file-as-parent", file(N + "a") + file(N + "a/b"), "folder"),
     Case(18, "file-over-folder", file(N + "a/b") + file(N + "a"), "twice"),
     Case(19, "no-parents", file(N + "a/b/c", uid=5, mode=0o600, mtime=77), look=both(at("a", mode=0o755, uid=0, gid=0, mtime=77), at("a/b", mode=0o755, uid=0))),
+    Case(67, "whiteout-name", file(N + ".wh.x") + folder(N + "d") + file(N + "d/.wh..wh..opq", b""), look=both(only(".wh.x", "d"), at("d/.wh..wh..opq", type=REG, size=0))),
     Case(20, "case", file(N + "Case", b"A") + file(N + "case", b"b"), look=both(at("Case", content=b"A"), at("case", content=b"b"))),
 ]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a manifest may say wrongly: the rows 97 to 118 of the table of bad input. An image is refused by `rkt fetch`, or at the
+"""What a manifest may say wrongly: the rows 97 to 119 of the table of bad input. An image is refused by `rkt fetch`, or at the
 latest by `rkt run`, in one sentence that names the field; what is odd but allowed arrives as it is."""
 import io
 import json
@@ -184,3 +184,30 @@ def test_working_directory_of_the_kernel(host, images, directory):
     path = images.make(NAME, app={"exec": ["/bin/true"], "workingDirectory": directory})
     done = host.rkt("--insecure-options=image", "run", "--net=none", path, check=False, timeout=20)
     assert done.rc == 254 and f"working directory '{directory}' is in" in done.err, done
+
+
+def pod_manifest(volumes=(), **names):
+    """Apps by their names."""
+    image = {"name": NAME, "id": "sha512-" + "0" * 64}
+    return {"acVersion": "0.8.11", "acKind": "PodManifest", "volumes": list(volumes),
+            "apps": [{"name": n, "image": image, "app": {"exec": ["/bin/true"], "user": "0", "group": "0"}} for n in names["names"]]}
+
+
+PODS = {
+    "two of one name": (pod_manifest(names=["a", "a"]), "second app"),
+    "dots": (pod_manifest(names=[".."]), "AC Name"),
+    "200 bytes": (pod_manifest(names=["a" * 200]), "longer than 128"),
+    "relative source": (pod_manifest([{"name": "v", "kind": "host", "source": "srv/../data"}], names=["a"]), "absolute"),
+}
+
+
+@pytest.mark.parametrize("what", PODS)
+def test_pod_manifest(host, installed, tmp_path, what):  # pylint: disable=unused-argument
+    """Row 119: a pod manifest with two apps of one name, a name that is none, a volume of nowhere is not valid; one without is."""
+    doc, pattern = PODS[what]
+    path = tmp_path / "pod"
+    path.write_text(json.dumps(doc))
+    done = host.rkt("image", "validate", path, check=False)
+    assert done.rc == 1 and pattern in done.out, done
+    path.write_text(json.dumps(pod_manifest(names=["a", "b"])))
+    assert host.rkt("image", "validate", path).rc == 0
