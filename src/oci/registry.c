@@ -309,12 +309,17 @@ int registry_answer_check(const RegistryAnswer *a, const RegistryRequest *q, Oci
                 _cleanup_(oci_document_freep) OciDocument *index = TAKE_PTR(d);
                 const OciDescriptor *next = NULL;
 
+                /* what it calls a manifest may be an index after all */
+                if (i + 2 >= a->n_documents)
+                        return error_setf(e, -EPROTO, "the download worker sent too few documents");
                 r = oci_index_choose(index, &q->platform, (unsigned) i, &next, e);
                 if (r >= 0)
                         r = parse_document(&a->documents[i + 1], next, &d, e);
         }
-        if (r >= 0)
-                r = oci_document_check_image(d, q->flags, e);
+        if (r < 0)
+                return r;
+        assert(d);
+        r = oci_document_check_image(d, q->flags, e);
         if (r >= 0)
                 r = check_link(d->config, &a->documents[i + 1], e);
         if (r < 0)

@@ -8,7 +8,7 @@
 static int set_attribute(ErofsTree *t, uint32_t id, const char *name, const char *value, Error *e) {
         _cleanup_free_ char *n = strdup(name), *v = strdup(value);
         const TarXattr x = { .name = n, .value = v, .size = strlen(value) };
-        uint32_t set;
+        uint32_t set = 0;
         int r = n && v ? erofs_xattrs_set(t, &x, t->nodes[id].xattrs, &set, e) : error_oom(e);
 
         if (r >= 0)

@@ -132,8 +132,9 @@ static int put_block(TarWriter *w, const Block *b, Error *e) {
         octal(h + 124, 12, b->size <= SIZE_MAX_ ? b->size : 0);
         octal(h + 136, 12, b->mtime <= SIZE_MAX_ ? b->mtime : 0);
         h[156] = (uint8_t) b->type;
-        if (b->link) /* NOLINTNEXTLINE(bugprone-not-null-terminated-result) one that fills the field has no NUL */
+        if (b->link)
                 memcpy(h + 157, b->link, MIN(strlen(b->link), NAME_FIELD));
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result) magic and version, as POSIX has them */
         memcpy(h + 257, "ustar\00000", 8);
         octal(h + 329, 8, b->major);
         octal(h + 337, 8, b->minor);
