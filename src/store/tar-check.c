@@ -400,6 +400,7 @@ void tar_check_strict(TarCheck *c) {
  */
 void tar_check_layer(TarCheck *c) {
         c->is_layer = true;
+        tar_stream_may_end(c->stream); /* umoci insert ends so */
 }
 
 /**

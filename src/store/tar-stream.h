@@ -36,4 +36,5 @@ TarStream *tar_stream_free(TarStream *t);
 DEFINE_CLEANUP(TarStream *, tar_stream_free);
 int tar_stream_push(TarStream *t, const uint8_t *data, size_t size, Error *e);
 int tar_stream_finish(TarStream *t, Error *e);
+void tar_stream_may_end(TarStream *t);
 uint64_t tar_stream_size(const TarStream *t);

@@ -127,6 +127,24 @@ static void test_import(void **state) {
         assert_int_equal(store_blob_verify(f->store, image.key, NULL), 0);
 }
 
+/* umoci insert writes no blocks of zeros at the end; what is cut off within an entry is cut off. */
+static void test_without_end(void **state) {
+        const Fixture *f = *state;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        _cleanup_close_ int root = -EBADF;
+        char key[STORE_KEY_MAX];
+
+        tar_add(&b, &(TarSpec){ .name = "a", .content = "a\n" });
+        tar_add(&b, &(TarSpec){ .name = "b", .content = "b\n" });
+        assert_int_equal(import(f->store, b.data, b.size, NULL, key, NULL), 0);
+        assert_int_equal(store_tree_mount(f->store, key, &root, NULL), 0);
+        assert_file(root, "b", "b\n");
+        assert_int_equal(import(f->store, b.data, b.size - 512, NULL, key, NULL), -EBADMSG);
+        assert_int_equal(import(f->store, b.data, b.size - 700, NULL, key, NULL), -EBADMSG);
+        tar_add_pax(&b, "path", "c");
+        assert_int_equal(import(f->store, b.data, b.size, NULL, key, NULL), -EBADMSG);
+}
+
 /* The digest is that of the bytes as they come, whatever they are compressed by. */
 static void test_compressed(void **state) {
         const Fixture *f = *state;
@@ -476,6 +494,7 @@ static void test_verify(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_import, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_without_end, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_compressed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_mismatch, setup, teardown),
