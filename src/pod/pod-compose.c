@@ -283,6 +283,22 @@ static int add_empty_volume(PodManifest *m, const char *name, AcVolume **ret) {
         return r;
 }
 
+/* What the image has there is in the volume, too. */
+static int add_copy_up(PodApp *a, const char *volume) {
+        const char *before = pod_app_annotation(a, APP_ANNOTATION_COPY_UP);
+        _cleanup_free_ char *all = strf("%s%s%s", str_or(before, ""), before ? " " : "", volume);
+
+        return all ? pod_app_set_annotation(a, APP_ANNOTATION_COPY_UP, all) : -ENOMEM;
+}
+
+/* CopyUp= says so of the pod's own volumes. */
+static int mount_volume(const Compose *c, PodApp *a, const char *volume, const char *target) {
+        const VolumeSpec *v = pod_spec_find_volume(c->spec, volume);
+        int r = pod_app_add_mount(a, volume, target);
+
+        return r >= 0 && v && v->copy_up > 0 ? add_copy_up(a, volume) : r;
+}
+
 /* Volume= of an app: a later one for the same place replaces the earlier. */
 static int add_mount(Compose *c, PodApp *a, const MountSpec *s) {
         int r = 0;
@@ -291,7 +307,7 @@ static int add_mount(Compose *c, PodApp *a, const MountSpec *s) {
                 r = add_empty_volume(c->m, s->volume, NULL);
         if (r < 0 || is_mounted(a, s->target))
                 return r;
-        r = pod_app_add_mount(a, s->volume, s->target);
+        r = mount_volume(c, a, s->volume, s->target);
         if (r >= 0 && s->read_only > 0) {
                 PodMount *mount = &a->mounts[a->n_mounts - 1];
 
@@ -302,17 +318,6 @@ static int add_mount(Compose *c, PodApp *a, const MountSpec *s) {
         return r;
 }
 
-/* What was in the image is in its own volumes, too, if it is Docker's. */
-static int add_copy_up(PodApp *a, const char *volume) {
-        const char *before = pod_app_annotation(a, APP_ANNOTATION_COPY_UP);
-        _cleanup_free_ char *all = NULL;
-
-        if (!pod_app_annotation(a, APP_ANNOTATION_DOCKER))
-                return 0;
-        all = strf("%s%s%s", str_or(before, ""), before ? " " : "", volume);
-        return all ? pod_app_set_annotation(a, APP_ANNOTATION_COPY_UP, all) : -ENOMEM;
-}
-
 /* Mount points of the image: by the volume of that name, else by an empty one of their own. */
 static int add_mount_point(Compose *c, PodApp *a, const AcMountPoint *p) {
         _cleanup_free_ char *name = NULL;
@@ -321,14 +326,14 @@ static int add_mount_point(Compose *c, PodApp *a, const AcMountPoint *p) {
         if (is_mounted(a, p->path))
                 return 0;
         if (pod_manifest_find_volume(c->m, p->name))
-                return pod_app_add_mount(a, p->name, p->path);
+                return mount_volume(c, a, p->name, p->path);
         name = strf("%s-%s", a->name, p->name);
         if (!name)
                 return -ENOMEM;
         r = pod_manifest_find_volume(c->m, name) ? 0 : add_empty_volume(c->m, name, NULL);
         if (r >= 0)
                 r = pod_app_add_mount(a, name, p->path);
-        if (r >= 0)
+        if (r >= 0 && pod_app_annotation(a, APP_ANNOTATION_DOCKER))
                 r = add_copy_up(a, name);
         if (r >= 0)
                 r = strv_extendf(&c->warnings,

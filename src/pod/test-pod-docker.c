@@ -83,6 +83,36 @@ static void test_annotations(void **state) {
         assert_null(pod_app_annotation(&plain->apps[0], APP_ANNOTATION_COPY_UP));
 }
 
+/* Volumes of the pod file are filled where it says so, whoever made the image. */
+static void test_copy_up(void **state) {
+        static const char *const images[] = { IMAGE(DOCKER), IMAGE("") };
+
+        for (size_t i = 0; i < ELEMENTSOF(images) * 2; i++) {
+                VolumeSpec v = { .name = (char[]){ "kept" },
+                                 .persistent = 1,
+                                 .copy_up = i % 2 == 0 ? 1 : -1 };
+                MountSpec mount = { .volume = v.name, .target = (char[]){ "/data" } };
+                AppSpec app = {
+                        .name = (char[]){ "redis" }, .image = (char[]){ "x" }, .mounts = &mount, .n_mounts = 1
+                };
+                PodSpec spec = {
+                        .name = (char[]){ "shop" }, .apps = &app, .n_apps = 1, .volumes = &v, .n_volumes = 1
+                };
+                _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+                _cleanup_(image_manifest_freep) ImageManifest *im = NULL;
+                _cleanup_strv_free_ char **warnings = NULL;
+
+                assert_int_equal(image_manifest_parse(images[i / 2], strlen(images[i / 2]), &im, NULL), 0);
+                assert_int_equal(pod_compose(&spec, &(ComposeImage){ .id = "sha512-00", .manifest = im },
+                                             &(ComposeOptions){ .volumes_dir = "/v" }, &m, &warnings, NULL),
+                                 0);
+                if (i % 2 == 0)
+                        assert_string_equal(pod_app_annotation(&m->apps[0], APP_ANNOTATION_COPY_UP), "kept");
+                else
+                        assert_null(pod_app_annotation(&m->apps[0], APP_ANNOTATION_COPY_UP));
+        }
+}
+
 /* An image cannot say what its unit runs. */
 static void test_hostile(void **state) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL, *none = NULL;
@@ -97,6 +127,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_command),
                 cmocka_unit_test(test_annotations),
+                cmocka_unit_test(test_copy_up),
                 cmocka_unit_test(test_hostile),
         };
 

@@ -216,13 +216,42 @@ static bool is_copy_up(const PodApp *a, const AcVolume *v) {
 
         for (const char *p = names; p && *p; p += strcspn(p, " "), p += strspn(p, " "))
                 if (strcspn(p, " ") == n && memcmp(p, v->name, n) == 0)
-                        return v->kind == AC_VOLUME_EMPTY;
+                        return true;
         return false;
 }
 
-/* What the image has where its own volume will be goes into the volume, with owner and mode of the directory; once. */
+/* A volume that is kept is filled beside its place: whatever ends this, it is either empty, and filled the next time, or
+ * complete. */
+static int fill_kept(const AcVolume *v, int from_fd, Error *e) {
+        const char *slash = strrchr(v->source, '/');
+        _cleanup_free_ char *parent = slash ? strndup(v->source, (size_t) (slash - v->source)) : NULL,
+                            *part = slash ? strf(".%s.part", slash + 1) : NULL;
+        _cleanup_close_ int dir = -EBADF, to = -EBADF;
+        int r;
+
+        if (!parent || !part)
+                return error_oom(e);
+        dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = dir < 0 ? -errno : remove_tree_at(dir, part);
+        if (r >= 0)
+                r = RET_NERRNO(mkdirat(dir, part, 0700));
+        if (r >= 0)
+                r = to = RET_NERRNO(openat(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (r >= 0)
+                r = copy_tree(from_fd, to, e);
+        if (r >= 0)
+                r = syncfs(to) < 0 || renameat(dir, part, dir, slash + 1) < 0 || fsync(dir) < 0 ? -errno : 0;
+        if (r < 0 && dir >= 0)
+                (void) remove_tree_at(dir, part);
+        if (r < 0 && e && e->message)
+                return r;
+        return r < 0 ? error_setf(e, r, "cannot fill %s from the image: %s", v->source, strerror(-r)) : 0;
+}
+
+/* What the image has where the volume will be goes into the volume, with owner and mode of the directory; once. */
 static int copy_up(const AcVolume *v, const char *path, int pod_fd, int root_fd, Error *e) {
-        _cleanup_free_ char *place = strf(SHARED_VOLUMES "/%s", v->name);
+        bool kept = v->kind == AC_VOLUME_HOST;
+        _cleanup_free_ char *place = kept ? strdup(v->source) : strf(SHARED_VOLUMES "/%s", v->name);
         _cleanup_close_ int from = root_open(root_fd, path, O_RDONLY | O_DIRECTORY), to = -EBADF;
         _cleanup_strv_free_ char **content = NULL;
         int r;
@@ -234,6 +263,8 @@ static int copy_up(const AcVolume *v, const char *path, int pod_fd, int root_fd,
         r = from < 0 ? from : dir_list_at(pod_fd, place, &content);
         if (r >= 0 && content && *content)
                 return 0;
+        if (r >= 0 && kept)
+                return fill_kept(v, from, e);
         if (r >= 0) {
                 to = openat(pod_fd, place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 r = to < 0 ? -errno : 0;

@@ -2,6 +2,7 @@
 """A pod file becomes a machine, and ends: start, readiness, exit statuses, stop, the pod's way through its states."""
 import json
 import os
+import pathlib
 import time
 
 import pytest
@@ -240,6 +241,20 @@ def test_persistent_volume_stays(host, pods, image):
                       len(open(f"{volume}/x").readlines()) == n)
     found = os.stat(volume)
     assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (0o750, 1234, 5678)
+
+
+def test_copy_up(host, pods, image):
+    """CopyUp=yes: a volume begins with what the image has there, once; what a power cut left half-done is removed."""
+    name = pods.shell("fill", image, "exec sleep infinity", app="Volume=kept:/usr/bin\nVolume=own:/root",
+                      rest="[Volume kept]\nPersistent=yes\nCopyUp=yes\n[Volume own]\nMode=0755\nCopyUp=yes\n")
+    volumes = pathlib.Path(DATA, "volumes", name)
+    (volumes / ".kept.part/d").mkdir(parents=True)
+    pods.start(name)
+    assert pods.shell_in(f"main@{name}", "/bin/stat", "-c", "%a", "/root").strip() == "700"
+    assert os.listdir(volumes) == ["kept"] and (volumes / "kept/busybox").exists()
+    (volumes / "kept/yes").unlink()
+    host.run("systemctl", "restart", f"pod@{name}")
+    assert not (volumes / "kept/yes").exists() and (volumes / "kept/busybox").exists()
 
 
 def test_ctrl_group_is_empty_after_the_end(host, pods, image):
