@@ -4,6 +4,7 @@
 A root is a directory; an ACI is `manifest` and `rootfs/` in a tar, compressed or not. Nothing here is shared with
 the product, so that each can be wrong on its own.
 """
+import glob
 import hashlib
 import io
 import json
@@ -21,6 +22,9 @@ BASE = ["base-files", "base-passwd", "bash", "coreutils", "dash", "libc-bin", "n
 INSTALL_ONLY = {"adduser", "debconf", "debianutils", "dpkg", "init-system-helpers", "iproute2", "lsb-base", "passwd",
                 "sysvinit-utils", "usrmerge"}
 REDIS_UID = 6379
+POSTGRES_UID = 5432
+# What PostgreSQL runs without: Debian's way to have several clusters, and its compiler of queries (libllvm*), a library of 120 MB.
+POSTGRES_WITHOUT = ("postgresql-common", "postgresql-client-common", "locales", "ssl-cert", "perl", "libperl", "libllvm")
 
 
 def manifest(name, version="1.0.0", app=None, labels=None, **more):
@@ -140,8 +144,9 @@ def skeleton(root):
         os.symlink("/run", f"{root}/var/run")
 
 
-def closure(packages):
-    """These packages and all that they depend on to run, as dpkg's database of this host has them."""
+def closure(packages, without=()):
+    """These packages and all that they depend on to run, as dpkg's database of this host has them; none whose name begins
+    with one of `without`."""
     fields = subprocess.run(["dpkg-query", "-W", "-f", "${Package}\t${Depends},${Pre-Depends}\t${Provides}\n"],
                             check=True, capture_output=True, text=True).stdout
     depends, provides = {}, {}
@@ -156,7 +161,7 @@ def closure(packages):
     while todo:
         name = todo.pop()
         name = name if name in depends else provides.get(name)
-        if name is None or name in done or name in INSTALL_ONLY:
+        if name is None or name in done or name in INSTALL_ONLY or name.startswith(tuple(without)):
             continue
         done.append(name)
         for group in depends[name]:
@@ -164,17 +169,21 @@ def closure(packages):
     return sorted(done)
 
 
-def debian_root(root, packages, base=BASE):
-    """Fill `root` with the files of Debian packages and of their dependencies, copied from this host by GNU tar."""
-    skeleton(root)
-    names = closure([*base, *packages])
+def package_files(names):
+    """The paths of packages on this host, as a set, without links in the way to them."""
     listed = subprocess.run(["dpkg", "-L", *names], check=True, capture_output=True, text=True).stdout
     paths = set()
     for line in listed.splitlines():
         if line.startswith("/") and line != "/." and os.path.lexists(line):
             parent, last = os.path.split(line)
             paths.add(os.path.join(os.path.realpath(parent), last))
-    paths -= {"/bin", "/sbin", "/lib", "/lib64", "/dev", "/proc", "/sys", "/run", "/tmp", "/var/run"}
+    return paths - {"/bin", "/sbin", "/lib", "/lib64", "/dev", "/proc", "/sys", "/run", "/tmp", "/var/run"}
+
+
+def debian_root(root, packages, base=BASE, without=()):
+    """Fill `root` with the files of Debian packages and of their dependencies, copied from this host by GNU tar."""
+    skeleton(root)
+    paths = package_files(closure([*base, *packages], without))
     paths |= {"/etc/nsswitch.conf"} & {p for p in ("/etc/nsswitch.conf",) if os.path.exists(p)}
     with tempfile.NamedTemporaryFile("w", prefix="aci-list-") as listing:
         listing.write("".join(f"{p[1:]}\0" for p in sorted(paths)))
@@ -206,6 +215,12 @@ def busybox_root(root):
             os.symlink("busybox", f"{root}/usr/bin/{applet}")
     if os.path.exists("/usr/share/base-passwd/passwd.master"):
         users(root)
+    return root
+
+
+def base_root(root):
+    """What every Debian has."""
+    debian_root(root, [])
     return root
 
 
@@ -241,6 +256,26 @@ def redis_root(root):
     for directory, _, files in os.walk(f"{root}/etc/redis"):
         for f in [directory, *(os.path.join(directory, f) for f in files)]:
             os.chown(f, REDIS_UID, REDIS_UID)
+    return root
+
+
+def postgres_root(root):
+    """PostgreSQL's server and client from Debian's packages, in /usr/bin as in Docker Hub's; a user, his empty data directory
+    and the directory of his socket."""
+    top = sorted(glob.glob("/usr/lib/postgresql/*"))[-1]
+    version = os.path.basename(top)
+    debian_root(root, [f"postgresql-{version}", f"postgresql-client-{version}"], without=POSTGRES_WITHOUT)
+    for name in os.listdir(f"{root}{top}/bin"):
+        if not os.path.lexists(f"{root}/usr/bin/{name}"):
+            os.symlink(f"{top}/bin/{name}", f"{root}/usr/bin/{name}")
+    for path, line in (("passwd", f"postgres:x:{POSTGRES_UID}:{POSTGRES_UID}::/var/lib/postgresql:/bin/sh\n"),
+                       ("group", f"postgres:x:{POSTGRES_UID}:\n")):
+        with open(f"{root}/etc/{path}", "a") as f:
+            f.write(line)
+    for d, mode in (("var/lib/postgresql", 0o755), ("var/lib/postgresql/data", 0o700), ("run/postgresql", 0o2775)):
+        os.makedirs(f"{root}/{d}", exist_ok=True)
+        os.chown(f"{root}/{d}", POSTGRES_UID, POSTGRES_UID)
+        os.chmod(f"{root}/{d}", mode)
     return root
 
 
