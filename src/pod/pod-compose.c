@@ -291,12 +291,19 @@ static int add_copy_up(PodApp *a, const char *volume) {
         return all ? pod_app_set_annotation(a, APP_ANNOTATION_COPY_UP, all) : -ENOMEM;
 }
 
-/* CopyUp= says so of the pod's own volumes. */
+/* CopyUp= says so of the pod's own volumes; without it they are filled for an image of Docker's, as Docker and podman do,
+ * unless whose they are is said, too. */
+static bool is_filled(const PodApp *a, const VolumeSpec *v) {
+        if (v->source || v->copy_up >= 0)
+                return v->copy_up > 0;
+        return pod_app_annotation(a, APP_ANNOTATION_DOCKER) && v->mode < 0 && v->uid < 0 && v->gid < 0;
+}
+
 static int mount_volume(const Compose *c, PodApp *a, const char *volume, const char *target) {
         const VolumeSpec *v = pod_spec_find_volume(c->spec, volume);
         int r = pod_app_add_mount(a, volume, target);
 
-        return r >= 0 && v && v->copy_up > 0 ? add_copy_up(a, volume) : r;
+        return r >= 0 && v && is_filled(a, v) ? add_copy_up(a, volume) : r;
 }
 
 /* Volume= of an app: a later one for the same place replaces the earlier. */

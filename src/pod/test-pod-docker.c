@@ -87,10 +87,17 @@ static void test_annotations(void **state) {
 static void test_copy_up(void **state) {
         static const char *const images[] = { IMAGE(DOCKER), IMAGE("") };
 
-        for (size_t i = 0; i < ELEMENTSOF(images) * 2; i++) {
+        /* said so, not said, said whose it is, said not so; only the second depends on the image */
+        for (size_t i = 0; i < ELEMENTSOF(images) * 4; i++) {
+                const size_t what = i % 4;
                 VolumeSpec v = { .name = (char[]){ "kept" },
                                  .persistent = 1,
-                                 .copy_up = i % 2 == 0 ? 1 : -1 };
+                                 .mode = -1,
+                                 .uid = what == 2 ? 7 : -1,
+                                 .gid = -1,
+                                 .copy_up = what == 0   ? 1
+                                            : what == 3 ? 0
+                                                        : -1 };
                 MountSpec mount = { .volume = v.name, .target = (char[]){ "/data" } };
                 AppSpec app = {
                         .name = (char[]){ "redis" }, .image = (char[]){ "x" }, .mounts = &mount, .n_mounts = 1
@@ -102,11 +109,11 @@ static void test_copy_up(void **state) {
                 _cleanup_(image_manifest_freep) ImageManifest *im = NULL;
                 _cleanup_strv_free_ char **warnings = NULL;
 
-                assert_int_equal(image_manifest_parse(images[i / 2], strlen(images[i / 2]), &im, NULL), 0);
+                assert_int_equal(image_manifest_parse(images[i / 4], strlen(images[i / 4]), &im, NULL), 0);
                 assert_int_equal(pod_compose(&spec, &(ComposeImage){ .id = "sha512-00", .manifest = im },
                                              &(ComposeOptions){ .volumes_dir = "/v" }, &m, &warnings, NULL),
                                  0);
-                if (i % 2 == 0)
+                if (what == 0 || (what == 1 && i < 4))
                         assert_string_equal(pod_app_annotation(&m->apps[0], APP_ANNOTATION_COPY_UP), "kept");
                 else
                         assert_null(pod_app_annotation(&m->apps[0], APP_ANNOTATION_COPY_UP));

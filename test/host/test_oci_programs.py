@@ -50,7 +50,6 @@ Volume=data:/var/lib/postgresql/data
 
 [Volume data]
 Persistent=yes
-CopyUp=yes
 """
 
 
