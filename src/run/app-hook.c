@@ -2,7 +2,7 @@
 /* What runs in an app beside its main program: ExecStartPre= and the like, and the image's event handlers, which are the
  * defaults of two of them. APP.service itself cannot run them in the app's root: RootDirectoryStartOnly= keeps it out of
  * there. So each kind becomes a unit of its own with the app's sandbox, hook-APP@KIND.service, which
- * "rkt-enter hook APP KIND" starts and waits for. */
+ * "rkt-enter hook APP KIND" starts and waits for, by way of rkt-bare. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +88,7 @@ int app_hook_add_lines(const PodApp *a, const AppSettings *s, StrBuf *b) {
                 if (r < 0)
                         return r;
                 if (list)
-                        strbuf_addf(b, "%s=+/rkt/bin/rkt-enter hook %s %s\n", hooks[i].key, a->name,
+                        strbuf_addf(b, "%s=+/rkt/bin/rkt-bare hook %s %s\n", hooks[i].key, a->name,
                                     hooks[i].kind);
         }
         return 0;

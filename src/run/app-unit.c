@@ -4,7 +4,8 @@
  * image's isolators say, and last what the pod file says as it stands, so that the administrator wins. A default whose key
  * the pod file mentions is left out altogether: most of these lists would be merged otherwise.
  *
- * RootDirectoryStartOnly= keeps ExecStopPost= in the pod's own root, where rkt-enter records how the app ended. */
+ * RootDirectoryStartOnly= keeps ExecStopPost= in the pod's own root, where rkt-enter records how the app ended;
+ * rkt-bare keeps the image's variables away from it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -226,7 +227,7 @@ static int add_unit_section(StrBuf *b, const PodApp *a, const AppUnitContext *c,
 
 /* In the foreground it is said at once why a program could not be started. */
 static void add_status(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *b) {
-        strbuf_addf(b, "ExecStopPost=%s+/rkt/bin/rkt-enter status %s", c->console ? ":" : "", a->name);
+        strbuf_addf(b, "ExecStopPost=%s+/rkt/bin/rkt-bare status %s", c->console ? ":" : "", a->name);
         if (c->console) {
                 strbuf_add(b, " ");
                 unit_text_quote(b, f->exec_path);

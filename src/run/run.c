@@ -34,6 +34,7 @@
 #define STAGE1        "stage1/rootfs"
 #define HOST_JOURNAL  "/run/systemd/journal"
 #define ENTER_PROGRAM "rkt-enter"
+#define BARE_PROGRAM  "rkt-bare"
 #define TEXT_MAX      (1024U * 1024)
 
 typedef struct Run {
@@ -212,24 +213,31 @@ static int read_os_release(char **ret, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot read the host's os-release: %s", strerror(-r)) : 0;
 }
 
-/* The pod keeps the program that it was started with. */
-static int copy_program(Run *x, Error *e) {
+static int copy_one(Run *x, const char *name, Error *e) {
         const char *dir = secure_getenv("RKT_LIBEXEC");
-        _cleanup_free_ char *path = path_join(dir && *dir == '/' ? dir : RKT_LIBEXEC_DIR, ENTER_PROGRAM);
+        _cleanup_free_ char *path = path_join(dir && *dir == '/' ? dir : RKT_LIBEXEC_DIR, name),
+                            *place = strf("rkt/bin/%s", name);
         _cleanup_close_ int from = -EBADF, to = -EBADF;
         struct stat st;
         int r;
 
-        if (!path)
+        if (!path || !place)
                 return error_oom(e);
         from = open(path, O_RDONLY | O_CLOEXEC);
         if (from < 0 || fstat(from, &st) < 0)
                 return error_setf(e, -errno, "cannot open %s: %s", path, strerror(errno));
-        to = openat(x->stage1_fd, "rkt/bin/" ENTER_PROGRAM, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+        to = openat(x->stage1_fd, place, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
         r = to < 0 ? -errno : fd_copy_range(from, to, (uint64_t) st.st_size);
         if (r >= 0)
                 r = RET_NERRNO(fchmod(to, 0755));
         return r < 0 ? error_setf(e, r, "cannot copy %s into the pod: %s", path, strerror(-r)) : 0;
+}
+
+/* The pod keeps the programs that it was started with. */
+static int copy_program(Run *x, Error *e) {
+        int r = copy_one(x, ENTER_PROGRAM, e);
+
+        return r < 0 ? r : copy_one(x, BARE_PROGRAM, e);
 }
 
 static int insecure_of(const PodManifest *m, InsecureFlags *ret, Error *e) {

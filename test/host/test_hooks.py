@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What runs in an app beside its main program: the image's event handlers, ExecStartPre= and the like."""
+import pathlib
+
 import pytest
+
+from conftest import DATA
 
 SAY = "echo %s >> /out/log"
 WHO = "grep -E '^(CapBnd|NoNewPrivs|Seccomp:)' /proc/self/status; id -u; pwd; echo $MINE; ls -d /opt/stage2 2>&1; true"
@@ -87,3 +91,31 @@ def test_kernel_settings(host, pods, images, tmp_path, log):
     name = pods.shell("sysctl", images.busybox, "exec sleep infinity", app="Sysctl=kernel.panic=1\n")
     assert pods.start(name, check=False).rc != 0
     assert "app 'main': kernel setting 'kernel.panic' is the machine's" in host.status(f"pod@{name}")
+
+
+EVIL = """
+#include <fcntl.h>
+unsigned la_version(unsigned version) { return version; }
+__attribute__((constructor)) static void start(void) { (void) !open("/rkt/status/evil", O_WRONLY | O_CREAT, 0644); }
+"""
+
+
+def test_environment_of_the_image(host, pods, images, tmp_path, log):
+    """What an image tells the dynamic linker and libc is for its app, and not for what has the pod's powers: before the start, after
+    the end, and when the end is recorded. /run is the app's in what systemd starts outside of the app's root."""
+    (tmp_path / "evil.c").write_text(EVIL)
+    host.run("gcc", "-shared", "-fPIC", "-o", str(tmp_path / "evil.so"), str(tmp_path / "evil.c"))
+    environment = {"LD_PRELOAD": "/run/out/evil.so", "LD_AUDIT": "/run/out/evil.so", "LD_LIBRARY_PATH": "/run/out",
+                   "GLIBC_TUNABLES": "glibc.malloc.check=3:glibc.malloc.mxfast=nonsense:" + "x" * 4096,
+                   "JOURNAL_STREAM": "x" * 4096}
+    say = "echo %s $LD_PRELOAD $LD_LIBRARY_PATH $EXIT_STATUS >> /run/out/log"
+    image = images.make(app={
+        "exec": sh(say % "main" + "; exit 7"), "environment": [{"name": k, "value": v} for k, v in environment.items()],
+        "eventHandlers": [{"name": "pre-start", "exec": sh(say % "pre-start")}, {"name": "post-stop", "exec": sh(say % "post-stop")}]})
+    name = pods.write("hooks", f"[Pod]\nNetwork=none\nInsecureOptions=image\n[App main]\nImage={image}\nVolume={tmp_path}:/run/out\n")
+    pods.start(name, check=False)
+    assert pods.ended(name)["ExecMainStatus"] == "7"
+    assert log() == [f"{word} /run/out/evil.so /run/out{status}"
+                     for word, status in (("pre-start", ""), ("main", ""), ("post-stop", " 7"))]
+    status = pathlib.Path(DATA, "pods/exited-garbage", pods.ours()[-1]["name"], "stage1/rootfs/rkt/status")
+    assert [p.name for p in status.iterdir()] == ["main"], "the image's object was loaded outside of its app"

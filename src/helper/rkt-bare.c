@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Starts rkt-enter without the environment of an app.
+ *
+ *   rkt-bare ARGUMENT...   runs /rkt/bin/rkt-enter ARGUMENT...
+ *
+ * The command lines of APP.service that begin with "+" have all powers in the pod, and the variables of the image: what its
+ * LD_PRELOAD names would run inside rkt-enter. So this program stands in front of it. It is linked statically, has no part
+ * of ours but this file, and lets only those variables through that rkt-enter reads, as systemd may write them. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROGRAM   "/rkt/bin/rkt-enter"
+#define VALUE_MAX 63U /* bytes */
+#define FAILED    255 /* ExecCondition= would take any other for a "no" */
+
+static const char *const names[] = {
+        "MAINPID",        "SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS", /* app-hook-run.c, rkt-enter.c */
+        "JOURNAL_STREAM",                                               /* log.c */
+};
+
+#define N_NAMES (sizeof(names) / sizeof(*names))
+
+/* "exit-code", "RTMIN+1", "8:4711" */
+static bool is_plain(const char *value) {
+        size_t n = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-+:");
+
+        return n > 0 && n <= VALUE_MAX && !value[n];
+}
+
+/* The whole "NAME=VALUE", or NULL. */
+static char *find(const char *name) {
+        size_t n = strlen(name);
+
+        for (char **v = environ; v && *v; v++)
+                if (strncmp(*v, name, n) == 0 && (*v)[n] == '=')
+                        return is_plain(*v + n + 1) ? *v : NULL;
+        return NULL;
+}
+
+int main(int argc, char **argv) {
+        char *environment[N_NAMES + 1] = {}, program[] = PROGRAM;
+        size_t n = 0;
+
+        if (argc < 2) {
+                (void) dprintf(STDERR_FILENO, "Usage: rkt-bare ARGUMENT...\n");
+                return FAILED;
+        }
+        for (size_t i = 0; i < N_NAMES; i++) {
+                char *variable = find(names[i]);
+
+                if (variable)
+                        environment[n++] = variable;
+        }
+        argv[0] = program;
+        execve(program, argv, environment);
+        /* strerror() would look for translations */
+        (void) dprintf(STDERR_FILENO, "rkt-bare: cannot execute " PROGRAM ": %s\n", strerrorname_np(errno));
+        return FAILED;
+}
