@@ -77,6 +77,10 @@ static int event_handler_check(void *p, Error *e) {
         if (!streq(h->name, "pre-start") && !streq(h->name, "post-stop"))
                 return error_setf(e, -EINVAL, "event handler '%.50s' is neither 'pre-start' nor 'post-stop'",
                                   h->name);
+        /* systemd takes quotes off first, and then these for its own */
+        if (h->exec && *h->exec && strchr("-@:+!|", **h->exec)) /* an empty word, too */
+                return error_setf(e, -EINVAL, "event handler '%s': '%.100s' is no program", h->name,
+                                  *h->exec);
         return 0;
 }
 
@@ -298,6 +302,8 @@ int ac_app_check(AcApp *a, Error *e) {
         if (a->working_directory && *a->working_directory && *a->working_directory != '/')
                 return error_setf(e, -EINVAL, "working directory '%.100s' is not absolute",
                                   a->working_directory);
+        if (a->working_directory && *a->working_directory && !ac_path_is_valid(a->working_directory))
+                return error_setf(e, -EINVAL, "the working directory has '..' or control characters");
         r = ac_environment_check(a->environment, a->n_environment, e);
         if (r < 0)
                 return r;

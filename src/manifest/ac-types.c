@@ -213,11 +213,14 @@ bool ac_user_is_valid(const char *s) {
  * ac_path_is_valid() - is this a path in an app that we would mount on or change to?
  * @s: not NULL
  *
- * Return: true if absolute and without ".." component.
+ * Return: true if absolute, and without ".." component and control characters (it becomes a line of a unit).
  */
 bool ac_path_is_valid(const char *s) {
         if (*s != '/' || strlen(s) > 4095)
                 return false;
+        for (const char *c = s; *c; c++)
+                if ((unsigned char) *c < 0x20 || *c == 0x7f)
+                        return false;
         for (const char *c = s; c; c = strchr(c + 1, '/'))
                 if (startswith(c, "/..") && (c[3] == '/' || c[3] == '\0'))
                         return false;

@@ -102,6 +102,11 @@ static const Case image_cases[] = {
         { IMAGE(",\"app\":{\"user\":\"0\",\"group\":\"\"}"), -EINVAL },
         { APP(",\"workingDirectory\":\"a\""), -EINVAL }, /* 110 */
         { APP(",\"workingDirectory\":\"\""), 0 },
+        /* a line of a unit: nothing that ends it, or begins another */
+        { APP(",\"workingDirectory\":\"/tmp/\\nNoNewPrivileges=no\""), -EINVAL },
+        { APP(",\"workingDirectory\":\"/tmp/\\u007f\""), -EINVAL },
+        { APP(",\"workingDirectory\":\"/tmp/../..\""), -EINVAL },
+        { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/dev/a\\nExecStartPre=+/x\"}]"), -EINVAL },
         { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/a/../../b\"}]"), -EINVAL }, /* 111 */
         { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"a\"}]"), -EINVAL },
         { APP(",\"mountPoints\":[{\"name\":\"a\",\"path\":\"/proc\"}]"), -EINVAL },
@@ -151,6 +156,8 @@ static const Case image_cases[] = {
         { APP(",\"supplementaryGids\":[true]"), -ERANGE },
         { APP(",\"eventHandlers\":[{\"name\":\"post-start\",\"exec\":[\"/a\"]}]"), -EINVAL }, /* 115 */
         { APP(",\"eventHandlers\":[{\"name\":\"pre-start\"},{\"name\":\"pre-start\"}]"), -ENOTUNIQ },
+        { APP(",\"eventHandlers\":[{\"name\":\"pre-start\",\"exec\":[\"+/a\"]}]"), -EINVAL },
+        { APP(",\"eventHandlers\":[{\"name\":\"post-stop\",\"exec\":[\"\"]}]"), -EINVAL },
         { APP(",\"userLabels\":{\"a\":1}"), -EINVAL },
         { IMAGE(",\"dependencies\":[{\"imageName\":\"a\",\"imageID\":\"sha512-xyz\"}]"), -EINVAL }, /* 116 */
         { IMAGE(",\"dependencies\":[{\"imageName\":\"a\",\"imageID\":\"sha256-00\"}]"), -EINVAL },

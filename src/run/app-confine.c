@@ -222,6 +222,9 @@ static int add_filter(const PodApp *a, const AppSettings *s, char *const *named,
         _cleanup_strv_free_ char **values = NULL;
         int r = 0;
 
+        /* two lists of what is allowed cannot be made one: people's counts */
+        if (retain && is_replaced(s->profile, FILTER) && *first_value(s->profile, FILTER))
+                i = retain = NULL;
         if (i && !first_value(s->file, FILTER))
                 r = ac_seccomp_filter(retain != NULL, i->set, i->errno_name, &values);
         if (r < 0)
@@ -232,6 +235,9 @@ static int add_filter(const PodApp *a, const AppSettings *s, char *const *named,
                 strbuf_addf(b, FILTER "=%s\n", *v);
         if (values && retain) {
                 strbuf_addf(b, FILTER "=~%s\n", ac_seccomp_denied);
+                for (char **l = s->profile; l && *l; l++) /* what it takes away stays away */
+                        if (value_of(*l, FILTER) && *value_of(*l, FILTER) == '~')
+                                strbuf_addf(b, "%s\n", *l);
                 if (i->errno_name)
                         strbuf_addf(b, FILTER_ERRNO "=%s\n", i->errno_name);
         }

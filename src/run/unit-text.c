@@ -32,12 +32,15 @@ void unit_text_quote(StrBuf *b, const char *word) {
  * unit_text_line() - add KEY=VALUE for a setting that takes a path or a text to the end of the line
  * @b:     buffer
  * @key:   name of the setting
- * @value: text without line breaks; "%" is doubled
+ * @value: text without line breaks, or the buffer fails; "%" is doubled
  */
 void unit_text_line(StrBuf *b, const char *key, const char *value) {
         strbuf_addf(b, "%s=", key);
-        for (const char *p = value; *p; p++)
+        for (const char *p = value; *p; p++) {
+                if (strchr("\n\r", *p))
+                        b->failed = true;
                 strbuf_add_n(b, *p == '%' ? "%%" : p, *p == '%' ? 2 : 1);
+        }
         strbuf_add(b, "\n");
 }
 
