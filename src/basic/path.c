@@ -4,6 +4,7 @@
 
 #include "basic/path.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 
 /**
  * path_is_absolute() - does it begin with a slash?
@@ -77,4 +78,26 @@ char *path_join(const char *a, const char *b) {
         while (*b == '/')
                 b++;
         return strf("%.*s/%s", (int) n, a, b);
+}
+
+/**
+ * path_clean() - from the root, without "." and empty components
+ * @path: not NULL; absolute, or beneath the root: "dir1", "//a/./b/"
+ *
+ * Return: a string to free(), NULL when out of memory. ".." stays.
+ */
+char *path_clean(const char *path) {
+        _cleanup_strv_free_ char **parts = NULL;
+        StrBuf b = STRBUF_INIT;
+        size_t n = 0;
+        char *text;
+
+        if (strv_split(path, "/", &parts) < 0)
+                return NULL;
+        for (char **p = parts; p && *p; p++)
+                if (!streq(*p, "."))
+                        strbuf_addf(&b, "/%s", *p), n++;
+        if (n == 0)
+                strbuf_add(&b, "/");
+        return strbuf_steal(&b, &text) < 0 ? NULL : text;
 }

@@ -11,3 +11,4 @@ bool path_is_normalized(const char *p);
 bool path_is_safe_name(const char *p);
 const char *path_basename(const char *p);
 char *path_join(const char *a, const char *b);
+char *path_clean(const char *path);

@@ -2,6 +2,8 @@
 /* Looks into an app's root and puts in what the standard promises (appc 12). */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -241,47 +243,128 @@ static bool is_beneath(const char *path, const char *top) {
         return rest && (*rest == '/' || *rest == '\0');
 }
 
+static const char *api_directory(const char *path) {
+        static const char *const api[] = { "/dev", "/proc", "/sys" };
+
+        FOREACH_ARRAY (top, api, ELEMENTSOF(api))
+                if (is_beneath(path, *top))
+                        return *top;
+        return NULL;
+}
+
+/* Is there no link on the way to a directory that is not there? */
+static int check_missing(int root_fd, const char *path) {
+        for (const char *end = path + 1; *end; end += strspn(end, "/")) {
+                _cleanup_free_ char *part = NULL;
+                _cleanup_close_ int fd = -EBADF;
+                struct stat st;
+
+                end += strcspn(end, "/");
+                part = strndup(path, (size_t) (end - path));
+                if (!part)
+                        return -ENOMEM;
+                fd = root_open(root_fd, part, O_PATH | O_NOFOLLOW);
+                if (fd == -ENOENT)
+                        return 0;
+                if (fd < 0 || fstat(fd, &st) < 0)
+                        return fd < 0 ? fd : -errno;
+                if (!S_ISDIR(st.st_mode))
+                        return S_ISLNK(st.st_mode) ? -ENOENT : -ENOTDIR;
+        }
+        return 0;
+}
+
+static int fd_path(int fd, char **ret) {
+        char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)], path[PATH_MAX];
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, path, sizeof(path));
+        if (n < 0 || (size_t) n == sizeof(path))
+                return n < 0 ? -errno : -ENAMETOOLONG;
+        *ret = strndup(path, (size_t) n);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* The same directory after all links, as the app sees it. */
+static int path_in_root(int root_fd, int fd, char **ret) {
+        _cleanup_free_ char *root = NULL, *path = NULL;
+        int r = fd_path(root_fd, &root);
+
+        if (r >= 0)
+                r = fd_path(fd, &path);
+        if (r < 0)
+                return r;
+        if (!is_beneath(path, root))
+                return -EXDEV;
+        *ret = strdup(path[strlen(root)] ? path + strlen(root) : "/");
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int open_directory(const PodApp *a, int root_fd, const char *path) {
+        static const char *const later[] = { "/run", "/tmp", "/var/tmp" };
+
+        FOREACH_ARRAY (l, later, ELEMENTSOF(later))
+                if (is_beneath(path, *l))
+                        return root_open(root_fd, path, O_PATH | O_DIRECTORY);
+        /* Docker makes it, too */
+        return pod_app_annotation(a, APP_ANNOTATION_DOCKER) ? root_mkdirs(root_fd, path, 0755)
+                                                            : root_open(root_fd, path, O_PATH | O_DIRECTORY);
+}
+
+static int find_directory(const PodApp *a, int root_fd, const char *path, AppFacts *f) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        for (size_t i = 0; i < f->n_binds; i++)
+                if (is_beneath(path, f->binds[i].target))
+                        return str_replace(&f->directory, path);
+        fd = open_directory(a, root_fd, path);
+        if (fd >= 0)
+                return path_in_root(root_fd, fd, &f->directory);
+        /* the app, or what is started before it, may make one in these */
+        if (fd != -ENOENT ||
+            !(is_beneath(path, "/run") || is_beneath(path, "/tmp") || is_beneath(path, "/var/tmp")))
+                return fd;
+        r = check_missing(root_fd, path);
+        return r < 0 ? r : str_replace(&f->directory, path);
+}
+
 /**
- * app_root_check_directory() - is the working directory there?
+ * app_root_find_directory() - the working directory, after all links
  * @a:       app
  * @root_fd: the app's root directory, its volumes mounted
- * @f:       facts, with the volumes that systemd mounts later
+ * @f:       facts, with the volumes that systemd mounts later; directory is set, unless it is not a plain path ("-/path", "~")
  * @e:       sentence on failure; may be NULL
  *
- * systemd would name neither the directory nor the app. What is mounted only inside the pod cannot be seen from here and is
- * left to it, as is anything but a plain path ("-/path", "~"). Directories of the kernel's are refused, as 257 does: below
- * /proc are links that lead out of the root.
+ * systemd would name neither the directory nor the app, and 252 goes there before it takes rights away: where an image's link
+ * leads to is said to it plainly. What is mounted only inside the pod cannot be seen from here and is left to it.
+ * Directories of the kernel's are refused, as 257 does: below /proc are links that lead out of the root.
  *
  * Return: 0, -EINVAL, -ENOENT, -ENOTDIR, other errno of openat2().
  */
-int app_root_check_directory(const PodApp *a, int root_fd, const AppFacts *f, Error *e) {
-        static const char *const api[] = { "/dev", "/proc", "/sys" };
-        static const char *const later[] = { "/run", "/tmp", "/var/tmp" };
-        const char *directory = a->app->working_directory;
-        int fd;
+int app_root_find_directory(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
+        const char *directory = a->app->working_directory, *top;
+        _cleanup_free_ char *path = NULL;
+        int r = 0;
 
         if (!directory || *directory != '/')
                 return 0;
-        FOREACH_ARRAY (top, api, ELEMENTSOF(api))
-                if (is_beneath(directory, *top))
-                        return error_setf(e, -EINVAL,
-                                          "app '%s': working directory '%s' is in %s, which is the kernel's",
-                                          a->name, directory, *top);
-        FOREACH_ARRAY (l, later, ELEMENTSOF(later))
-                if (is_beneath(directory, *l))
-                        return 0;
-        for (size_t i = 0; i < f->n_binds; i++)
-                if (is_beneath(directory, f->binds[i].target))
-                        return 0;
-        /* Docker makes it, too */
-        fd = pod_app_annotation(a, APP_ANNOTATION_DOCKER)
-                     ? root_mkdirs(root_fd, directory, 0755)
-                     : root_open(root_fd, directory, O_PATH | O_DIRECTORY);
-        if (fd < 0)
-                return error_setf(e, fd, "app '%s': working directory '%s' in its root: %s", a->name,
-                                  directory, strerror(-fd));
-        (void) fd_close(fd);
-        return 0;
+        path = path_clean(directory);
+        if (!path)
+                return error_oom(e);
+        top = api_directory(path);
+        if (!top)
+                r = find_directory(a, root_fd, path, f);
+        if (r < 0)
+                return error_setf(e, r, "app '%s': working directory '%s' in its root: %s", a->name,
+                                  directory, strerror(-r));
+        if (!top)
+                top = api_directory(f->directory);
+        return top ? error_setf(e, -EINVAL,
+                                "app '%s': working directory '%s' is in %s, which is the kernel's", a->name,
+                                directory, top)
+                   : 0;
 }
 
 /* Writes a file of the app's /etc anew; a link that the image has there is removed, not followed. */

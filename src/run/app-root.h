@@ -16,5 +16,5 @@ typedef struct AppRootContext {
 
 int app_root_find_user(const PodApp *a, int root_fd, AppFacts *f, Error *e);
 int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e);
-int app_root_check_directory(const PodApp *a, int root_fd, const AppFacts *f, Error *e);
+int app_root_find_directory(const PodApp *a, int root_fd, AppFacts *f, Error *e);
 int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Error *e);

@@ -32,6 +32,7 @@ void app_facts_done(AppFacts *f) {
         free(f->home);
         free(f->user_name);
         free(f->exec_path);
+        free(f->directory);
         strv_free(f->writable);
         strv_free(f->devices);
         for (size_t i = 0; i < f->n_binds; i++) {
@@ -149,7 +150,7 @@ static void add_environment(StrBuf *b, const PodApp *a, const AppFacts *f) {
 /* Everything that the app and those who enter it share. */
 static int add_sandbox(StrBuf *b, const PodApp *a, const AppFacts *f, const AppUnitContext *c,
                        const AppSettings *settings) {
-        const char *directory = a->app->working_directory;
+        const char *directory = str_or(f->directory, a->app->working_directory);
 
         add_root(b, a, f);
         add_user(b, f);

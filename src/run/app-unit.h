@@ -30,6 +30,7 @@ typedef struct AppFacts {
         char *home;      /* of the user, or NULL */
         char *user_name; /* the same */
         char *exec_path; /* absolute, in the app */
+        char *directory; /* the working directory, after all links; NULL: as the app says */
         char **writable; /* targets of writable volumes */
         AppBind *binds;
         size_t n_binds;
