@@ -155,10 +155,9 @@ static int open_stage1(Run *x, Error *e) {
         return x->stage1_fd < 0 ? error_setf(e, -errno, "cannot open %s: %s", x->root, strerror(errno)) : 0;
 }
 
-/* Furnishing comes before the volumes, so that nothing is written into one; programs may lie in one. */
-static int make_app(Run *x, size_t n, const AppRootContext *c, Error *e) {
+/* Furnishing comes before the volumes, so that nothing is written into one. */
+static int make_root(Run *x, size_t n, const AppRootContext *c, int *ret_fd, Error *e) {
         const PodApp *a = &x->manifest->apps[n];
-        AppFacts *f = &x->facts[n];
         const AppMountContext mount = {
                 .store = x->store,
                 .pod = x->pod,
@@ -171,14 +170,47 @@ static int make_app(Run *x, size_t n, const AppRootContext *c, Error *e) {
 
         if (r < 0)
                 return error_prefixf(e, r, "app '%s'", a->name);
-        r = app_root_find_user(a, root, f, e);
+        r = app_root_find_user(a, root, &x->facts[n], e);
         if (r >= 0)
                 r = app_root_furnish(a, root, c, e);
         if (r >= 0)
-                r = volume_mount_all(x->manifest, a, x->pod_fd, x->stage1_fd, root, f, e);
+                r = volume_fill_all(x->manifest, a, x->pod_fd, root, e);
+        if (r < 0)
+                return r;
+        *ret_fd = TAKE_FD(root);
+        return 0;
+}
+
+/* Programs may lie in a volume. */
+static int mount_volumes(Run *x, size_t n, int root, Error *e) {
+        const PodApp *a = &x->manifest->apps[n];
+        AppFacts *f = &x->facts[n];
+        int r = volume_mount_all(x->manifest, a, x->pod_fd, x->stage1_fd, root, f, e);
+
         if (r >= 0)
                 r = app_root_find_program(a, root, f, e);
-        return r < 0 ? r : app_root_check_directory(a, root, f, e);
+        return r < 0 ? r : app_root_find_directory(a, root, f, e);
+}
+
+/* All roots first: what fills a volume replaces it, under those who had it mounted. */
+static int make_all(Run *x, const AppRootContext *c, Error *e) {
+        const size_t n = x->manifest->n_apps;
+        _cleanup_free_ int *roots = new0(int, n);
+        size_t made = 0;
+        int r = 0;
+
+        if (!roots)
+                return error_oom(e);
+        while (made < n && r >= 0) {
+                r = make_root(x, made, c, &roots[made], e);
+                if (r >= 0)
+                        made++;
+        }
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = mount_volumes(x, i, roots[i], e);
+        for (size_t i = 0; i < made; i++)
+                (void) fd_close(roots[i]);
+        return r;
 }
 
 /* With the host's network comes the host's way to look up names. */
@@ -199,9 +231,7 @@ static int make_apps(Run *x, Error *e) {
         c.hosts = hosts;
         c.replace_hosts = words && *words;
         r = volume_make_empty(x->manifest, x->pod_fd, e);
-        for (size_t i = 0; r >= 0 && i < x->manifest->n_apps; i++)
-                r = make_app(x, i, &c, e);
-        return r;
+        return r < 0 ? r : make_all(x, &c, e);
 }
 
 static int read_os_release(char **ret, Error *e) {

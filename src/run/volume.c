@@ -184,23 +184,6 @@ static int open_detour(const PodApp *a, const char *path, bool directory, bool r
         return r < 0 ? -errno : r;
 }
 
-/* Text of a manifest may say "dir1" or "/a/../b": from the root, without dots. */
-static char *clean_path(const char *path) {
-        _cleanup_strv_free_ char **parts = NULL;
-        StrBuf b = STRBUF_INIT;
-        size_t n = 0;
-        char *text;
-
-        if (strv_split(path, "/", &parts) < 0)
-                return NULL;
-        for (char **p = parts; p && *p; p++)
-                if (!streq(*p, "."))
-                        strbuf_addf(&b, "/%s", *p), n++;
-        if (n == 0)
-                strbuf_add(&b, "/");
-        return strbuf_steal(&b, &text) < 0 ? NULL : text;
-}
-
 static bool is_read_only(const PodApp *a, const PodMount *mount, const AcVolume *v) {
         if (v->read_only >= 0)
                 return v->read_only > 0;
@@ -273,12 +256,15 @@ static int copy_up(const AcVolume *v, const char *path, int pod_fd, int root_fd,
                      : copy_tree(from, to, e);
 }
 
+static const AcVolume *volume_of(const PodManifest *m, const PodMount *mount) {
+        return mount->app_volume ? mount->app_volume : pod_manifest_find_volume(m, mount->volume);
+}
+
 static int mount_one(const PodManifest *m, const PodApp *a, const PodMount *mount, int pod_fd, int stage1_fd,
                      int root_fd, AppFacts *f, Error *e) {
-        const AcVolume *v =
-                mount->app_volume ? mount->app_volume : pod_manifest_find_volume(m, mount->volume);
+        const AcVolume *v = volume_of(m, mount);
         _cleanup_close_ int source = -EBADF, tree = -EBADF, target = -EBADF;
-        _cleanup_free_ char *path = clean_path(mount->path);
+        _cleanup_free_ char *path = path_clean(mount->path);
         bool read_only, directory;
         struct stat st;
         int r;
@@ -288,11 +274,6 @@ static int mount_one(const PodManifest *m, const PodApp *a, const PodMount *moun
         if (!v)
                 return error_setf(e, -ENOENT, "no volume '%s' for %s", mount->volume, mount->path);
         read_only = is_read_only(a, mount, v);
-        if (is_copy_up(a, v)) {
-                r = copy_up(v, path, pod_fd, root_fd, e);
-                if (r < 0)
-                        return error_prefixf(e, r, "volume '%s'", v->name);
-        }
         source = open_source(v, pod_fd, e);
         if (source < 0)
                 return source;
@@ -318,6 +299,35 @@ static int mount_one(const PodManifest *m, const PodApp *a, const PodMount *moun
                 r = strv_extendf(&f->devices, "/dev/%s/%u:%u %s", S_ISCHR(st.st_mode) ? "char" : "block",
                                  major(st.st_rdev), minor(st.st_rdev), read_only ? "r" : "rw");
         return r < 0 ? error_oom(e) : 0;
+}
+
+/**
+ * volume_fill_all() - put what an app's image has at the places of its volumes into those that want it and have nothing
+ * @m:       manifest
+ * @a:       app of it, with its "app" object
+ * @pod_fd:  the pod's directory
+ * @root_fd: the app's root, mounted, no volume in it yet
+ * @e:       sentence on failure; may be NULL
+ *
+ * Before any app has a volume mounted: a volume that is kept is replaced when it is filled.
+ *
+ * Return: 0; errors of the file system.
+ */
+int volume_fill_all(const PodManifest *m, const PodApp *a, int pod_fd, int root_fd, Error *e) {
+        FOREACH_ARRAY (mount, a->mounts, a->n_mounts) {
+                const AcVolume *v = volume_of(m, mount);
+                _cleanup_free_ char *path = path_clean(mount->path);
+                int r;
+
+                if (!path)
+                        return error_oom(e);
+                if (!v || !is_copy_up(a, v))
+                        continue;
+                r = copy_up(v, path, pod_fd, root_fd, e);
+                if (r < 0)
+                        return error_prefixf(e, r, "app '%s': volume '%s'", a->name, v->name);
+        }
+        return 0;
 }
 
 /**

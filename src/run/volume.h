@@ -9,5 +9,6 @@
 #include "run/app-unit.h"
 
 int volume_make_empty(const PodManifest *m, int pod_fd, Error *e);
+int volume_fill_all(const PodManifest *m, const PodApp *a, int pod_fd, int root_fd, Error *e);
 int volume_mount_all(const PodManifest *m, const PodApp *a, int pod_fd, int stage1_fd, int root_fd,
                      AppFacts *f, Error *e);
