@@ -18,6 +18,7 @@
 #include "basic/str.h"
 
 #define PASSWD_SIZE 16384U /* bytes of one entry */
+#define FDS_MAX     1040U  /* rkt-untar gets up to 1024 blobs */
 
 static char *const default_environment[] = {
         (char[]){ "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
@@ -27,7 +28,7 @@ static char *const default_environment[] = {
 
 /* Moves the descriptors to 0..n-1 without one overwriting another that is still needed, and closes the rest. */
 static int arrange_fds(const int *fds, size_t n_fds) {
-        int high[16];
+        int high[FDS_MAX];
 
         if (n_fds > ELEMENTSOF(high))
                 return -E2BIG;

@@ -132,9 +132,9 @@ static int on_document(void *userdata, const RegistryDocument *d, Error *e) {
                 return error_setf(e, r, "the signature of %s is too long", d->digest);
         if (b.failed)
                 return error_oom(e);
-        *n += b.size + d->size;
-        if (*n > REGISTRY_SIZE_MAX)
+        if (*n + b.size + d->size > REGISTRY_SIZE_MAX)
                 return error_setf(e, -E2BIG, "the documents have more than %u bytes", REGISTRY_SIZE_MAX);
+        *n += b.size + d->size; /* only what is sent: who forgives a signature goes on */
         r = fd_write_all(STDOUT_FILENO, b.data, b.size);
         return r < 0 ? r : fd_write_all(STDOUT_FILENO, d->data, d->size);
 }

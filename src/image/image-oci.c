@@ -288,6 +288,9 @@ static bool load_known(const Pull *p, StoreRemote *remote, StoreImage *image) {
         if (p->f->options->pull == PULL_ALWAYS || store_remote_load(s, p->name->text, remote, NULL) < 0 ||
             !remote->etag || store_image_load(s, remote->key, image, NULL) < 0)
                 return false;
+        STRV_FOREACH (l, image->layers) /* one that was lost has to be fetched */
+                if (store_layer_touch(s, *l) < 0)
+                        return false;
         return p->demand != OCI_TRUST_VERIFY ||
                oci_trust_still_vouches(p->policy, p->name->oci, image, NULL) >= 0;
 }

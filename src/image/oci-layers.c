@@ -188,6 +188,8 @@ static int download(Fetch *x, OciLayer *l, Error *e) {
         r = download_start(&q, &d, e);
         if (r >= 0)
                 r = download_head(d, &head, e);
+        if (r == -EAGAIN) /* "accepted": which is no layer that has gone, as -EAGAIN is for our caller */
+                r = -EBUSY;
         if (r == -ESTALE && spool)
                 store_spool_remove(spool);
         if (r >= 0)

@@ -237,7 +237,7 @@ static int authenticate(RegistrySession *s, const HttpAnswer *a, bool again, Err
                 return error_oom(e);
         /* More than we asked for, but for the repository that we want and for no other. */
         if (again && (!c.bearer || !c.scope || !streq_ptr(c.error, "insufficient_scope") ||
-                      strncmp(c.scope, own, strlen(own) - strlen("pull")) != 0))
+                      strncmp(c.scope, own, strlen(own) - strlen("pull")) != 0 || strpbrk(c.scope, " \t")))
                 return 0;
         if (!c.bearer) {
                 char *value = NULL;

@@ -10,6 +10,7 @@
 #include "pod/pod-images.h"
 #include "pod/pod-internal.h"
 #include "pod/pod-list.h"
+#include "store/store.h"
 
 /**
  * pod_trees_done() - free what it holds
@@ -108,11 +109,15 @@ int pod_trees_load(Pods *ps, PodTrees *ret, Error *e) {
  */
 bool pod_trees_are_stacked(const PodTrees *t, const PodTree *top, char *const *layers) {
         size_t n = strv_length(layers);
+        const PodTree *last = top;
 
-        if (n == 0 || !top->is_top || !streq(top->tree, layers[n - 1]))
+        /* over the layers there may be a tree of directories (store-stack.c) */
+        if (!store_layer_key_is_valid(last->tree) && last > t->trees && !last[-1].is_top)
+                last--;
+        if (n == 0 || !top->is_top || !streq(last->tree, layers[n - 1]))
                 return false;
         /* an app's trees stand together, the strongest last */
-        for (const PodTree *i = top; i > t->trees && !i[-1].is_top; i--)
+        for (const PodTree *i = last; i > t->trees && !i[-1].is_top; i--)
                 if (!strv_contains(layers, i[-1].tree))
                         return false;
         return true;

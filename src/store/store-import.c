@@ -602,8 +602,8 @@ int store_blob_parse(Store *s, const char *key, TreeMaker *m, int *ret_fd, Error
         if (r < 0)
                 return r;
         if (!streq(i->key, key))
-                return error_setf(e, -EBADMSG, "'%s' is damaged: its content has changed; fetch it again",
-                                  key);
+                return error_setf(e, -EBADMSG, "'%s' is damaged: its content has changed; %s", key,
+                                  store_blob_remedy(key));
         *ret_fd = TAKE_FD(blob);
         return 0;
 }

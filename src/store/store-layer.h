@@ -43,6 +43,7 @@ typedef struct StoreOciParts {
 int store_layer_import_new(Store *s, const StoreImportLimits *limits, const StoreLayerExpect *expect,
                            StoreImport **ret, Error *e);
 int store_layer_commit(StoreImport *i, Error *e);
+int store_layer_touch(Store *s, const char *key);
 int store_layer_find(Store *s, const char *diff_id, char ret[STORE_KEY_MAX]);
 int store_layer_blob_open(Store *s, const char *layer_key, int *ret_fd, uint64_t *ret_size, Error *e);
 int store_layers_stack(Store *s, char *const *layers, char ***ret, Error *e);

@@ -129,7 +129,10 @@ static bool is_useless(Store *s, const TreeBackend *b, int r) {
                 return false;
         if (r == -EUCLEAN || r == -EBADMSG || r == -EINVAL)
                 return true;
-        return store_tree_choose(s, &best, NULL) >= 0 && form_of(best) != b;
+        if (store_tree_choose(s, &best, NULL) < 0)
+                return false;
+        /* who can mount an index can mount an image: something else is wrong, and passes */
+        return b == &tree_image ? best == STORE_TREE_DIR : form_of(best) != b;
 }
 
 /* Out of the way, unless somebody else has made a better one meanwhile. */

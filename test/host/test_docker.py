@@ -316,7 +316,7 @@ def test_environment_without_value(host, registry):
     assert host.rkt("run", INSECURE, f"docker://{registry.host}/a/b").out == "1--\n"
 
 
-def test_127_layers(host, registry):
+def test_127_layers(host, registry, tmp_path):
     """As many layers as Docker builds: found in their order, by both ways to have a root."""
     made = image(*[oci.tar({f"f{i}": b"%d\n" % i, "top": b"%d\n" % i}) for i in range(126)],
                  script="cat /top; ls / | wc -l")
@@ -326,6 +326,8 @@ def test_127_layers(host, registry):
         ran = host.rkt("run", INSECURE, *option, name)
         top, entries = ran.out.split()
         assert top == "125" and int(entries) >= 126 + 3, ran
+    host.rkt("image", "render", name, tmp_path / "out")
+    assert (tmp_path / "out/rootfs/top").read_text() == "125\n"
 
 
 @pytest.mark.parametrize("backend", ["index", "image", "dir"])
@@ -365,10 +367,12 @@ def test_real_registry(host, no_layers, debian_registry, tmp_path):  # pylint: d
     assert not [p for p in pathlib.Path(DATA, "cas/blob").rglob("sha*-*") if p.is_file()]
 
 
-def test_image_in_use(host, registry, pods):
-    """An image of a running pod is not removed, its base image is, but no layer that the pod needs."""
-    registry.publish(image(), tag="base")
-    registry.publish(image(oci.tar({"f": b"x\n"}), script="sleep 1000"), tag="child")
+@pytest.mark.parametrize("path", ["f", "d/f"])
+def test_image_in_use(host, registry, pods, path):
+    """An image of a running pod is not removed, its base image is, but no layer that the pod needs; also if the child does
+    not say what its directories are like."""
+    registry.publish(image(oci.tar({"d": None})), tag="base")
+    registry.publish(image(oci.tar({"d": None}), oci.tar({path: b"x\n"}), script="sleep 1000"), tag="child")
     base, child = (f"docker://{registry.host}/a/b:{tag}" for tag in ("base", "child"))
     fetch(host, base)
     name = pods.write("used", f"[Pod]\nInsecureOptions=image\n[App main]\nImage={child}\n")
@@ -378,7 +382,7 @@ def test_image_in_use(host, registry, pods):
     host.rkt("image", "rm", base)
     host.rkt("image", "gc", "--grace-period=0s")
     assert host.rkt("image", "list", "--no-legend", "--fields=source").out.split() == [child]
-    assert len(list(pathlib.Path(DATA, "cas/tree").glob("sha256-*"))) == 2
+    assert len(list(pathlib.Path(DATA, "cas/tree").glob("sha256-*"))) == 3
     pods.stop(name)
 
 
