@@ -220,10 +220,11 @@ static int add_filter(const PodApp *a, const AppSettings *s, char *const *named,
         const AcIsolator *retain = find_isolator(a, AC_ISOLATOR_SECCOMP_RETAIN),
                          *i = retain ? retain : find_isolator(a, AC_ISOLATOR_SECCOMP_REMOVE);
         _cleanup_strv_free_ char **values = NULL;
+        const char *own = first_value(s->profile, FILTER);
         int r = 0;
 
         /* two lists of what is allowed cannot be made one: people's counts */
-        if (retain && is_replaced(s->profile, FILTER) && *first_value(s->profile, FILTER))
+        if (retain && is_replaced(s->profile, FILTER) && own && *own)
                 i = retain = NULL;
         if (i && !first_value(s->file, FILTER))
                 r = ac_seccomp_filter(retain != NULL, i->set, i->errno_name, &values);
@@ -235,9 +236,12 @@ static int add_filter(const PodApp *a, const AppSettings *s, char *const *named,
                 strbuf_addf(b, FILTER "=%s\n", *v);
         if (values && retain) {
                 strbuf_addf(b, FILTER "=~%s\n", ac_seccomp_denied);
-                for (char **l = s->profile; l && *l; l++) /* what it takes away stays away */
-                        if (value_of(*l, FILTER) && *value_of(*l, FILTER) == '~')
+                for (char **l = s->profile; l && *l; l++) { /* what it takes away stays away */
+                        const char *v = value_of(*l, FILTER);
+
+                        if (v && *v == '~')
                                 strbuf_addf(b, "%s\n", *l);
+                }
                 if (i->errno_name)
                         strbuf_addf(b, FILTER_ERRNO "=%s\n", i->errno_name);
         }
