@@ -3,6 +3,7 @@
 latest by `rkt run`, in one sentence that names the field; what is odd but allowed arrives as it is."""
 import io
 import json
+import os
 import re
 import tarfile
 
@@ -184,6 +185,23 @@ def test_working_directory_of_the_kernel(host, images, directory):
     path = images.make(NAME, app={"exec": ["/bin/true"], "workingDirectory": directory})
     done = host.rkt("--insecure-options=image", "run", "--net=none", path, check=False, timeout=20)
     assert done.rc == 254 and f"working directory '{directory}' is in" in done.err, done
+
+
+def links_root(root):
+    """Links that lead to where the kernel's links will be."""
+    aci.busybox_root(root)
+    os.makedirs(f"{root}/proc/1/root", exist_ok=True)
+    for name, target in {"run/x": "/proc/1/root", "tmp/x": "../proc/1", "x": "run/x", "real": "proc/1/root", "run/gone": "/proc/9"}.items():
+        os.symlink(target, f"{root}/{name}")
+    return root
+
+
+@pytest.mark.parametrize("directory", ["//proc/1/root", "/./proc/1/root", "/run/x", "/tmp/x/root", "/run/gone/y", "/x", "/real"])
+def test_working_directory_that_leads_out(host, images, directory):
+    """Row 110: neither another spelling nor an image's links, in its /run, /tmp or anywhere, lead to the kernel's directories."""
+    path = images.make(NAME, root=links_root, app={"exec": ["/bin/true"], "workingDirectory": directory})
+    done = host.rkt("--insecure-options=image", "run", "--net=none", path, check=False)
+    assert done.rc == 254 and f"working directory '{directory}' i" in done.err, done
 
 
 def pod_manifest(volumes=(), **names):
