@@ -26,18 +26,20 @@ void pod_errors_done(PodErrors *errors) {
         *errors = POD_ERRORS_INIT;
 }
 
-/* Text from a pod file goes to terminals and journals: control bytes become "?", and long texts are cut. */
+/* Text from a pod file goes to terminals and journals: control bytes and what is no UTF-8 become "?", and long texts are cut. */
 static void make_printable(char *s) {
         size_t i;
 
         for (i = 0; i < 1000 && s[i]; i++)
                 if ((unsigned char) s[i] < ' ' || s[i] == 0x7f)
                         s[i] = '?';
-        if (!s[i])
-                return;
-        while (i > 0 && (s[i] & 0xc0) == 0x80)
+        while (s[i] && i > 0 && (s[i] & 0xc0) == 0x80)
                 i--;
         s[i] = '\0';
+        /* "\x82" of a quoted word is any byte */
+        for (char *c = s; *c && !str_is_utf8(s, i); c++)
+                if (*c & 0x80)
+                        *c = '?';
 }
 
 static char *copy_printable(const char *s) {

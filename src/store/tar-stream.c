@@ -194,7 +194,7 @@ static int entry_begin(TarStream *t, Error *e) {
         else if (n->size > t->limits.size_max)
                 r = error_setf(e, -E2BIG, "the file is larger than the limit of %" PRIu64 " bytes",
                                t->limits.size_max);
-        else if (n->type != TAR_FILE && t->left > 0)
+        else if (n->type != TAR_FILE && (t->left > 0 || n->size > 0))
                 r = error_setf(e, -EBADMSG, "it is no file, but has content");
         else if (x->is_sparse)
                 r = place_segments(n, t->position, t->left, e);
