@@ -325,9 +325,10 @@ static int append_scope(sd_bus_message *m, const char *scope, const char *descri
         int r = sd_bus_message_append(m, "ss", scope, "fail");
 
         if (r >= 0)
-                r = sd_bus_message_append(m, "a(sv)", 5, "Description", "s", description, "Slice", "s",
+                r = sd_bus_message_append(m, "a(sv)", 6, "Description", "s", description, "Slice", "s",
                                           "machine.slice", "PIDs", "au", 1, (uint32_t) getpid(), "Delegate",
-                                          "b", 1, "CollectMode", "s", "inactive-or-failed");
+                                          "b", 1, "CollectMode", "s", "inactive-or-failed", "TasksMax", "t",
+                                          UINT64_C(16384)); /* as pod@.service */
         return r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include "basic/fd.h"
 #include "basic/fs-at.h"
@@ -172,7 +173,7 @@ static void tell(const char *pod, const UpdateApp *a) {
                                "RKT_APP=%s", a->name, "RKT_IMAGE=%s", a->reference, "RKT_IMAGE_OLD=%s",
                                str_or(a->before, ""), "RKT_IMAGE_NEW=%s", str_or(a->after, ""),
                                k->id ? "MESSAGE_ID=%s" : NULL, k->id, NULL);
-        if (!getenv("JOURNAL_STREAM"))
+        if (!getenv("JOURNAL_STREAM") || isatty(STDERR_FILENO)) /* a terminal inherits it from its session */
                 (void) log_full(k->priority, 0, "%s", text);
 }
 
