@@ -27,6 +27,11 @@
 
 #define EXIT_CONFIG 78 /* sysexits(3), systemd.exec(5): the pod file is wrong */
 
+/* The unit's status keeps the first line: what a process prints before its end, journald often cannot tell whose it is. */
+static void set_status(const char *text) {
+        (void) sd_notifyf(0, "STATUS=%.*s", (int) strcspn(text, "\n"), text);
+}
+
 /* Loads the pod file; prints all its mistakes. Returns an exit status, 0 when it is good. */
 static int load_spec(const char *name, PodSpec **ret) {
         _cleanup_pod_errors_ PodErrors errors = POD_ERRORS_INIT;
@@ -34,10 +39,13 @@ static int load_spec(const char *name, PodSpec **ret) {
         Error e = {};
         int r = pod_file_load(name, NULL, ret, &errors, &e);
 
-        if (r == -EBADMSG && pod_errors_to_string(&errors, &text) >= 0)
+        if (r == -EBADMSG && pod_errors_to_string(&errors, &text) >= 0) {
+                set_status(text);
                 fputs(text, stderr);
-        else if (r < 0)
+        } else if (r < 0) {
+                set_status(error_text(&e, r));
                 log_error("%s", error_text(&e, r));
+        }
         error_done(&e);
         return r == -EBADMSG || r == -ENOENT ? EXIT_CONFIG : r < 0 ? EXIT_FAILURE : 0;
 }
@@ -140,6 +148,8 @@ static int start(const char *name, const PodSpec *spec, Error *e) {
 }
 
 static int refuse_unsupported(const PodSpec *spec) {
+        if (spec->unsupported && *spec->unsupported)
+                set_status(*spec->unsupported);
         for (char **u = spec->unsupported; u && *u; u++)
                 fprintf(stderr, "%s\n", *u);
         return strv_length(spec->unsupported) > 0 ? EXIT_CONFIG : 0;
@@ -156,7 +166,7 @@ static int with_spec(const char *name, int (*verb)(const char *name, const PodSp
                 return r;
         r = verb(name, spec, &e);
         if (r < 0) {
-                (void) sd_notifyf(0, "STATUS=%s", error_text(&e, r));
+                set_status(error_text(&e, r));
                 log_error("%s", error_text(&e, r));
         }
         error_done(&e);
