@@ -359,7 +359,7 @@ int app_root_find_directory(const PodApp *a, int root_fd, AppFacts *f, Error *e)
         if (r < 0)
                 return error_setf(e, r, "app '%s': working directory '%s' in its root: %s", a->name,
                                   directory, strerror(-r));
-        if (!top)
+        if (!top && f->directory)
                 top = api_directory(f->directory);
         return top ? error_setf(e, -EINVAL,
                                 "app '%s': working directory '%s' is in %s, which is the kernel's", a->name,
