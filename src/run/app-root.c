@@ -295,6 +295,7 @@ static int path_in_root(int root_fd, int fd, char **ret) {
                 r = fd_path(fd, &path);
         if (r < 0)
                 return r;
+        assert(root && path);
         if (!is_beneath(path, root))
                 return -EXDEV;
         *ret = strdup(path[strlen(root)] ? path + strlen(root) : "/");
