@@ -441,7 +441,7 @@ int verbs_program(const Verb *const *verbs, int argc, char **argv, char ***ret) 
                 return -ENOMEM;
         words[0] = strdup(argv[0]);
         words[1] = strdup(name);
-        for (int i = 1; words[i] && i < argc; i++)
+        for (int i = 1; i < argc && words[i]; i++)
                 words[i + 1] = with_two_dashes(argv[i]);
         if (strv_length(words) != (size_t) argc + 1)
                 return -ENOMEM;

@@ -56,7 +56,7 @@ static int list_file(ListPart *p, const char *name) {
 static void *list_part(void *userdata) {
         ListPart *p = userdata;
 
-        for (size_t i = 0; i < p->n_names && p->r >= 0; i++)
+        for (size_t i = 0; p->names && i < p->n_names && p->r >= 0; i++)
                 if (store_is_image_file(p->names[i]))
                         p->r = list_file(p, p->names[i]);
         return NULL;
