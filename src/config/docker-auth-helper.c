@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/process.h"
 #include "basic/str.h"
@@ -109,10 +110,7 @@ static int drain(int *fd, char *buffer, size_t size, size_t *n) {
 }
 
 static uint64_t now_msec(void) {
-        struct timespec ts = {};
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+        return clock_usec(CLOCK_MONOTONIC) / 1000;
 }
 
 /* Until the program ends: something that it left behind may hold the pipes open. */

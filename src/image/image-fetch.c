@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/str.h"
@@ -46,13 +47,11 @@ void image_message(const ImageGetOptions *o, const char *format, ...) {
 
 /* Nobody wants to hear of every piece. */
 static void show_progress(const ImageFetch *f, const ImageSource *s, usec_t *shown) {
-        struct timespec t;
         usec_t now;
 
         if (!f->options->progress)
                 return;
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        now = (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+        now = clock_usec(CLOCK_MONOTONIC);
         if (now - *shown < PROGRESS_USEC && s->position != s->total)
                 return;
         *shown = now;
@@ -234,13 +233,6 @@ int image_fetch_request(const ImageFetch *f, const char *url, PullRequest *ret, 
                             e);
 }
 
-static usec_t now_usec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_REALTIME, &t);
-        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
-}
-
 /* Is one of the keys that signed it still trusted for it? */
 static bool is_vouched_for(const ImageFetch *f, const StoreImage *image) {
         STRV_FOREACH (s, image->signed_by) {
@@ -273,7 +265,7 @@ static int load_known(const ImageFetch *f, const char *url, StoreRemote *remote,
 }
 
 static bool is_fresh(const StoreRemote *r) {
-        usec_t now = now_usec();
+        usec_t now = clock_usec(CLOCK_REALTIME);
 
         return now >= r->download_usec && now - r->download_usec < r->cache_max_age * USEC_PER_SEC;
 }
@@ -292,7 +284,7 @@ static int save_remote(const ImageFetch *f, const char *url, const char *signatu
         if (!r.url || !r.key || (signature_url && !r.signature_url) || (head->etag && !r.etag))
                 return error_oom(e);
         r.cache_max_age = head->max_age;
-        r.download_usec = now_usec();
+        r.download_usec = clock_usec(CLOCK_REALTIME);
         return store_remote_write(f->store, &r, e);
 }
 
@@ -429,7 +421,7 @@ int image_fetch_url(const ImageFetch *f, const char *url, const char *signature_
         _cleanup_(store_image_done) StoreImage known = STORE_IMAGE_INIT;
         _cleanup_close_ int lock = -EBADF;
         _cleanup_(pull_request_done) PullRequest q = {};
-        const usec_t since = now_usec();
+        const usec_t since = clock_usec(CLOCK_REALTIME);
         int r;
 
         r = image_fetch_request(f, url, &q, e);

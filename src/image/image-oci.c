@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/str.h"
 #include "basic/strv.h"
@@ -46,13 +47,6 @@ static void pull_done(Pull *p) {
         free(p->digest);
 }
 
-static usec_t now_usec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_REALTIME, &t);
-        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
-}
-
 /* What the name leads to now; a file is looked into every time, and its name means little to anybody else. */
 static int save_remote(const Pull *p, const char *key, Error *e) {
         _cleanup_(store_remote_done) StoreRemote r = STORE_REMOTE_INIT;
@@ -64,7 +58,7 @@ static int save_remote(const Pull *p, const char *key, Error *e) {
         r.etag = p->digest ? strdup(p->digest) : NULL;
         if (!r.url || !r.key || (p->digest && !r.etag))
                 return error_oom(e);
-        r.download_usec = now_usec();
+        r.download_usec = clock_usec(CLOCK_REALTIME);
         return store_remote_write(p->f->store, &r, e);
 }
 

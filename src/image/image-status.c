@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/macro.h"
 #include "basic/str.h"
 #include "image/image-status.h"
@@ -174,10 +175,8 @@ void image_status_progress(void *userdata, const char *what, uint64_t done, uint
         ImageStatus *s = userdata;
         ImageStatusBar *b = find_bar(s, what);
         char numbers[128];
-        struct timespec t;
 
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        image_status_update(b, done, total, (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000);
+        image_status_update(b, done, total, clock_usec(CLOCK_MONOTONIC));
         format_numbers(b, numbers, sizeof(numbers));
         (void) sd_notifyf(0, "STATUS=Fetching %s: %s", b->what, numbers);
         if (s->terminal)

@@ -7,23 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/str.h"
 #include "net/http-hop.h"
 
 #define HEADER_LINES_MAX 256U
 #define USER_AGENT       "rkt/2.0"
-
-/**
- * http_now_usec() - the clock of deadlines
- *
- * Return: CLOCK_MONOTONIC.
- */
-usec_t http_now_usec(void) {
-        struct timespec now;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        return (usec_t) now.tv_sec * USEC_PER_SEC + (usec_t) now.tv_nsec / 1000;
-}
 
 static int refuse_local(HttpHop *t, const char *ip) {
         return error_setf(t->e, -EPERM,
@@ -288,7 +277,7 @@ static CURLcode set_client(HttpHop *h) {
 }
 
 static int set_hop(HttpHop *t) {
-        const usec_t now = http_now_usec();
+        const usec_t now = clock_usec(CLOCK_MONOTONIC);
         CURLcode c;
         int r;
 

@@ -45,4 +45,3 @@ int http_hop_add_header(HttpHop *h, const char *text);
 int http_hop_perform(HttpHop *h);
 int http_hop_redirect(HttpHop *h);
 bool http_hop_is_broken(const HttpHop *h);
-usec_t http_now_usec(void);

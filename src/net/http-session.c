@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <poll.h>
 
+#include "basic/clock.h"
 #include "basic/str.h"
 #include "net/http-hop.h"
 #include "net/http-session.h"
@@ -99,7 +100,7 @@ int http_session_new(const PullRequest *q, HttpSession **ret, Error *e) {
                 return error_oom(e);
         s->hop = (HttpHop){ .request = q,
                             .e = &s->error,
-                            .deadline = http_now_usec() + q->time_max_sec * USEC_PER_SEC,
+                            .deadline = clock_usec(CLOCK_MONOTONIC) + q->time_max_sec * USEC_PER_SEC,
                             .on_answer = on_answer,
                             .on_body = on_body,
                             .userdata = s };
@@ -241,7 +242,7 @@ int http_session_call(HttpSession *s, const HttpCall *c, HttpAnswer *ret, Error 
  * @sec: seconds
  */
 void http_session_wait(const HttpSession *s, unsigned sec) {
-        const usec_t now = http_now_usec();
+        const usec_t now = clock_usec(CLOCK_MONOTONIC);
         usec_t left = s->hop.deadline > now ? s->hop.deadline - now : 0;
 
         (void) poll(NULL, 0, (int) (MIN(left, sec * USEC_PER_SEC) / 1000));

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <poll.h>
 
+#include "basic/clock.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "net/http-hop.h"
@@ -276,7 +277,7 @@ static int attempt(Transfer *t) {
 static bool may_retry(const Transfer *t, unsigned n) {
         if (!t->retryable || n >= t->request->retries_max || (t->head_given && !t->given.resume_tag))
                 return false;
-        return http_now_usec() + t->wait_sec * USEC_PER_SEC < t->hop.deadline;
+        return clock_usec(CLOCK_MONOTONIC) + t->wait_sec * USEC_PER_SEC < t->hop.deadline;
 }
 
 static int attempts(Transfer *t) {
@@ -318,7 +319,7 @@ int http_get(const PullRequest *q, const HttpSink *sink, uint64_t *ret_size, Err
 
         t.hop = (HttpHop){ .request = q,
                            .e = t.e,
-                           .deadline = http_now_usec() + q->time_max_sec * USEC_PER_SEC,
+                           .deadline = clock_usec(CLOCK_MONOTONIC) + q->time_max_sec * USEC_PER_SEC,
                            .on_answer = on_answer,
                            .on_body = on_body,
                            .userdata = &t };

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/str.h"
 #include "basic/strv.h"
@@ -51,13 +52,6 @@ int pull_worker_spawn(const char *mode, const int *fds, size_t n_fds, Process *r
         return worker_spawn("rkt-pull", PULL_USER, argv, fds, n_fds, ret, e);
 }
 
-static usec_t now_usec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
-}
-
 /**
  * pull_worker_done() - end a worker, whatever state it is in
  * @w: PULL_WORKER_INIT is fine; is that afterwards
@@ -71,7 +65,7 @@ void pull_worker_done(PullWorker *w) {
 
 static int wait_for(const PullWorker *w, struct pollfd *p, size_t n_fds, Error *e) {
         for (;;) {
-                usec_t now = now_usec();
+                usec_t now = clock_usec(CLOCK_MONOTONIC);
                 int n;
 
                 if (now >= w->deadline)
@@ -287,7 +281,7 @@ int pull_worker_start(const char *mode, const PullRequest *q, const char *more, 
                 r = write_request(&full, more, request_w, e);
         if (r < 0)
                 return r;
-        w.deadline = now_usec() +
+        w.deadline = clock_usec(CLOCK_MONOTONIC) +
                      ((q->time_max_sec > 0 ? q->time_max_sec : PULL_TIME_MAX_SEC) + GRACE_SEC) * USEC_PER_SEC;
         r = spawn(&w, mode, request_r, files.fds, e);
         if (r < 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "basic/alloc.h"
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/str.h"
@@ -20,10 +21,6 @@
 #define NAME_MAX_BYTES   256
 #define NUMBER_MAX_BYTES 32
 #define TREES_MAX_BYTES  (64U * 1024) /* 500 keys, what an overlay can have */
-
-static usec_t usec_from(const struct timespec *ts) {
-        return (usec_t) ts->tv_sec * USEC_PER_SEC + (usec_t) ts->tv_nsec / 1000;
-}
 
 /* Opens what may have been made inside the pod. */
 static int open_beneath(int fd, const char *path, int flags) {
@@ -76,7 +73,7 @@ static int file_mtime(Pod *p, const char *path, usec_t *ret) {
                 return f;
         if (fstat(f, &st) < 0)
                 return -errno;
-        *ret = usec_from(&st.st_mtim);
+        *ret = timespec_usec(&st.st_mtim);
         return 0;
 }
 
@@ -423,7 +420,7 @@ int pod_marked_usec(Pod *p, usec_t *ret) {
                 return fd;
         if (fstat(fd, &st) < 0)
                 return -errno;
-        *ret = usec_from(&st.st_ctim);
+        *ret = timespec_usec(&st.st_ctim);
         return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "basic/alloc.h"
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/lock.h"
@@ -41,12 +42,7 @@ static int add_change(PodChanges *c, PodChangeType type, const char *id, int r, 
 }
 
 static usec_t now_of(const PodGcOptions *o) {
-        struct timespec ts;
-
-        if (o->now_usec != 0)
-                return o->now_usec;
-        (void) clock_gettime(CLOCK_REALTIME, &ts);
-        return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
+        return o->now_usec != 0 ? o->now_usec : clock_usec(CLOCK_REALTIME);
 }
 
 static bool is_older(usec_t then, usec_t age, usec_t now) {

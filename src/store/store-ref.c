@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/digest.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
@@ -267,9 +268,7 @@ bool store_is_image_file(const char *name) {
 }
 
 static usec_t mtime_usec(const struct stat *st) {
-        return st->st_mtim.tv_sec < 0
-                       ? 0
-                       : (usec_t) st->st_mtim.tv_sec * USEC_PER_SEC + (usec_t) st->st_mtim.tv_nsec / 1000;
+        return st->st_mtim.tv_sec < 0 ? 0 : timespec_usec(&st->st_mtim);
 }
 
 /* The bytes of a file that should be a small regular one, NUL behind them. */
@@ -512,13 +511,12 @@ int store_image_write(Store *s, const StoreImage *i, Error *e) {
         char key[STORE_KEY_MAX], path[REF_PATH_MAX];
         _cleanup_(store_image_done) StoreImage before = STORE_IMAGE_INIT;
         StoreImage copy = *i;
-        struct timespec now;
         int r;
 
         if (!i->id || !i->name || store_key_from_id(i->id, key) < 0)
                 return error_setf(e, -EINVAL, "an image needs an id and a name");
-        if (copy.import_usec == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0)
-                copy.import_usec = (usec_t) now.tv_sec * USEC_PER_SEC + (usec_t) now.tv_nsec / 1000;
+        if (copy.import_usec == 0)
+                copy.import_usec = clock_usec(CLOCK_REALTIME);
         r = store_image_path(key, i->name, path);
         if (r < 0)
                 return error_oom(e);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/str.h"
@@ -437,20 +438,13 @@ static pid_t start_pull(const Fixture *f) {
         _exit(commit_image(f, "one", (char *[]){ base, a, NULL }, one) < 0);
 }
 
-static usec_t now_usec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
-}
-
 static void test_kill(void **state) {
         const Fixture *f = *state;
-        usec_t begin = now_usec(), whole;
+        usec_t begin = clock_usec(CLOCK_MONOTONIC), whole;
         unsigned n_done = 0;
 
         (void) waitpid(start_pull(f), NULL, 0);
-        whole = now_usec() - begin;
+        whole = clock_usec(CLOCK_MONOTONIC) - begin;
         for (unsigned i = 0; i < 21; i++) {
                 pid_t pid;
 

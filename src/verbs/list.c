@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "basic/clock.h"
 #include "basic/strv.h"
 #include "basic/table.h"
 #include "manifest/ac-lenient.h"
@@ -37,13 +38,6 @@ static const TableColumn columns[] = {
         [COLUMN_STARTED] = { "started", "STARTED" }, [COLUMN_NETWORKS] = { "networks", "NETWORKS" },
 };
 
-static int64_t now_usec(void) {
-        struct timespec t;
-
-        (void) clock_gettime(CLOCK_REALTIME, &t);
-        return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
 /* A cell with a time of the pod; empty if there is none. */
 static int set_time(Table *t, size_t column, bool full, Pod *p, int (*get)(Pod *p, usec_t *ret), Error *e) {
         _cleanup_free_ char *text = NULL;
@@ -51,7 +45,8 @@ static int set_time(Table *t, size_t column, bool full, Pod *p, int (*get)(Pod *
 
         if (get(p, &usec) < 0)
                 return 0;
-        text = full ? format_timestamp_go((int64_t) usec) : format_age(now_usec(), (int64_t) usec);
+        text = full ? format_timestamp_go((int64_t) usec)
+                    : format_age((int64_t) clock_usec(CLOCK_REALTIME), (int64_t) usec);
         return text ? table_set(t, column, text, NULL, e) : error_oom(e);
 }
 

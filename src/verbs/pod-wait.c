@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/str.h"
 #include "verbs/pod-info.h"
@@ -25,12 +26,7 @@
 
 /* Microseconds of the monotonic clock until which to wait; INT64_MAX: for ever. */
 static int64_t deadline(int64_t usec) {
-        struct timespec t;
-
-        if (usec < 0)
-                return INT64_MAX;
-        (void) clock_gettime(CLOCK_MONOTONIC, &t);
-        return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000 + usec;
+        return usec < 0 ? INT64_MAX : (int64_t) clock_usec(CLOCK_MONOTONIC) + usec;
 }
 
 /* Microseconds left; 0 when over. */
