@@ -17,24 +17,9 @@
 #include "basic/str.h"
 #include "basic/tmpfile.h"
 #include "run/manager-bus.h"
+#include "run/manager-job.h"
 
 #define HOOK_DIR "/run/rkt"
-
-typedef struct Job {
-        const char *path;
-        char *result;
-} Job;
-
-static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        Job *j = userdata;
-        const char *path, *unit, *result;
-        uint32_t id;
-
-        if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0 || !j->path ||
-            !streq(path, j->path))
-                return 0;
-        return str_replace(&j->result, result);
-}
 
 /* systemd starts us with the bind mounts of the app: /run is the app's. What we need is the pod's, and nothing of what an app
  * may have made is to be followed. */
@@ -63,28 +48,23 @@ static int write_variables(const char *app, const char *kind) {
         return r < 0 ? r : file_write_at(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
 }
 
-/* The match stands before the call, and nothing is dispatched between the reply and the loop: the signal cannot be missed. */
-static int start_and_wait(const char *unit, Job *j) {
+static int start_and_wait(const char *unit, char **ret_result) {
         _cleanup_bus_reply_ sd_bus_message *reply = NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_(manager_job_done) ManagerJob j = MANAGER_JOB_INIT;
         int r = manager_bus_open(&bus);
 
         if (r >= 0)
-                r = sd_bus_add_match(bus, NULL, "type='signal',member='JobRemoved'", on_removed, j);
-        if (r >= 0)
-                r = sd_bus_call_method(bus, NULL, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "Subscribe", NULL,
-                                       NULL, "");
+                r = manager_job_watch(&j, bus, NULL);
         if (r >= 0)
                 r = sd_bus_call_method(bus, NULL, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "StartUnit", NULL,
                                        &reply, "ss", unit, "replace");
         if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &j->path);
-        while (r >= 0 && !j->result) {
-                r = sd_bus_process(bus, NULL);
-                if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
-        }
-        return r < 0 ? r : 0;
+                r = manager_job_wait(&j, bus, reply);
+        if (r < 0)
+                return r;
+        *ret_result = TAKE_PTR(j.result);
+        return 0;
 }
 
 /**
@@ -96,19 +76,18 @@ static int start_and_wait(const char *unit, Job *j) {
  */
 int app_hook_run(const char *app, const char *kind) {
         _cleanup_free_ char *unit = strf("hook-%s@%s.service", app, kind);
-        Job j = {};
+        _cleanup_free_ char *result = NULL;
         int r = unit ? enter_pod() : -ENOMEM;
 
         if (r >= 0)
                 r = write_variables(app, kind);
         if (r >= 0)
-                r = start_and_wait(unit, &j);
+                r = start_and_wait(unit, &result);
         if (r >= 0)
-                r = !streq(j.result, "done");
+                r = !streq_ptr(result, "done");
         else
                 r = log_error_errno(r, "cannot run %s of app '%s': %m", kind, app);
         if (r > 0)
-                log_error("%s of app '%s' failed (%s)", kind, app, j.result);
-        free(j.result);
+                log_error("%s of app '%s' failed (%s)", kind, app, str_or(result, "unknown"));
         return r;
 }

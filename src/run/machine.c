@@ -13,18 +13,16 @@
 #include "basic/process.h"
 #include "basic/str.h"
 #include "run/machine.h"
+#include "run/manager-bus.h"
+#include "run/manager-job.h"
 
 #define SYSTEMD_NAME   "org.freedesktop.systemd1"
-#define SYSTEMD_PATH   "/org/freedesktop/systemd1"
-#define MANAGER        "org.freedesktop.systemd1.Manager"
 #define MACHINED_NAME  "org.freedesktop.machine1"
 #define MACHINED_PATH  "/org/freedesktop/machine1"
 #define MACHINED       "org.freedesktop.machine1.Manager"
 #define SIGNAL_HALT    (SIGRTMIN + 3) /* systemd(1): starts halt.target; what nspawn sends, too */
 #define BUS_TIMEOUT_US UINT64_C(25000000)
 
-#define _cleanup_bus_     _cleanup_(sd_bus_flush_close_unrefp)
-#define _cleanup_reply_   _cleanup_(sd_bus_message_unrefp)
 #define _cleanup_bus_err_ _cleanup_(sd_bus_error_free)
 
 /**
@@ -49,7 +47,7 @@ static int bus_failed(Error *e, int r, const sd_bus_error *err, const char *what
 
 static int lookup(sd_bus *bus, const char *name, Machine *ret, Error *e) {
         _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
-        _cleanup_reply_ sd_bus_message *reply = NULL;
+        _cleanup_bus_reply_ sd_bus_message *reply = NULL;
         _cleanup_machine_ Machine m = MACHINE_INIT;
         const char *path;
         uint32_t leader;
@@ -91,68 +89,38 @@ int machine_lookup(const char *name, Machine *ret, Error *e) {
         return r < 0 ? r : lookup(bus, name, ret, e);
 }
 
-/* A job that is waited for. */
-typedef struct Job {
-        const char *path; /* NULL until the call has returned */
-        char *result;
-        bool done;
-} Job;
-
-static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        Job *j = userdata;
-        const char *path, *unit, *result;
-        uint32_t id;
-
-        if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0 || !j->path ||
-            !streq(path, j->path))
-                return 0;
-        j->done = true;
-        return str_replace(&j->result, result);
-}
-
-/* Sends the call, which returns a job, and waits until the job has ended. The match stands before the call, and nothing is
- * dispatched between the reply and the loop: the signal cannot be missed. */
+/* Sends the call, which returns a job, and waits until the job has ended. */
 static int run_job(sd_bus *bus, sd_bus_message *call, const char *what, Error *e) {
-        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+        _cleanup_(manager_job_done) ManagerJob j = MANAGER_JOB_INIT;
         _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
-        _cleanup_reply_ sd_bus_message *reply = NULL;
-        Job j = {};
+        _cleanup_bus_reply_ sd_bus_message *reply = NULL;
         int r;
 
-        r = sd_bus_match_signal(bus, &slot, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "JobRemoved", on_job_removed,
-                                &j);
-        if (r >= 0)
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "Subscribe", NULL, NULL, "");
+        r = manager_job_watch(&j, bus, SYSTEMD_NAME);
         if (r < 0)
                 return error_setf(e, r, "cannot watch the jobs of systemd: %s", strerror(-r));
         r = sd_bus_call(bus, call, BUS_TIMEOUT_US, &err, &reply);
         if (r < 0)
                 return bus_failed(e, r, &err, what);
-        r = sd_bus_message_read(reply, "o", &j.path);
-        while (r >= 0 && !j.done) {
-                r = sd_bus_process(bus, NULL);
-                if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
-        }
-        if (r >= 0 && !streq_ptr(j.result, "done"))
-                r = error_setf(e, -EIO, "%s: the job ended as \"%s\"", what, str_or(j.result, "unknown"));
-        else if (r < 0)
-                r = error_setf(e, r, "%s: %s", what, strerror(-r));
-        free(j.result);
-        return r < 0 ? r : 0;
+        r = manager_job_wait(&j, bus, reply);
+        if (r < 0)
+                return error_setf(e, r, "%s: %s", what, strerror(-r));
+        return streq_ptr(j.result, "done") ? 0
+                                           : error_setf(e, -EIO, "%s: the job ended as \"%s\"", what,
+                                                        str_or(j.result, "unknown"));
 }
 
 static int kill_unit(sd_bus *bus, const char *unit, Error *e) {
         _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
-        int r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "KillUnit", &err, NULL, "ssi",
-                                   unit, "all", (int32_t) SIGKILL);
+        int r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "KillUnit", &err,
+                                   NULL, "ssi", unit, "all", (int32_t) SIGKILL);
 
         return r < 0 ? bus_failed(e, r, &err, "cannot kill the pod's processes") : 0;
 }
 
 /* Stop job first, so that Restart= is off, then the kill: the job ends with the last process. */
 static int stop_unit(sd_bus *bus, const char *unit, bool force, Error *e) {
-        _cleanup_reply_ sd_bus_message *call = NULL;
+        _cleanup_bus_reply_ sd_bus_message *call = NULL;
         _cleanup_free_ char *what = strf("cannot stop %s", unit);
         int r;
 
@@ -161,15 +129,16 @@ static int stop_unit(sd_bus *bus, const char *unit, bool force, Error *e) {
         if (force) {
                 _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
 
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "StopUnit", &err, NULL, "ss",
-                                       unit, "replace");
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "StopUnit",
+                                       &err, NULL, "ss", unit, "replace");
                 if (r < 0)
                         return bus_failed(e, r, &err, what);
                 r = kill_unit(bus, unit, e);
                 if (r < 0)
                         return r;
         }
-        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "StopUnit");
+        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
+                                           "StopUnit");
         if (r >= 0)
                 r = sd_bus_message_append(call, "ss", unit, "replace");
         if (r >= 0)
@@ -183,7 +152,7 @@ static int stop_unit(sd_bus *bus, const char *unit, bool force, Error *e) {
 static int unit_property(sd_bus *bus, const char *unit, const char *property, char **ret, Error *e) {
         _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
         _cleanup_free_ char *path = NULL;
-        int r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+        int r = sd_bus_path_encode(SYSTEMD_BUS_PATH "/unit", unit, &path);
 
         if (r >= 0)
                 r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
@@ -250,7 +219,7 @@ int machine_stop(const char *name, bool force, Error *e) {
  * Return: 0; -EIO: it did not get ready; errors of the bus.
  */
 int machine_restart_unit(const char *unit, Error *e) {
-        _cleanup_reply_ sd_bus_message *call = NULL;
+        _cleanup_bus_reply_ sd_bus_message *call = NULL;
         _cleanup_free_ char *what = strf("cannot restart %s", unit), *state = NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
@@ -260,9 +229,10 @@ int machine_restart_unit(const char *unit, Error *e) {
         r = open_bus(&bus, e);
         if (r < 0)
                 return r;
-        (void) sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "ResetFailedUnit", NULL, NULL,
-                                  "s", unit);
-        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "RestartUnit");
+        (void) sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "ResetFailedUnit",
+                                  NULL, NULL, "s", unit);
+        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
+                                           "RestartUnit");
         if (r >= 0)
                 r = sd_bus_message_append(call, "ss", unit, "replace");
         if (r < 0)
@@ -299,7 +269,7 @@ static int is_main_process(sd_bus *bus) {
         r = sd_pid_get_unit(0, &unit);
         if (r < 0 || !endswith(unit, ".service"))
                 return 0;
-        r = sd_bus_path_encode(SYSTEMD_PATH "/unit", unit, &path);
+        r = sd_bus_path_encode(SYSTEMD_BUS_PATH "/unit", unit, &path);
         if (r < 0)
                 return r;
         r = sd_bus_get_property_trivial(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Service",
@@ -346,7 +316,7 @@ static int append_scope(sd_bus_message *m, const char *scope, const char *descri
  */
 int machine_enter_scope(const char *name, const char *description, Error *e) {
         _cleanup_bus_ sd_bus *bus = NULL;
-        _cleanup_reply_ sd_bus_message *call = NULL;
+        _cleanup_bus_reply_ sd_bus_message *call = NULL;
         _cleanup_free_ char *scope = NULL;
         int r;
 
@@ -357,7 +327,7 @@ int machine_enter_scope(const char *name, const char *description, Error *e) {
                 return 1;
         if (scope_name(name, &scope) < 0)
                 return error_oom(e);
-        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER,
+        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
                                            "StartTransientUnit");
         if (r >= 0)
                 r = append_scope(call, scope, description);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+
+#include "basic/str.h"
+#include "run/manager-bus.h"
+#include "run/manager-job.h"
+
+static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
+        ManagerJob *j = userdata;
+        const char *path, *unit, *result;
+        uint32_t id;
+
+        if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0 || !j->path ||
+            !streq(path, j->path))
+                return 0;
+        j->done = true;
+        return str_replace(&j->result, result);
+}
+
+/**
+ * manager_job_watch() - be told of the end of jobs
+ * @j:       MANAGER_JOB_INIT; stays where it is until manager_job_done()
+ * @bus:     to systemd
+ * @service: systemd's name on it; NULL on its own socket
+ *
+ * Return: 0, or a negative errno.
+ */
+int manager_job_watch(ManagerJob *j, sd_bus *bus, const char *service) {
+        int r = sd_bus_match_signal(bus, &j->slot, service, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
+                                    "JobRemoved", on_removed, j);
+
+        if (r >= 0)
+                r = sd_bus_call_method(bus, service, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "Subscribe", NULL,
+                                       NULL, "");
+        return r < 0 ? r : 0;
+}
+
+/**
+ * manager_job_wait() - until the job has ended
+ * @j:     watching; result is set
+ * @bus:   the same
+ * @reply: to the call that began the job; it has the job's path, and must outlive the wait
+ *
+ * Return: 0, or a negative errno.
+ */
+int manager_job_wait(ManagerJob *j, sd_bus *bus, sd_bus_message *reply) {
+        int r = sd_bus_message_read(reply, "o", &j->path);
+
+        while (r >= 0 && !j->done) {
+                r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, UINT64_MAX);
+        }
+        return r < 0 ? r : 0;
+}
+
+/**
+ * manager_job_done() - free what it holds
+ * @j: before the bus is closed
+ */
+void manager_job_done(ManagerJob *j) {
+        sd_bus_slot_unref(j->slot);
+        free(j->result);
+        *j = MANAGER_JOB_INIT;
+}
