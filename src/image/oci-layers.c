@@ -40,7 +40,8 @@ typedef struct Fetch {
         size_t n_threads;
         char **messages;
         uint64_t done;     /* bytes as they come */
-        uint64_t unpacked; /* bytes of the tars of this image that are in the store */
+        uint64_t unpacked; /* bytes of the tars of this image that came in */
+        uint64_t n_files;  /* entries of them */
         int result;        /* of the first that failed */
         Error error;
 } Fetch;
@@ -123,13 +124,15 @@ static StoreImportLimits import_limits(Fetch *x) {
 
         (void) pthread_mutex_lock(&x->mutex);
         limits.size_max -= MIN(x->unpacked, limits.size_max);
+        limits.entries_max -= MIN(x->n_files, limits.entries_max);
         (void) pthread_mutex_unlock(&x->mutex);
         return limits;
 }
 
-static void count_unpacked(Fetch *x, uint64_t size) {
+static void count_unpacked(Fetch *x, const StoreImport *i) {
         (void) pthread_mutex_lock(&x->mutex);
-        x->unpacked += size;
+        x->unpacked += store_import_size(i);
+        x->n_files += store_import_n_entries(i);
         (void) pthread_mutex_unlock(&x->mutex);
 }
 
@@ -143,6 +146,10 @@ static int import(Fetch *x, OciLayer *l, LayerReader *from, Error *e) {
         if (limits.size_max == 0)
                 return error_setf(e, -E2BIG,
                                   "the layers before it are as large as an image may be (image-size)");
+        if (limits.entries_max == 0)
+                return error_setf(
+                        e, -E2BIG,
+                        "the layers before it have as many files as an image may have (image-files)");
         r = store_layer_import_new(x->f->store, &limits, &expect, &i, e);
         if (r < 0)
                 return r;
@@ -160,7 +167,7 @@ static int import(Fetch *x, OciLayer *l, LayerReader *from, Error *e) {
                 image_source_end(from->source); /* or the commit would sync the copy, too */
         r = store_layer_commit(i, e);
         if (r >= 0)
-                count_unpacked(x, store_import_size(i));
+                count_unpacked(x, i);
         if (r >= 0)
                 (void) snprintf(l->key, sizeof(l->key), "%s", store_import_key(i));
         return r;

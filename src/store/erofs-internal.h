@@ -7,6 +7,7 @@
 
 #define EROFS_NONE         UINT32_MAX
 #define EROFS_NODES_MAX    (UINT32_C(1) << 24)
+#define EROFS_MERGE_MAX    (UINT32_C(1) << 22)   /* nodes of images that are laid over one another: 256 MiB */
 #define EROFS_TEXT_MAX     (UINT32_C(256) << 20) /* bytes of all names and targets */
 #define EROFS_XATTRS_MAX   (UINT32_C(16) << 20)  /* bytes of all different attributes */
 #define EROFS_SEGMENTS_MAX (UINT32_C(1) << 20)   /* pieces of all sparse files */

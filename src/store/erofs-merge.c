@@ -161,6 +161,8 @@ static int merge_name(ErofsTree *t, ErofsTree *over, uint32_t name_id, uint32_t 
                 map[name_id] = *slot;
                 return name->flags & EROFS_NODE_IMPLIED ? 0 : copy_node(t, over, inode, *slot);
         }
+        if (t->n_nodes >= EROFS_MERGE_MAX)
+                return -E2BIG;
         r = erofs_tree_add_node(t, parent, text, size, is_known ? TAR_HARDLINK : (TarType) inode->type, slot,
                                 &id);
         if (r < 0)

@@ -460,6 +460,16 @@ uint64_t store_import_size(const StoreImport *i) {
 }
 
 /**
+ * store_import_n_entries() - how many entries its tar has so far
+ * @i: from store_import_new()
+ *
+ * Return: a count; what StoreImportLimits.entries_max bounds.
+ */
+uint64_t store_import_n_entries(const StoreImport *i) {
+        return i->n_entries;
+}
+
+/**
  * store_import_warnings() - what of the archive will not be in the tree
  * @i: import, after store_import_finish()
  *

@@ -50,5 +50,6 @@ int store_import_get_manifest(StoreImport *i, const char **ret, size_t *ret_size
 const char *store_import_id(const StoreImport *i);
 const char *store_import_key(const StoreImport *i);
 uint64_t store_import_size(const StoreImport *i);
+uint64_t store_import_n_entries(const StoreImport *i);
 char *const *store_import_warnings(const StoreImport *i);
 int store_import_commit(StoreImport *i, const StoreImage *image, Error *e);

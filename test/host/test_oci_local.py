@@ -103,7 +103,9 @@ def test_limit_counts_all_layers(host, empty, tmp_path):  # pylint: disable=unus
     layout = oci.write_layout(str(tmp_path / "lay"), oci.Image(layers, app={"Cmd": ["/x"]}))
     refused = host.rkt("fetch", INSECURE, "--limit=image-size=1M,layers=1", f"oci:{layout}", check=False)
     assert refused.rc != 0 and "limit" in refused.err
-    host.rkt("fetch", INSECURE, "--limit=image-size=3M", f"oci:{layout}")
+    refused = host.rkt("fetch", INSECURE, "--limit=image-files=2,layers=1", f"oci:{layout}", check=False)
+    assert refused.rc != 0 and "image-files" in refused.err
+    host.rkt("fetch", INSECURE, "--limit=image-size=3M,image-files=5", f"oci:{layout}")
 
 
 def test_not_verified(host, installed, layout):  # pylint: disable=unused-argument
