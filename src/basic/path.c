@@ -52,6 +52,19 @@ bool path_is_safe_name(const char *p) {
 }
 
 /**
+ * path_is_beneath() - is a path this one, or in it?
+ * @path: clean
+ * @top:  clean; "/" has none but itself
+ *
+ * Return: true or false.
+ */
+bool path_is_beneath(const char *path, const char *top) {
+        const char *rest = startswith(path, top);
+
+        return rest && (*rest == '/' || *rest == '\0');
+}
+
+/**
  * path_basename() - what follows the last slash
  * @p: not NULL
  *

@@ -9,6 +9,7 @@
 bool path_is_absolute(const char *p);
 bool path_is_normalized(const char *p);
 bool path_is_safe_name(const char *p);
+bool path_is_beneath(const char *path, const char *top);
 const char *path_basename(const char *p);
 char *path_join(const char *a, const char *b);
 char *path_clean(const char *path);

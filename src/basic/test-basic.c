@@ -67,6 +67,10 @@ static void test_path(void **state) {
         assert_true(path_is_safe_name("a"));
         assert_false(path_is_safe_name("a/b"));
         assert_false(path_is_safe_name(".."));
+        assert_true(path_is_beneath("/dev", "/dev"));
+        assert_true(path_is_beneath("/dev/shm", "/dev"));
+        assert_false(path_is_beneath("/device", "/dev"));
+        assert_false(path_is_beneath("/", "/dev"));
 }
 
 static void test_strings(void **state) {

@@ -237,19 +237,30 @@ int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
                           str_or(path, DEFAULT_PATH));
 }
 
-static bool is_beneath(const char *path, const char *top) {
-        const char *rest = startswith(path, top);
-
-        return rest && (*rest == '/' || *rest == '\0');
-}
-
-static const char *api_directory(const char *path) {
-        static const char *const api[] = { "/dev", "/proc", "/sys" };
-
-        FOREACH_ARRAY (top, api, ELEMENTSOF(api))
-                if (is_beneath(path, *top))
+static const char *find_top(const char *const *tops, size_t n, const char *path) {
+        FOREACH_ARRAY (top, tops, n)
+                if (path_is_beneath(path, *top))
                         return *top;
         return NULL;
+}
+
+/**
+ * app_root_api_directory() - is a place in an app the kernel's, where the pod's systemd mounts over what is in the root?
+ * @path: absolute, clean
+ *
+ * Return: "/dev", "/proc" or "/sys"; NULL: it is not.
+ */
+const char *app_root_api_directory(const char *path) {
+        static const char *const api[] = { "/dev", "/proc", "/sys" };
+
+        return find_top(api, ELEMENTSOF(api), path);
+}
+
+/* Where the app, or what is started before it, may make directories of its own. */
+static bool is_scratch(const char *path) {
+        static const char *const scratch[] = { "/run", "/tmp", "/var/tmp" };
+
+        return find_top(scratch, ELEMENTSOF(scratch), path) != NULL;
 }
 
 /* Is there no link on the way to a directory that is not there? */
@@ -296,21 +307,17 @@ static int path_in_root(int root_fd, int fd, char **ret) {
         if (r < 0)
                 return r;
         assert(root && path);
-        if (!is_beneath(path, root))
+        if (!path_is_beneath(path, root))
                 return -EXDEV;
         *ret = strdup(path[strlen(root)] ? path + strlen(root) : "/");
         return *ret ? 0 : -ENOMEM;
 }
 
 static int open_directory(const PodApp *a, int root_fd, const char *path) {
-        static const char *const later[] = { "/run", "/tmp", "/var/tmp" };
-
-        FOREACH_ARRAY (l, later, ELEMENTSOF(later))
-                if (is_beneath(path, *l))
-                        return root_open(root_fd, path, O_PATH | O_DIRECTORY);
         /* Docker makes it, too */
-        return pod_app_annotation(a, APP_ANNOTATION_DOCKER) ? root_mkdirs(root_fd, path, 0755)
-                                                            : root_open(root_fd, path, O_PATH | O_DIRECTORY);
+        return !is_scratch(path) && pod_app_annotation(a, APP_ANNOTATION_DOCKER)
+                       ? root_mkdirs(root_fd, path, 0755)
+                       : root_open(root_fd, path, O_PATH | O_DIRECTORY);
 }
 
 static int find_directory(const PodApp *a, int root_fd, const char *path, AppFacts *f) {
@@ -318,14 +325,12 @@ static int find_directory(const PodApp *a, int root_fd, const char *path, AppFac
         int r;
 
         for (size_t i = 0; i < f->n_binds; i++)
-                if (is_beneath(path, f->binds[i].target))
+                if (path_is_beneath(path, f->binds[i].target))
                         return str_replace(&f->directory, path);
         fd = open_directory(a, root_fd, path);
         if (fd >= 0)
                 return path_in_root(root_fd, fd, &f->directory);
-        /* the app, or what is started before it, may make one in these */
-        if (fd != -ENOENT ||
-            !(is_beneath(path, "/run") || is_beneath(path, "/tmp") || is_beneath(path, "/var/tmp")))
+        if (fd != -ENOENT || !is_scratch(path))
                 return fd;
         r = check_missing(root_fd, path);
         return r < 0 ? r : str_replace(&f->directory, path);
@@ -354,14 +359,14 @@ int app_root_find_directory(const PodApp *a, int root_fd, AppFacts *f, Error *e)
         path = path_clean(directory);
         if (!path)
                 return error_oom(e);
-        top = api_directory(path);
+        top = app_root_api_directory(path);
         if (!top)
                 r = find_directory(a, root_fd, path, f);
         if (r < 0)
                 return error_setf(e, r, "app '%s': working directory '%s' in its root: %s", a->name,
                                   directory, strerror(-r));
         if (!top && f->directory)
-                top = api_directory(f->directory);
+                top = app_root_api_directory(f->directory);
         return top ? error_setf(e, -EINVAL,
                                 "app '%s': working directory '%s' is in %s, which is the kernel's", a->name,
                                 directory, top)

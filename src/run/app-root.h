@@ -14,6 +14,7 @@ typedef struct AppRootContext {
         const char *resolv_conf; /* text for the app's own; NULL: leave it alone */
 } AppRootContext;
 
+const char *app_root_api_directory(const char *path);
 int app_root_find_user(const PodApp *a, int root_fd, AppFacts *f, Error *e);
 int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e);
 int app_root_find_directory(const PodApp *a, int root_fd, AppFacts *f, Error *e);

@@ -24,6 +24,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "pod/pod-compose.h"
+#include "run/app-root.h"
 #include "run/volume.h"
 
 #define SHARED_VOLUMES "sharedVolumes"
@@ -141,18 +142,6 @@ static int open_target(int root_fd, const char *path, bool directory) {
                 return dir;
         r = make_file(dir, slash ? slash + 1 : path);
         return r < 0 ? r : root_open(root_fd, path, O_PATH);
-}
-
-static bool is_api_path(const char *path) {
-        static const char *const api[] = { "/proc", "/sys", "/dev" };
-
-        FOREACH_ARRAY (p, api, ELEMENTSOF(api)) {
-                const char *rest = startswith(path, *p);
-
-                if (rest && (!*rest || *rest == '/'))
-                        return true;
-        }
-        return false;
 }
 
 /* For a place that the pod's systemd covers: at /rkt/volumes/APP-N in stage1, and from there by the unit. */
@@ -284,8 +273,8 @@ static int mount_one(const PodManifest *m, const PodApp *a, const PodMount *moun
         if (tree < 0)
                 return error_setf(e, tree, "volume '%s': cannot clone its mount: %s", v->name,
                                   strerror(-tree));
-        target = is_api_path(path) ? open_detour(a, path, directory, read_only, stage1_fd, f)
-                                   : open_target(root_fd, path, directory);
+        target = app_root_api_directory(path) ? open_detour(a, path, directory, read_only, stage1_fd, f)
+                                              : open_target(root_fd, path, directory);
         if (target < 0)
                 return error_setf(e, target, "volume '%s': cannot make its place %s: %s", v->name, path,
                                   strerror(-target));
