@@ -19,30 +19,7 @@
 #include "basic/tmpfile.h"
 #include "image/image-render.h"
 #include "store/store-internal.h"
-
-typedef struct Fixture {
-        char dir[64];
-        Store *store;
-} Fixture;
-
-static int setup(void **state) {
-        Fixture *f = new0(Fixture, 1);
-
-        (void) snprintf(f->dir, sizeof(f->dir), "/tmp/test-image-render-XXXXXX");
-        assert_non_null(mkdtemp(f->dir));
-        assert_int_equal(store_open(f->dir, 0, &f->store, NULL), 0);
-        *state = f;
-        return 0;
-}
-
-static int teardown(void **state) {
-        Fixture *f = *state;
-
-        store_free(f->store);
-        assert_int_equal(remove_tree_at(AT_FDCWD, f->dir), 0);
-        free(f);
-        return 0;
-}
+#include "store/test-store-fixture.h"
 
 static void make_id(const char *seed, char id[STORE_ID_MAX], char key[STORE_KEY_MAX]) {
         _cleanup_(digest_freep) Digest *d = NULL;

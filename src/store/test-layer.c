@@ -30,33 +30,9 @@
 #include "store/store-tree.h"
 #include "store/store-verify.h"
 #include "store/test-layer.h"
+#include "store/test-store-fixture.h"
 
 #define NOWHERE "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-
-typedef struct Fixture {
-        char dir[64];
-        Store *store;
-} Fixture;
-
-static int setup(void **state) {
-        Fixture *f = new0(Fixture, 1);
-
-        (void) snprintf(f->dir, sizeof(f->dir), "/tmp/test-layer-XXXXXX");
-        assert_non_null(mkdtemp(f->dir));
-        assert_int_equal(unsetenv("RKT_TREE_BACKEND"), 0);
-        assert_int_equal(store_open(f->dir, 0, &f->store, NULL), 0);
-        *state = f;
-        return 0;
-}
-
-static int teardown(void **state) {
-        Fixture *f = *state;
-
-        store_free(f->store);
-        assert_int_equal(remove_tree_at(AT_FDCWD, f->dir), 0);
-        free(f);
-        return 0;
-}
 
 static void assert_file(int root, const char *path, const char *content) {
         _cleanup_free_ char *text = NULL;
