@@ -43,8 +43,6 @@
 #define MANAGER      SYSTEMD_BUS_MANAGER
 #define UNIT_MAX     (1024U * 1024)
 
-#define _cleanup_reply_ _cleanup_bus_reply_
-
 static int manager_open(sd_bus **ret) {
         int r = manager_bus_open(ret);
 
@@ -433,7 +431,7 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
 
 static int start_unit(sd_bus *bus, const char *unit, const Shell *s) {
         _cleanup_(sd_bus_error_free) sd_bus_error err = SD_BUS_ERROR_NULL;
-        _cleanup_reply_ sd_bus_message *m = NULL;
+        _cleanup_bus_reply_ sd_bus_message *m = NULL;
         int r = sd_bus_message_new_method_call(bus, &m, NULL, MANAGER_PATH, MANAGER, "StartTransientUnit");
 
         if (r >= 0)

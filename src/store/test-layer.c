@@ -440,7 +440,7 @@ static void test_kill(void **state) {
 static void test_verify(void **state) {
         const Fixture *f = *state;
         char key[STORE_KEY_MAX], path[STORE_BLOB_PATH_MAX];
-        _cleanup_free_ char *difference = NULL;
+        _cleanup_free_ char *difference = NULL, *file = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
         StoreTreePart part = { .key = key };
         StoreVerdict verdict;
@@ -451,8 +451,8 @@ static void test_verify(void **state) {
         assert_int_equal(store_tree_verify(f->store, key, &part, 1, true, &verdict, &difference, NULL), 0);
         assert_int_equal(verdict, STORE_VERDICT_GOOD);
         store_tree_path(key, path);
-        strcat(path, "/rootfs/file");
-        assert_int_equal(file_write_at(f->store->cas_fd, path, "other", 5, 0644, FILE_WRITE_NO_SYNC), 0);
+        file = strf("%s/rootfs/file", path);
+        assert_int_equal(file_write_at(f->store->cas_fd, file, "other", 5, 0644, FILE_WRITE_NO_SYNC), 0);
         assert_int_equal(store_tree_verify(f->store, key, &part, 1, true, &verdict, &difference, NULL), 0);
         assert_int_equal(verdict, STORE_VERDICT_REPAIRED);
         store_blob_path(key, "", path);

@@ -21,6 +21,7 @@
 #include "store/store-gc.h"
 #include "store/store-ref.h"
 #include "store/store-tree.h"
+#include "store/test-compress.h"
 #include "store/test-store-aci.h"
 
 static void test_import(void **state) {
@@ -227,24 +228,6 @@ static int import_bytes(const Fixture *f, const char *data, size_t size) {
         for (const char *p = r < 0 ? error_text(&e, r) : ""; *p; p++)
                 assert_true((unsigned char) *p >= 0x20);
         return r;
-}
-
-static void compress_by(const char *program, const StrBuf *in, StrBuf *out) {
-        char name[] = "/tmp/test-store-in-XXXXXX";
-        _cleanup_free_ char *command = NULL, *data = NULL;
-        _cleanup_close_ int fd = mkstemp(name);
-        size_t size = 0;
-        FILE *p;
-
-        command = strf("%s -c <%s", program, name);
-        assert_non_null(command);
-        assert_int_equal(fd_write_all(fd, in->data, in->size), 0);
-        p = popen(command, "re");
-        assert_non_null(p);
-        assert_int_equal(fd_read_to_end(fileno(p), 1 << 24, &data, &size), 0);
-        assert_int_equal(pclose(p), 0);
-        strbuf_add_n(out, data, size);
-        (void) unlink(name);
 }
 
 static void test_compressed(void **state) {

@@ -7,11 +7,10 @@
 #include "basic/strv.h"
 #include "basic/table.h"
 #include "podfile/pod-file.h"
+#include "run/manager-bus.h"
 #include "verbs/verbs.h"
 
 #define SYSTEMD_NAME "org.freedesktop.systemd1"
-#define SYSTEMD_PATH "/org/freedesktop/systemd1"
-#define MANAGER      "org.freedesktop.systemd1.Manager"
 
 typedef struct ListArgs {
         const char *format;
@@ -38,8 +37,8 @@ static char *unit_state(sd_bus *bus, const char *unit) {
 
         if (!bus)
                 return NULL;
-        if (sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "GetUnit", &error, &reply, "s",
-                               unit) < 0)
+        if (sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "GetUnit", &error,
+                               &reply, "s", unit) < 0)
                 return sd_bus_error_has_name(&error, "org.freedesktop.systemd1.NoSuchUnit")
                                ? strdup("inactive")
                                : NULL;
@@ -56,8 +55,8 @@ static char *unit_enabled(sd_bus *bus, const char *unit) {
         const char *state;
 
         if (!bus ||
-            sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER, "GetUnitFileState", NULL, &reply,
-                               "s", unit) < 0 ||
+            sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "GetUnitFileState",
+                               NULL, &reply, "s", unit) < 0 ||
             sd_bus_message_read(reply, "s", &state) < 0)
                 return NULL;
         return strdup(state);

@@ -9,6 +9,7 @@ import hashlib
 import os
 import pathlib
 import re
+import subprocess
 import tarfile
 
 import pytest
@@ -65,18 +66,24 @@ def sparse(root):
             f.truncate(size)
 
 
+def setfacl(*args):
+    """As setfacl(1)."""
+    subprocess.run(["setfacl", *args], check=True)
+
+
 def attributes(root):
     """Access control lists, also inherited ones and ones that say nothing; capabilities; large attributes."""
     (root / "file").write_text("x")
     (root / "folder").mkdir()
     (root / "plain").write_text("x")
     (root / "capable").write_text("x")
-    os.system(f"setfacl --modify u:12345:rw,g:54321:r {root}/file && setfacl --modify u:12345:rwx {root}/folder && "
-              f"setfacl --default --modify u:777:rx,g:888:- {root}/folder")
+    setfacl("--modify", "u:12345:rw,g:54321:r", root / "file")
+    setfacl("--modify", "u:12345:rwx", root / "folder")
+    setfacl("--default", "--modify", "u:777:rx,g:888:-", root / "folder")
     (root / "folder" / "inherits").write_text("x")
     (root / "folder" / "sub").mkdir()
     os.chmod(root / "folder" / "inherits", 0o4755)
-    os.system(f"setfacl --remove-all {root}/folder/sub")
+    setfacl("--remove-all", root / "folder" / "sub")
     os.setxattr(root / "capable", "security.capability", CAPABILITY)
     os.setxattr(root / "capable", "user.empty", b"")
     os.setxattr(root / "folder", "user.bytes", bytes(range(256)))

@@ -118,18 +118,11 @@ def duration(host, archive, store, backend):
     return time.monotonic() - start
 
 
-@pytest.mark.parametrize("how, backend", [("kill", "index"), ("power", "index"), ("power", "image"),
-                                          ("power", "dir")])
-def test_interrupted_fetch(host, disk, how, backend):
-    """S10: at a dozen moments from the beginning to a little after the end."""
-    work, point, cut, again = disk
-    archive = make_image(host, work)
-    store = point / "rkt"
-    whole = duration(host, archive, store, backend)
-    assert check_store(host, work, store)
-    outcomes = set()
+def interrupted(disk, archive, backend, how, whole):
+    """A dozen fetches, ended at moments from the beginning to a little after the end; yields after each."""
+    _, point, cut, again = disk
     for i in range(ROUNDS):
-        process = fetch(archive, store, backend)
+        process = fetch(archive, point / "rkt", backend)
         time.sleep(whole * 2 * i / ROUNDS)
         if how == "power":
             cut()
@@ -138,8 +131,19 @@ def test_interrupted_fetch(host, disk, how, backend):
         if how == "power":
             time.sleep(0.2)  # the workers die with it
             again()
-        outcomes.add(check_store(host, work, store))
-    assert False in outcomes
+        yield
+
+
+@pytest.mark.parametrize("how, backend", [("kill", "index"), ("power", "index"), ("power", "image"),
+                                          ("power", "dir")])
+def test_interrupted_fetch(host, disk, how, backend):
+    """S10: at a dozen moments from the beginning to a little after the end."""
+    work, point = disk[:2]
+    archive = make_image(host, work)
+    store = point / "rkt"
+    whole = duration(host, archive, store, backend)
+    assert check_store(host, work, store)
+    assert False in {check_store(host, work, store) for _ in interrupted(disk, archive, backend, how, whole)}
 
 
 def check_layers(host, store):
@@ -163,22 +167,10 @@ def check_layers(host, store):
 @pytest.mark.parametrize("how, backend", [("kill", "index"), ("power", "index"), ("power", "dir")])
 def test_interrupted_layers(host, disk, how, backend):
     """S10: of an image of several layers those that are whole stay for the next attempt."""
-    work, point, cut, again = disk
+    work, point = disk[:2]
     made = oci.Image([oci.tar({f"{n}-{i}": os.urandom(3000 + i) for i in range(400)}) for n in range(4)], compression="")
     archive = "oci:" + str(oci.write_layout(str(work / "layout"), made, "v1")) + ":v1"
     store = point / "rkt"
     whole = duration(host, archive, store, backend)
     assert check_layers(host, store) == (True, 4)
-    outcomes = set()
-    for i in range(ROUNDS):
-        process = fetch(archive, store, backend)
-        time.sleep(whole * 2 * i / ROUNDS)
-        if how == "power":
-            cut()
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if how == "power":
-            time.sleep(0.2)  # the workers die with it
-            again()
-        outcomes.add(check_layers(host, store)[0])
-    assert False in outcomes
+    assert False in {check_layers(host, store)[0] for _ in interrupted(disk, archive, backend, how, whole)}
