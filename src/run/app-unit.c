@@ -87,7 +87,7 @@ static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f) {
                 return;
         strbuf_add(b, "ReadOnlyPaths=+/\nReadWritePaths=+/dev +/proc +/sys\n");
         for (char **w = f->writable; w && *w; w++) {
-                _cleanup_free_ char *path = strf("+%s", *w);
+                _cleanup_free_ char *path = strf("-+%s", *w); /* "-": ExecStopPost= is not in the root */
 
                 strbuf_add(b, "ReadWritePaths=");
                 if (path)
