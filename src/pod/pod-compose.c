@@ -208,12 +208,14 @@ static int annotate_app(const Compose *c, PodApp *a, const ImageManifest *im, co
 
         if (r >= 0)
                 r = docker_annotate(a, im, s);
-        if (r >= 0)
+        if (r >= 0 && !(c->options->manifest && pod_app_annotation(a, APP_ANNOTATION_UNIT)))
                 r = set_unit(a, im, s);
         if (r >= 0)
                 r = set_profile(c, a);
         if (r >= 0)
                 r = set_sockets(c, a);
+        if (r >= 0 && (s->user || s->group) && a->app->n_event_handlers > 0)
+                r = pod_app_set_annotation(a, APP_ANNOTATION_HANDLERS, "user");
         if (r >= 0)
                 r = set_list(a, APP_ANNOTATION_AFTER, s->after);
         if (r >= 0)
@@ -357,7 +359,7 @@ static int add_mounts(Compose *c, PodApp *a, const AppSpec *s, Error *e) {
         for (size_t i = s->n_mounts; i > 0 && r >= 0; i--)
                 r = add_mount(c, a, &s->mounts[i - 1]);
         /* back into the order written: what lies deeper may come later */
-        for (size_t i = 0, j = a->n_mounts; i + 1 < j; i++) {
+        for (size_t i = 0, j = s->n_mounts > 0 ? a->n_mounts : 0; i + 1 < j; i++) {
                 PodMount swap = a->mounts[i];
 
                 j--;
@@ -369,6 +371,20 @@ static int add_mounts(Compose *c, PodApp *a, const AppSpec *s, Error *e) {
         return r < 0 ? error_oom(e) : 0;
 }
 
+/* A new one, unless the manifest was given. */
+static int find_app(Compose *c, const AppSpec *s, PodApp **ret) {
+        int r;
+
+        if (c->options->manifest) {
+                *ret = pod_manifest_find_app(c->m, s->name);
+                return *ret ? 0 : -EINVAL;
+        }
+        r = pod_manifest_add_app(c->m, s->name, ret);
+        if (r >= 0)
+                (*ret)->read_only_root = s->read_only > 0;
+        return r;
+}
+
 static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Error *e) {
         const ImageManifest *im = image->manifest;
         PodApp *a;
@@ -377,20 +393,23 @@ static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Erro
         if (name_is_reserved(s->name))
                 return error_setf(e, -EINVAL,
                                   "this name is taken by a unit of the pod itself: choose another one");
-        r = pod_manifest_add_app(c->m, s->name, &a);
+        r = find_app(c, s, &a);
         if (r < 0)
                 return error_oom(e);
         r = str_replace(&a->image.id, image->id);
         if (r >= 0)
                 r = str_replace(&a->image.name, im->name);
-        if (r >= 0)
+        if (r >= 0) {
+                ac_pairs_free(a->image.labels, a->image.n_labels);
+                a->image.labels = NULL;
+                a->image.n_labels = 0;
                 r = ac_pairs_copy(im->labels, im->n_labels, &a->image.labels, &a->image.n_labels);
+        }
         if (r < 0)
                 return error_oom(e);
-        r = im->app ? ac_app_copy(im->app, &a->app, e) : ac_app_new(&a->app);
+        r = a->app ? 0 : im->app ? ac_app_copy(im->app, &a->app, e) : ac_app_new(&a->app);
         if (r < 0)
                 return error_prefixf(e, r, "image '%s'", im->name);
-        a->read_only_root = s->read_only > 0;
         r = set_app(c, a->app, s, image, e);
         if (r >= 0)
                 r = annotate_app(c, a, im, s, e);
@@ -463,6 +482,29 @@ static int annotate_pod(const Compose *c, Error *e) {
         return r < 0 ? error_oom(e) : 0;
 }
 
+/* A copy of the manifest that was given; every mount must have its volume. */
+static int start_manifest(const Compose *c, PodManifest **ret, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (!c->options->manifest)
+                return pod_manifest_new(ret) < 0 ? error_oom(e) : 0;
+        if (pod_manifest_to_string(c->options->manifest, &text) < 0)
+                return error_oom(e);
+        r = pod_manifest_parse(text, strlen(text), &m, e);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < m->n_apps; i++)
+                FOREACH_ARRAY (p, m->apps[i].mounts, m->apps[i].n_mounts)
+                        if (!p->app_volume && !pod_manifest_find_volume(m, p->volume))
+                                return error_setf(e, -ENOENT,
+                                                  "dangling mount point \"%s\": volume \"%s\" not found",
+                                                  p->path, p->volume);
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
 /**
  * pod_compose() - the pod manifest of a PodSpec
  * @spec:         what was asked for; nothing "unsupported" in it
@@ -472,17 +514,17 @@ static int annotate_pod(const Compose *c, Error *e) {
  * @ret_warnings: sentences for people; free with strv_free(); may be NULL
  * @e:            sentence on failure; may be NULL
  *
- * Return: 0; -ENODATA: nothing to run; -EINVAL: an app's name is reserved; what pod_manifest_check() returns; -ENOMEM.
+ * Return: 0; -ENODATA: nothing to run; -EINVAL: an app's name is reserved; -ENOENT: a given manifest mounts what it does not have; what pod_manifest_check() returns; -ENOMEM.
  */
 int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOptions *o, PodManifest **ret,
                 char ***ret_warnings, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         _cleanup_strv_free_ char **warnings = NULL;
         Compose c = { .spec = spec, .options = o };
-        int r = pod_manifest_new(&m);
+        int r = start_manifest(&c, &m, e);
 
         if (r < 0)
-                return error_oom(e);
+                return r;
         c.m = m;
         r = annotate_pod(&c, e);
         for (size_t i = 0; i < spec->n_volumes && r >= 0; i++)

@@ -30,6 +30,8 @@
 #define APP_ANNOTATION_GROUPS   "rkt.systemd/groups"   /* supplementary groups by name, separated by spaces */
 #define APP_ANNOTATION_GROUP                                                                                 \
         "rkt.systemd/group" /* "of-user": the one that the image's passwd gives the user */
+#define APP_ANNOTATION_HANDLERS                                                                              \
+        "rkt.systemd/handlers" /* "user": event handlers are the app's user's, not root's */
 #define APP_ANNOTATION_COPY_UP                                                                               \
         "rkt.systemd/copy-up" /* volumes, separated by spaces: what the image has is put in */
 #define APP_ANNOTATION_DOCKER "appc.io/docker/repository" /* the image's; also of the app */
@@ -45,6 +47,9 @@ typedef struct ComposeOptions {
         const char *volumes_dir;  /* where Persistent= volumes of all pods are kept; absolute */
         const char *name;         /* machine name; overrides the spec's (rkt-UUID) when not NULL */
         char *const *environment; /* "NAME=VALUE" of the pod's environment files; win over its Environment= */
+        const PodManifest *
+                manifest; /* NULL: all is in the spec. Else what was asked for (--pod-manifest): its apps are the
+                                      * spec's, which then says no more of them than the image. */
         const UnitSettings *profile; /* what stands for the defaults of all apps; may be NULL */
 } ComposeOptions;
 

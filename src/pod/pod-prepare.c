@@ -224,7 +224,9 @@ static int fill(Prepare *x, Pod *p, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         _cleanup_strv_free_ char **warnings = NULL;
         UnitSettings profile = {};
-        ComposeOptions o = { .environment = x->pod_environment, .profile = &profile };
+        ComposeOptions o = { .environment = x->pod_environment,
+                             .profile = &profile,
+                             .manifest = x->options->manifest };
         int r;
 
         volumes = path_join(store_dir(x->store), "volumes");

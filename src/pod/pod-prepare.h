@@ -5,6 +5,7 @@
 
 #include "basic/error.h"
 #include "image/image-get.h"
+#include "manifest/pod-manifest.h"
 #include "pod/pod.h"
 #include "podfile/pod-spec.h"
 #include "store/store.h"
@@ -12,6 +13,8 @@
 typedef struct PodPrepareOptions {
         /* How images are got. NULL: from the store only; the spec's Pull= and InsecureOptions= are used otherwise. */
         const ImageGetOptions *image;
+        /* What the apps of the spec are, in the same order, when a manifest was given (--pod-manifest); NULL: the spec says it. */
+        const PodManifest *manifest;
         char *const *ids;         /* of the apps' images, when they are known already; NULL: get them */
         PodDirectory to;          /* POD_DIRECTORY_PREPARED or POD_DIRECTORY_RUN */
         const char *uuid_file;    /* written before the images are fetched, or NULL */

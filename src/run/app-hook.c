@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/str.h"
 #include "basic/strv.h"
+#include "pod/pod-compose.h"
 #include "run/app-hook.h"
 #include "run/unit-text.h"
 
@@ -44,12 +46,14 @@ static int lines_of(const AppSettings *s, const char *key, bool *ret_said, char 
         return r;
 }
 
-static int add_handler(char ***list, char *const *exec) {
+/* An event handler is root's in the app's sandbox, as rkt has it; but where people said whose the app is, it is theirs. */
+static int add_handler(const PodApp *a, char ***list, char *const *exec) {
+        const char *whose = pod_app_annotation(a, APP_ANNOTATION_HANDLERS);
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         char *text;
         int r;
 
-        strbuf_add(&b, ":");
+        strbuf_add(&b, streq_ptr(whose, "user") ? ":" : ":!");
         for (; *exec; exec++) {
                 unit_text_quote(&b, *exec);
                 if (exec[1])
@@ -66,7 +70,7 @@ static int commands(const PodApp *a, const AppSettings *s, size_t n, char ***ret
         int r = lines_of(s, hooks[n].key, &said, &list);
 
         if (r >= 0 && !said && handler && *handler)
-                r = add_handler(&list, handler);
+                r = add_handler(a, &list, handler);
         if (r >= 0)
                 *ret = TAKE_PTR(list);
         return r;

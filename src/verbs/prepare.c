@@ -23,6 +23,7 @@ static int prepare(const VerbContext *c, RunArgs *a, Error *e) {
         if (r >= 0)
                 r = run_images_get(c, &verb_prepare, a, s, &ids, e);
         options.ids = ids;
+        options.manifest = a->manifest;
         if (r >= 0)
                 r = pods_open_for(c->dir, &ps, e);
         if (r >= 0)

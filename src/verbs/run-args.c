@@ -10,6 +10,7 @@
 #include "basic/path.h"
 #include "basic/strv.h"
 #include "verbs/run-args.h"
+#include "verbs/run-manifest.h"
 
 #define ENV_FILE_MAX (1024 * 1024)
 
@@ -144,10 +145,14 @@ int run_networks_parse(const char *value, char ***ret, Error *e) {
 }
 
 static int finish(RunArgs *a, Error *e) {
-        int r;
+        int r = run_manifest_check(a, e);
 
-        if (a->spec->n_apps == 0)
+        if (r < 0)
+                return r;
+        if (a->spec->n_apps == 0 && !a->pod_manifest)
                 return error_setf(e, -EINVAL, "must provide at least one image or specify the pod manifest");
+        if (a->ports)
+                return error_setf(e, -EOPNOTSUPP, "--port is not supported yet");
         if (a->store_only && a->no_store)
                 return error_setf(e, -EINVAL, "both --store-only and --no-store specified");
         if (a->store_only)
@@ -202,6 +207,7 @@ int run_args_parse(const VerbContext *c, const Verb *v, char **args, RunArgs *a,
  */
 void run_args_done(RunArgs *a) {
         a->spec = pod_spec_free(a->spec);
+        a->manifest = pod_manifest_free(a->manifest);
         a->hosts = strv_free(a->hosts);
         a->set_env = strv_free(a->set_env);
         a->global_mounts = strv_free(a->global_mounts);
@@ -255,6 +261,8 @@ int run_args_set_image(RunArgs *a, size_t i, const ImageManifest *m, Error *e) {
 
         if (r < 0)
                 return r;
+        if (a->manifest)
+                return 0; /* which says all there is to say */
         if (!m->app && !app->entrypoint)
                 return error_setf(e, -ENODATA,
                                   "error: image %s has no app section and --exec argument is not provided",

@@ -3,22 +3,27 @@
 #pragma once
 
 #include "manifest/image-manifest.h"
+#include "manifest/pod-manifest.h"
 #include "podfile/pod-spec.h"
 #include "verbs/verbs.h"
 
 typedef struct RunArgs {
         PodSpec *spec; /* owned; apps without --name have the name "" */
         const char *uuid_file_save;
-        const char *uuid_file; /* run-prepared: of the pod */
-        const char *net;       /* --net; NULL if not given */
+        const char *uuid_file;    /* run-prepared: of the pod */
+        const char *net;          /* --net; NULL if not given */
+        const char *pod_manifest; /* --pod-manifest: path; NULL if not given */
+        PodManifest *manifest;    /* owned; what was read there, see run-manifest.h */
         const char *hostname;
         char **hosts; /* "NAME:IP", or "host" alone */
+        char **ports; /* --port: "NAME:[IP:]PORT", not looked at yet */
         char **set_env;
         char **limits; /* NAME=VALUE, see image/image-limits.h */
         char **set_env_files;
         char **global_mounts; /* "VOLUME=TARGET" */
         char **signatures;    /* of the apps, in their order; "" for none */
         bool inherit_env;
+        bool pull_given; /* --pull-policy */
         bool store_only;
         bool no_store;
         bool quiet; /* prepare: only the UUID, or what went wrong */

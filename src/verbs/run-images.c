@@ -9,6 +9,7 @@
 #include "image/image-status.h"
 #include "store/store-blob.h"
 #include "verbs/run-images.h"
+#include "verbs/run-manifest.h"
 
 /**
  * run_print_message() - a sentence of pod_prepare() on standard error
@@ -112,6 +113,8 @@ int run_verb(const VerbContext *c, const Verb *v, char **words, RunArgs *a, RunF
                 r = verb_print_help(c, v, stdout);
         else if (r == 0) {
                 r = verb_ready(c, e);
+                if (r >= 0 && a->pod_manifest)
+                        r = run_manifest_load(a, e);
                 if (r >= 0)
                         r = func(c, a, e);
         }

@@ -316,6 +316,7 @@ static int set_no_overlay(const Option *o, const char *value, void *data, Error 
 static int set_pull_policy(const Option *o, const char *value, void *data, Error *e) {
         PodSpec *s = ((RunArgs *) data)->spec;
 
+        ((RunArgs *) data)->pull_given = true;
         if (streq(value, "new"))
                 s->pull = PULL_MISSING;
         else if (streq(value, "update"))
@@ -362,6 +363,8 @@ const Option run_image_options[] = {
         { "no-store", 0, OPTION_BOOL, offsetof(RunArgs, no_store), .flags = OPTION_HIDDEN },
         { "oom-score-adj", 0, OPTION_SET, .set = run_set_oom, .value = "N",
           .help = "image: adjust the score of the out-of-memory killer" },
+        { "pod-manifest", 0, OPTION_STRING, offsetof(RunArgs, pod_manifest), .value = "FILE",
+          .help = "run what this appc pod manifest says, with images of the store" },
         { "profile", 0, OPTION_SET, .set = set_profile, .value = "NAME,...",
           .help = "defaults of the apps' confinement: strict, nonetwork, trusted, rkt-1" },
         { "pull-policy", 0, OPTION_SET, .set = set_pull_policy, .value = "POLICY",
@@ -392,8 +395,7 @@ const Option run_image_options[] = {
                   "gid=]" },
         { "working-dir", 0, OPTION_SET, APP(working_directory), set_app_string, .value = "PATH",
           .help = "image: working directory" },
-        { "pod-manifest", 0, OPTION_UNSUPPORTED },
-        { "port", 0, OPTION_UNSUPPORTED },
+        { "port", 0, OPTION_STRV, offsetof(RunArgs, ports), .flags = OPTION_HIDDEN },
         { "private-users", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
         { "stage1-from-dir", 0, OPTION_UNSUPPORTED },
         { "stage1-hash", 0, OPTION_UNSUPPORTED },

@@ -28,6 +28,7 @@ static int run_foreground(const VerbContext *c, RunArgs *a, Error *e) {
         if (r >= 0)
                 r = run_images_get(c, &verb_run, a, s, &ids, e);
         prepare.ids = ids;
+        prepare.manifest = a->manifest;
         if (r >= 0)
                 r = pods_open_for(c->dir, &ps, e);
         if (r >= 0)
