@@ -363,3 +363,40 @@ int app_capabilities(const PodApp *a, char ***ret) {
 
         return r < 0 ? r : named_capabilities(&s, ret);
 }
+
+static bool is_enforced_by_bpf(const char *line) {
+        static const char *const prefixes[] = {
+                "Device",      "IP", "SocketBind", "RestrictNetworkInterfaces=", "RestrictFileSystems=",
+                "BPFProgram=",
+        };
+
+        FOREACH_ARRAY (p, prefixes, ELEMENTSOF(prefixes))
+                if (startswith(line, *p))
+                        return true;
+        return false;
+}
+
+/**
+ * app_needs_bpf() - must the pod's systemd load programs into the kernel for an app?
+ * @a:   app, but for its volumes that are devices
+ * @ret: true: for its settings, or because it may make devices. Else all that it could open is in /dev, which is ours
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_needs_bpf(const PodApp *a, bool *ret) {
+        _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
+        _cleanup_strv_free_ char **named = NULL;
+        bool needs = false;
+        int r = app_settings_load(a, &s);
+
+        if (r >= 0)
+                r = named_capabilities(&s, &named);
+        if (r < 0)
+                return r;
+        needs = strv_contains(named, "CAP_MKNOD");
+        for (size_t i = 0; i < 2; i++)
+                for (char *const *l = i == 0 ? s.profile : s.file; l && *l; l++)
+                        needs = needs || is_enforced_by_bpf(*l);
+        *ret = needs;
+        return 0;
+}

@@ -22,3 +22,4 @@ void app_settings_done(AppSettings *s);
 bool app_settings_has(const AppSettings *s, const char *key);
 int app_confine(const PodApp *a, const AppSettings *s, InsecureFlags insecure, StrBuf *b);
 int app_capabilities(const PodApp *a, char ***ret);
+int app_needs_bpf(const PodApp *a, bool *ret);

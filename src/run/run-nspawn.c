@@ -13,7 +13,7 @@
 #include "run/run-nspawn.h"
 
 /* The capabilities that nspawn leaves a container by itself (systemd-nspawn(1), --capability=). */
-static const char *const nspawn_capabilities[] = {
+static const char *const usual_capabilities[] = {
         "CAP_AUDIT_CONTROL",
         "CAP_AUDIT_WRITE",
         "CAP_CHOWN",
@@ -43,23 +43,28 @@ static const char *const nspawn_capabilities[] = {
 };
 
 static bool nspawn_has(const char *capability) {
-        FOREACH_ARRAY (c, nspawn_capabilities, ELEMENTSOF(nspawn_capabilities))
+        FOREACH_ARRAY (c, usual_capabilities, ELEMENTSOF(usual_capabilities))
                 if (streq(*c, capability))
                         return true;
         return false;
 }
 
-/* --capability= for what some app keeps and nspawn would take away from all. */
-static int add_capabilities(char ***argv, const PodManifest *m) {
+/**
+ * nspawn_capabilities() - what nspawn must leave a pod beyond what it leaves by itself
+ * @m:       manifest; every app has its "app" object
+ * @ret:     what people name for some app, sorted; NULL: nothing; free with strv_free()
+ * @ret_all: the administrator has switched them off: everything
+ *
+ * Return: 0, -ENOMEM.
+ */
+int nspawn_capabilities(const PodManifest *m, char ***ret, bool *ret_all) {
         const char *insecure = pod_manifest_annotation(m, POD_ANNOTATION_INSECURE);
         _cleanup_strv_free_ char **more = NULL;
-        _cleanup_free_ char *list = NULL;
-        InsecureFlags flags;
-        int r;
+        InsecureFlags flags = INSECURE_NONE;
+        int r = 0;
 
-        if (insecure && *insecure && insecure_flags_parse(insecure, &flags, NULL) >= 0 &&
-            (flags & INSECURE_CAPABILITIES))
-                return strv_extend(argv, "--capability=all");
+        if (insecure && *insecure)
+                (void) insecure_flags_parse(insecure, &flags, NULL);
         for (size_t i = 0; i < m->n_apps; i++) {
                 _cleanup_strv_free_ char **caps = NULL;
 
@@ -70,9 +75,22 @@ static int add_capabilities(char ***argv, const PodManifest *m) {
                 if (r < 0)
                         return r;
         }
-        if (strv_length(more) == 0)
-                return 0;
         strv_sort(more);
+        *ret = TAKE_PTR(more);
+        *ret_all = flags & INSECURE_CAPABILITIES;
+        return 0;
+}
+
+static int add_capabilities(char ***argv, const PodManifest *m) {
+        _cleanup_strv_free_ char **more = NULL;
+        _cleanup_free_ char *list = NULL;
+        bool all;
+        int r = nspawn_capabilities(m, &more, &all);
+
+        if (r < 0 || (!all && strv_length(more) == 0))
+                return r;
+        if (all)
+                return strv_extend(argv, "--capability=all");
         r = strv_join(more, ",", &list);
         return r < 0 ? r : strv_extendf(argv, "--capability=%s", list);
 }
@@ -129,19 +147,9 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
  */
 int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e) {
         static const char *const head[] = {
-                NSPAWN_PATH,
-                "--quiet",
-                "--settings=no",
-                "--boot",
-                "--keep-unit",
-                "--register=yes",
-                "--notify-ready=yes",
-                "--kill-signal=SIGRTMIN+3",
-                "--link-journal=no",
-                "--resolv-conf=off",
-                "--timezone=off",
-                /* without it DeviceAllow= and IPAddressDeny= inside are words only */
-                "--system-call-filter=bpf",
+                NSPAWN_PATH,         "--quiet",           "--settings=no",      "--boot",
+                "--keep-unit",       "--register=yes",    "--notify-ready=yes", "--kill-signal=SIGRTMIN+3",
+                "--link-journal=no", "--resolv-conf=off", "--timezone=off",
         };
         static const char *const tail[] = {
                 ("--setenv=SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:"
@@ -184,7 +192,8 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
  * @ret:     NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, PATH and TERM of it, and what nspawn is told; free with strv_free()
  *
  * SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: nspawn looks for systemd's version in the root, where /usr is still empty, and would
- * choose cgroup v1, with which the pod's systemd misses the end of services. TMPFS_TMP: /tmp is nobody's in stage1.
+ * choose cgroup v1, with which the pod's systemd misses the end of services. TMPFS_TMP: /tmp is nobody's in stage1. SECCOMP:
+ * the filter is ours (stage1-filter.h), and loaded already.
  *
  * Return: 0, -ENOMEM.
  */
@@ -206,6 +215,8 @@ int nspawn_environment(char *const *environ, char ***ret) {
                 r = strv_extend(&env, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1");
         if (r >= 0)
                 r = strv_extend(&env, "SYSTEMD_NSPAWN_TMPFS_TMP=0");
+        if (r >= 0)
+                r = strv_extend(&env, "SYSTEMD_SECCOMP=0");
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(env);

@@ -22,4 +22,5 @@ typedef struct NspawnContext {
 } NspawnContext;
 
 int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e);
+int nspawn_capabilities(const PodManifest *m, char ***ret, bool *ret_all);
 int nspawn_environment(char *const *environ, char ***ret);

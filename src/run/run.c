@@ -21,6 +21,7 @@
 #include "basic/strv.h"
 #include "config.h"
 #include "pod/pod-compose.h"
+#include "run/app-confine.h"
 #include "run/app-mount.h"
 #include "run/app-root.h"
 #include "run/console.h"
@@ -28,6 +29,7 @@
 #include "run/machine.h"
 #include "run/run-nspawn.h"
 #include "run/run.h"
+#include "run/stage1-filter.h"
 #include "run/stage1-root.h"
 #include "run/volume.h"
 
@@ -332,6 +334,23 @@ static int mount_journal(Run *x, Error *e) {
         return 0;
 }
 
+/* The last thing before nspawn: it binds this process, too. */
+static int load_filter(Run *x, Error *e) {
+        _cleanup_strv_free_ char **capabilities = NULL;
+        Stage1Filter f = {};
+        int r = nspawn_capabilities(x->manifest, &capabilities, &f.all_capabilities);
+
+        f.bpf = f.all_capabilities;
+        for (size_t i = 0; i < x->manifest->n_apps && r >= 0 && !f.bpf; i++) {
+                r = app_needs_bpf(&x->manifest->apps[i], &f.bpf);
+                f.bpf = f.bpf || strv_length(x->facts[i].devices) > 0;
+        }
+        if (r < 0)
+                return error_oom(e);
+        f.capabilities = capabilities;
+        return stage1_filter_load(&f, e);
+}
+
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         _cleanup_strv_free_ char **argv = NULL, **envp = NULL;
@@ -358,6 +377,9 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         r = nspawn_environment(environ, &envp);
         if (r < 0)
                 return error_oom(e);
+        r = load_filter(x, e);
+        if (r < 0)
+                return r;
         execve(NSPAWN_PATH, argv, envp);
         return error_setf(e, -errno, "cannot execute %s: %s", NSPAWN_PATH, strerror(errno));
 }
