@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Who connects to a socket of a pod, or makes a terminal there, must be the pod's root: with private users that is somebody
- * else than ours, and what the kernel notes of us at that moment is what the pod sees. So a child enters the pod's user and
- * mount namespaces, opens, and passes the descriptor back. The pod does not see that child (another PID namespace), and the
- * child has nothing of ours but its end of the socket. */
+ * else than ours, and what the kernel notes of us at that moment is what the pod sees. So a child enters the pod's user, PID
+ * and mount namespaces, opens, and passes the descriptor back: systemd does not listen to who has no number in its own PID
+ * namespace. The child has nothing of ours but its end of the socket, and the pod may not look into it. */
 #include "run/pod-namespace.h"
 
 #include <errno.h>
@@ -78,7 +78,7 @@ static int send_answer(int answer) {
 }
 
 static int enter(bool own_users) {
-        if (setns(PIDFD_FD, CLONE_NEWNS | (own_users ? CLONE_NEWUSER : 0)) < 0)
+        if (setns(PIDFD_FD, CLONE_NEWNS | CLONE_NEWPID | (own_users ? CLONE_NEWUSER : 0)) < 0)
                 return -errno;
         if (own_users && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
                 return -errno;
@@ -95,9 +95,16 @@ static _noreturn_ void child(int socket, int pidfd, bool own_users, PodNamespace
             dup3(leader, PIDFD_FD, O_CLOEXEC) < 0)
                 _exit(EXIT_FAILURE);
         (void) close_range(PIDFD_FD + 1, ~0U, 0);
-        r = enter(own_users);
-        if (r >= 0)
-                r = opener(userdata);
+        r = prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : enter(own_users);
+        if (r >= 0) {
+                pid_t pid = fork(); /* only a child is in the PID namespace */
+
+                if (pid > 0) {
+                        (void) waitpid(pid, NULL, 0);
+                        _exit(EXIT_SUCCESS);
+                }
+                r = pid < 0 ? -errno : prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : opener(userdata);
+        }
         _exit(send_answer(r) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
