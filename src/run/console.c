@@ -22,10 +22,10 @@
 #include "basic/macro.h"
 #include "basic/str.h"
 #include "run/console.h"
+#include "run/own-cgroup.h"
 
-#define BUFFER_SIZE     65536
-#define CGROUP_FILE_MAX 65536
-#define N_STREAMS       2
+#define BUFFER_SIZE 65536
+#define N_STREAMS   2
 
 typedef struct Stream {
         const char *path; /* beneath the stage1 root */
@@ -47,27 +47,17 @@ static int copy_some(Stream *s) {
         return n > 0;
 }
 
-/* What nspawn calls the cgroup of the pod, beneath the unit's own, in which we are. */
+/* What nspawn calls the cgroup of the pod. */
 static void kill_payload(void) {
-        static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-        _cleanup_free_ char *text = NULL;
-        char *own;
-        size_t size;
+        _cleanup_free_ char *own = NULL, *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
 
-        if (file_read_at(AT_FDCWD, "/proc/self/cgroup", CGROUP_FILE_MAX, &text, &size) < 0)
+        if (own_cgroup_path(&own) < 0)
                 return;
-        own = strstr(text, "0::/");
-        if (!own || (own != text && own[-1] != '\n'))
-                return;
-        own += strlen("0::");
-        own[strcspn(own, "\n")] = '\0';
-        FOREACH_ARRAY (m, mounts, ELEMENTSOF(mounts)) {
-                _cleanup_free_ char *path = strf("%s%s/payload/cgroup.kill", *m, own);
-                _cleanup_close_ int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -EBADF;
-
-                if (fd >= 0)
-                        (void) fd_write_all(fd, "1", 1);
-        }
+        path = strf("%s/payload/cgroup.kill", own);
+        fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -EBADF;
+        if (fd >= 0)
+                (void) fd_write_all(fd, "1", 1);
 }
 
 /* Until both streams end. parent: pidfd of nspawn; readable when it is gone. */
@@ -150,10 +140,10 @@ int console_start(int stage1_fd, Error *e) {
                 { &CONSOLE_STDERR[1], -EBADF, -EBADF, STDERR_FILENO },
         };
         pid_t parent = getpid(), pid;
+        int r;
 
         for (size_t i = 0; i < N_STREAMS; i++) {
-                int r = open_stream(&streams[i], stage1_fd, e);
-
+                r = open_stream(&streams[i], stage1_fd, e);
                 if (r < 0)
                         return r;
         }
@@ -162,7 +152,8 @@ int console_start(int stage1_fd, Error *e) {
                 return error_setf(e, -errno, "cannot start the pod's console: %s", strerror(errno));
         if (pid == 0)
                 relay(streams, parent);
+        r = own_cgroup_set_aside(&pid, 1, e);
         for (size_t i = 0; i < N_STREAMS; i++)
                 (void) fd_close(streams[i].from);
-        return 0;
+        return r;
 }

@@ -194,6 +194,7 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
  * SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: nspawn looks for systemd's version in the root, where /usr is still empty, and would
  * choose cgroup v1, with which the pod's systemd misses the end of services. TMPFS_TMP: /tmp is nobody's in stage1. SECCOMP:
  * the filter is ours (stage1-filter.h), and loaded already.
+ * SYSTEMD_LOG_LEVEL: no word beside what the apps print, unless something is wrong.
  *
  * Return: 0, -ENOMEM.
  */
@@ -217,6 +218,8 @@ int nspawn_environment(char *const *environ, char ***ret) {
                 r = strv_extend(&env, "SYSTEMD_NSPAWN_TMPFS_TMP=0");
         if (r >= 0)
                 r = strv_extend(&env, "SYSTEMD_SECCOMP=0");
+        if (r >= 0)
+                r = strv_extend(&env, "SYSTEMD_LOG_LEVEL=notice");
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(env);

@@ -25,8 +25,10 @@
 #include "run/app-mount.h"
 #include "run/app-root.h"
 #include "run/console.h"
+#include "run/foreground.h"
 #include "run/hosts.h"
 #include "run/machine.h"
+#include "run/own-cgroup.h"
 #include "run/run-nspawn.h"
 #include "run/run.h"
 #include "run/stage1-filter.h"
@@ -351,6 +353,22 @@ static int load_filter(Run *x, Error *e) {
         return stage1_filter_load(&f, e);
 }
 
+/* From here on this is a child of the process that was started. Neither that one nor the console is to be in the pod's way. */
+static int split(Run *x, Error *e) {
+        _cleanup_free_ char *notify = NULL;
+        pid_t parent;
+        int r = pod_path(x->pod, "notify", &notify);
+
+        if (r < 0)
+                return error_oom(e);
+        r = foreground_split(
+                &(Foreground){ .machine = x->machine, .manifest = x->manifest, .notify_path = notify }, e);
+        if (r < 0)
+                return r;
+        parent = getppid();
+        return own_cgroup_set_aside(&parent, 1, e);
+}
+
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         _cleanup_strv_free_ char **argv = NULL, **envp = NULL;
@@ -365,6 +383,8 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         };
         int r = nspawn_argv(x->manifest, &c, &argv, e);
 
+        if (r >= 0 && o->console)
+                r = split(x, e);
         if (r >= 0)
                 r = pod_set_ppid(x->pod, getpid(), e);
         if (r >= 0 && o->console)

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A shell, a service manager or a cluster's driver knows the process that it started, and nothing of what is behind it. So that
+ * process does not become systemd-nspawn, which has its own idea of signals, but is its parent:
+ *
+ *   SIGTERM, SIGINT   stop the pod in order; then this process dies of the same signal, as who sent it expects
+ *   SIGHUP            the same, where the terminal has gone; else it is for the apps
+ *   most others       are for the apps: their main processes get them
+ *   SIGKILL           takes nspawn along (PR_SET_PDEATHSIG), and with it the pod
+ *
+ * When nspawn ends, so does this process, with its exit status or by its signal. What nspawn says to the service manager
+ * (readiness above all) is passed on, since the manager listens to its main process only. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "basic/process.h"
+#include "basic/str.h"
+#include "run/foreground.h"
+#include "run/machine.h"
+#include "run/manager-bus.h"
+#include "run/pod-bus.h"
+
+#define NOTIFY_MAX 4096
+#define KEPT_FDS   2 /* after the standard ones: signals, notifications */
+#define DRAIN_MSEC 5000
+#define STEP_MSEC  100
+
+/* Those that are not blocked do what they always do. */
+static const int blocked[] = { SIGCHLD, SIGTERM,  SIGINT, SIGHUP, SIGQUIT, SIGUSR1,   SIGUSR2,
+                               SIGALRM, SIGWINCH, SIGIO,  SIGPWR, SIGURG,  SIGVTALRM, SIGPROF };
+
+typedef struct Parent {
+        const Foreground *f;
+        pid_t child; /* systemd-nspawn; 0: has ended */
+        int signals;
+        int notify; /* nspawn's words; -EBADF: nobody wants them */
+        int stopped_by;
+        int status; /* as of waitpid() */
+} Parent;
+
+static bool is_terminal(void) {
+        return isatty(STDIN_FILENO) > 0 || isatty(STDOUT_FILENO) > 0;
+}
+
+static void fill_mask(sigset_t *mask) {
+        (void) sigemptyset(mask);
+        FOREACH_ARRAY (s, blocked, ELEMENTSOF(blocked))
+                (void) sigaddset(mask, *s);
+        for (int s = SIGRTMIN; s <= SIGRTMAX; s++)
+                (void) sigaddset(mask, s);
+}
+
+static int kill_apps(const Foreground *f, int number, Error *e) {
+        _cleanup_machine_ Machine machine = MACHINE_INIT;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = machine_lookup(f->machine, &machine, e);
+
+        if (r >= 0)
+                r = pod_bus_open(machine.leader, &bus, e);
+        if (r < 0)
+                return r;
+        FOREACH_ARRAY (a, f->manifest->apps, f->manifest->n_apps) {
+                _cleanup_free_ char *unit = strf("%s.service", a->name);
+
+                if (!unit)
+                        return error_oom(e);
+                r = sd_bus_call_method(bus, NULL, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "KillUnit", NULL,
+                                       NULL, "ssi", unit, "main", (int32_t) number);
+                if (r < 0) /* of several, one may have ended */
+                        log_debug("cannot pass signal %d on to app '%s': %s, ignoring", number, a->name,
+                                  strerror(-r));
+        }
+        return 0;
+}
+
+/* In a process of its own: it may take a moment, and more signals may come. */
+static void forward(Parent *p, int number) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        pid_t pid = fork();
+        sigset_t none;
+        int r;
+
+        if (pid != 0)
+                return;
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        r = kill_apps(p->f, number, &e);
+        if (r < 0)
+                log_debug("cannot pass signal %d on to the apps: %s", number, error_text(&e, r));
+        _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+static void on_signal(Parent *p) {
+        struct signalfd_siginfo info;
+        int number;
+
+        if (read(p->signals, &info, sizeof(info)) != (ssize_t) sizeof(info))
+                return;
+        number = (int) info.ssi_signo;
+        if (number == SIGCHLD) {
+                int status;
+
+                for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+                        if (pid == p->child) {
+                                p->child = 0;
+                                p->status = status;
+                        }
+                return;
+        }
+        if (number == SIGTERM || number == SIGINT || (number == SIGHUP && is_terminal())) {
+                p->stopped_by = number;
+                /* Not the same one: a terminal, or a service manager, may have sent that to nspawn, too, and of two of one
+                 * kind nspawn takes the second for "at once". */
+                if (p->child > 0)
+                        (void) kill(p->child, number == SIGTERM ? SIGINT : SIGTERM);
+        } else if (number != SIGWINCH || !is_terminal())
+                forward(p, number);
+}
+
+/* What nspawn alone may say, and only of the pod's state. */
+static void on_notify(const Parent *p) {
+        union {
+                struct cmsghdr head;
+                char space[CMSG_SPACE(sizeof(struct ucred))];
+        } control;
+        char text[NOTIFY_MAX];
+        struct iovec part = { text, sizeof(text) - 1 };
+        struct msghdr m = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
+        struct sockaddr_un to = { .sun_family = AF_UNIX };
+        const char *path = getenv("NOTIFY_SOCKET");
+        _cleanup_close_ int fd = -EBADF;
+        const struct ucred *sender;
+        size_t size;
+        ssize_t n = recvmsg(p->notify, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+        if (n <= 0 || !path || strlen(path) >= sizeof(to.sun_path) || !CMSG_FIRSTHDR(&m) ||
+            CMSG_FIRSTHDR(&m)->cmsg_type != SCM_CREDENTIALS)
+                return;
+        sender = (const struct ucred *) (const void *) CMSG_DATA(CMSG_FIRSTHDR(&m));
+        text[n] = '\0';
+        if (sender->pid != p->child || strstr(text, "MAINPID=") || strstr(text, "FDSTORE="))
+                return;
+        size = strlen(path);
+        memcpy(to.sun_path, path, size);
+        if (*path == '@')
+                to.sun_path[0] = '\0';
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0)
+                (void) sendto(fd, text, (size_t) n, MSG_NOSIGNAL, (const struct sockaddr *) &to,
+                              (socklen_t) (offsetof(struct sockaddr_un, sun_path) + size));
+}
+
+/* As whoever waits for us expects it: the stop that was asked for, nspawn's end. */
+static _noreturn_ void finish(const Parent *p) {
+        const struct rlimit none = {};
+        int number = p->stopped_by ? p->stopped_by : WIFSIGNALED(p->status) ? WTERMSIG(p->status) : 0;
+        sigset_t mask;
+
+        if (number == 0)
+                _exit(WEXITSTATUS(p->status));
+        (void) setrlimit(RLIMIT_CORE, &none); /* the core would be of the wrong program */
+        (void) signal(number, SIG_DFL);
+        (void) sigemptyset(&mask);
+        (void) sigprocmask(SIG_SETMASK, &mask, NULL);
+        (void) raise(number);
+        _exit(EXIT_FAILURE);
+}
+
+/* The rest of this process's life. It holds nothing of the pod, above all not its lock. What nspawn leaves behind is the console,
+ * which may have bytes to copy yet. */
+static _noreturn_ void supervise(Parent *p) {
+        (void) prctl(PR_SET_NAME, "rkt-foreground");
+        (void) prctl(PR_SET_CHILD_SUBREAPER, 1);
+        while (p->child > 0) {
+                struct pollfd fds[] = { { .fd = p->signals, .events = POLLIN },
+                                        { .fd = p->notify, .events = POLLIN } };
+
+                if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR)
+                        break;
+                if (fds[1].revents & POLLIN)
+                        on_notify(p);
+                if (fds[0].revents & POLLIN)
+                        on_signal(p);
+        }
+        for (int left = DRAIN_MSEC; left > 0 && waitpid(-1, NULL, WNOHANG) >= 0; left -= STEP_MSEC) {
+                struct pollfd fd = { .fd = p->signals, .events = POLLIN };
+
+                if (poll(&fd, 1, STEP_MSEC) > 0)
+                        on_signal(p);
+        }
+        finish(p);
+}
+
+static int open_notify(const char *path, Error *e) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = -EBADF;
+        const int yes = 1;
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return error_setf(e, -ENAMETOOLONG, "the path of the socket %s is too long", path);
+        memcpy(address.sun_path, path, strlen(path));
+        (void) unlink(path);
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0)
+                return error_setf(e, -errno, "cannot make the socket %s: %s", path, strerror(errno));
+        return TAKE_FD(fd);
+}
+
+/* What the service manager told its main process, for nspawn. */
+static int pass_environment(const Foreground *f, bool notify) {
+        const char *listen = getenv("LISTEN_PID");
+        char pid[16];
+
+        (void) snprintf(pid, sizeof(pid), "%d", (int) getppid());
+        if (listen && streq(listen, pid)) {
+                (void) snprintf(pid, sizeof(pid), "%d", (int) getpid());
+                if (setenv("LISTEN_PID", pid, 1) < 0)
+                        return -errno;
+        }
+        if (unsetenv("WATCHDOG_PID") < 0 || unsetenv("WATCHDOG_USEC") < 0 || unsetenv("LISTEN_PIDFDID") < 0)
+                return -errno;
+        return notify && setenv("NOTIFY_SOCKET", f->notify_path, 1) < 0 ? -errno : 0;
+}
+
+static int become_child(const Foreground *f, pid_t parent, const sigset_t *old, bool notify, Error *e) {
+        int r;
+
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                return error_setf(e, -errno, "cannot be told of the end of rkt: %s", strerror(errno));
+        if (getppid() != parent)
+                _exit(EXIT_FAILURE);
+        (void) sigprocmask(SIG_SETMASK, old, NULL);
+        r = pass_environment(f, notify);
+        return r < 0 ? error_setf(e, r, "cannot set the environment: %s", strerror(-r)) : 0;
+}
+
+/**
+ * foreground_split() - go on as a child of this process
+ * @f: the pod; used as long as the parent lives
+ * @e: sentence on failure; may be NULL
+ *
+ * Returns in the child, which is to become systemd-nspawn. This process waits for it and does not come back. It has one thread.
+ *
+ * Return: 0 in the child; errors of fork() and of making the socket.
+ */
+int foreground_split(const Foreground *f, Error *e) {
+        _cleanup_close_ int notify = -EBADF, signals = -EBADF;
+        pid_t parent = getpid(), child;
+        Parent p = { .f = f };
+        sigset_t mask, old;
+
+        if (getenv("NOTIFY_SOCKET")) {
+                notify = open_notify(f->notify_path, e);
+                if (notify < 0)
+                        return notify;
+        }
+        fill_mask(&mask);
+        if (sigprocmask(SIG_BLOCK, &mask, &old) < 0)
+                return error_setf(e, -errno, "cannot block signals: %s", strerror(errno));
+        signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+        child = signals < 0 ? -1 : fork();
+        if (child < 0) {
+                int r = -errno;
+
+                (void) sigprocmask(SIG_SETMASK, &old, NULL);
+                return error_setf(e, r, "cannot start a process for the pod: %s", strerror(-r));
+        }
+        if (child == 0)
+                return become_child(f, parent, &old, notify >= 0, e);
+        p.child = child;
+        p.signals = fcntl(signals, F_DUPFD_CLOEXEC, STDERR_FILENO + 1 + KEPT_FDS);
+        p.notify = notify < 0 ? -EBADF : fcntl(notify, F_DUPFD_CLOEXEC, STDERR_FILENO + 1 + KEPT_FDS);
+        if (p.signals < 0 || dup3(p.signals, STDERR_FILENO + 1, O_CLOEXEC) < 0 ||
+            (p.notify >= 0 && dup3(p.notify, STDERR_FILENO + 2, O_CLOEXEC) < 0)) {
+                (void) kill(child, SIGKILL);
+                _exit(EXIT_FAILURE);
+        }
+        p.signals = STDERR_FILENO + 1;
+        if (p.notify >= 0)
+                p.notify = STDERR_FILENO + 2;
+        (void) close_range((unsigned) (STDERR_FILENO + (p.notify >= 0 ? 3 : 2)), ~0U, 0);
+        supervise(&p);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* "rkt run" in the foreground: the process that was started stays, and behaves as if it were the app. */
+#pragma once
+
+#include "basic/error.h"
+#include "manifest/pod-manifest.h"
+
+typedef struct Foreground {
+        const char *machine;         /* the pod's machine name */
+        const PodManifest *manifest; /* its apps get the signals that do not stop the pod */
+        const char
+                *notify_path; /* a socket is made there when $NOTIFY_SOCKET is set: in the pod's directory */
+} Foreground;
+
+int foreground_split(const Foreground *f, Error *e);
