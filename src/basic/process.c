@@ -84,6 +84,28 @@ static _noreturn_ void child(const ProcessSpec *spec, const struct passwd *pw, p
 }
 
 /**
+ * process_become_user() - give up root for good
+ * @user: name; its group comes along, no other
+ * @dir:  directory that becomes this user's own before; may be NULL
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, -ESRCH (no such user), errno of setuid() and its like.
+ */
+int process_become_user(const char *user, const char *dir, Error *e) {
+        struct passwd storage, *pw = NULL;
+        char buffer[PASSWD_SIZE];
+        int r = getpwnam_r(user, &storage, buffer, sizeof(buffer), &pw);
+
+        if (r != 0 || !pw)
+                return error_setf(e, r != 0 ? -r : -ESRCH,
+                                  "user '%s' does not exist (systemd-sysusers makes it)", user);
+        if (dir && lchown(dir, pw->pw_uid, pw->pw_gid) < 0)
+                return error_setf(e, -errno, "cannot give %s to user '%s': %m", dir, user);
+        r = drop_to(pw);
+        return r < 0 ? error_setf(e, r, "cannot become user '%s': %s", user, strerror(-r)) : 0;
+}
+
+/**
  * process_spawn() - start a program
  * @spec: see there; @spec->user must exist when the caller is root
  * @ret:  for process_wait() and process_done()

@@ -33,3 +33,4 @@ int process_spawn(const ProcessSpec *spec, Process *ret, Error *e);
 int process_wait(Process *p, int *ret_status, Error *e);
 int process_reap(Process *p, int *ret_status, Error *e);
 void process_done(Process *p);
+int process_become_user(const char *user, const char *dir, Error *e);

@@ -23,9 +23,10 @@ typedef struct Compose {
 
 /* Names that units of the pod itself have. */
 static bool name_is_reserved(const char *name) {
-        static const char *const reserved[] = { "dbus",       "rkt-exit",   "rkt-ready",
-                                                "rkt-reboot", "init",       "systemd-journald",
-                                                "root",       "messagebus", "nobody" };
+        static const char *const reserved[] = { "dbus",       "rkt-exit",   "rkt-metadata",
+                                                "rkt-ready",  "rkt-reboot", "rkt-sysctl",
+                                                "init",       "root",       "systemd-journald",
+                                                "messagebus", "nobody" };
 
         FOREACH_ARRAY (r, reserved, ELEMENTSOF(reserved))
                 if (streq(*r, name))
@@ -472,6 +473,8 @@ static int annotate_pod(const Compose *c, Error *e) {
                                                 pod_exit_policy_to_string(s->exit_policy));
         if (r >= 0 && s->log != POD_LOG_BOTH)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_LOG, pod_log_mode_to_string(s->log));
+        if (r >= 0 && s->metadata > 0)
+                r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_METADATA, "yes");
         if (r >= 0 && !s->overlay)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_OVERLAY, "no");
         if (r >= 0 && s->insecure != INSECURE_NONE) {

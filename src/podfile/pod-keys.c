@@ -32,7 +32,7 @@ static const PodKey pod_table[] = {
         { "Instances",         set_instances,        0, CHECK_ANY, LIST },
         { "Label",             set_assignments,      POD(labels), CHECK_ANY, LIST },
         { "Log",               set_log,              0, CHECK_ANY, 0 },
-        { "MetadataService",   set_later,            0, CHECK_BOOLEAN, 0 },
+        { "MetadataService",   set_tristate,         POD(metadata), CHECK_BOOLEAN, 0 },
         { "Network",           set_network,          0, CHECK_ANY, LIST },
         { "Overlay",           set_overlay,          0, CHECK_ANY, 0 },
         { "PrivateUsers",      set_private_users,    0, CHECK_ANY, 0 },

@@ -140,6 +140,7 @@ typedef struct PodSpec {
         PullPolicy pull;
         InsecureFlags insecure;
         bool overlay;
+        int metadata;     /* 1: the metadata service knows the pod */
         bool auto_update; /* registry: rkt auto-update looks for newer images */
         PodLogMode log;
         char **annotations; /* "NAME=VALUE" */

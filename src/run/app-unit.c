@@ -121,7 +121,7 @@ static void add_variable(StrBuf *b, const char *name, const char *value) {
 }
 
 /* appc 12: PATH, AC_APP_NAME and container are there in any case; the user's own by rkt's habit. */
-static void add_environment(StrBuf *b, const PodApp *a, const AppFacts *f) {
+static void add_environment(StrBuf *b, const PodApp *a, const AppFacts *f, const AppUnitContext *c) {
         const struct {
                 const char *name, *value;
         } defaults[] = {
@@ -145,6 +145,8 @@ static void add_environment(StrBuf *b, const PodApp *a, const AppFacts *f) {
         for (size_t i = 0; i < a->app->n_environment; i++)
                 add_variable(b, a->app->environment[i].name, a->app->environment[i].value);
         add_variable(b, "AC_APP_NAME", a->name);
+        if (c->metadata_url)
+                add_variable(b, "AC_METADATA_URL", c->metadata_url);
 }
 
 /* Everything that the app and those who enter it share. */
@@ -156,7 +158,7 @@ static int add_sandbox(StrBuf *b, const PodApp *a, const AppFacts *f, const AppU
         add_user(b, f);
         if (!app_settings_has(settings, "WorkingDirectory"))
                 unit_text_line(b, "WorkingDirectory", directory && *directory ? directory : "/");
-        add_environment(b, a, f);
+        add_environment(b, a, f, c);
         return app_confine(a, settings, c->insecure, b);
 }
 
@@ -218,6 +220,8 @@ static int add_unit_section(StrBuf *b, const PodApp *a, const AppUnitContext *c,
         strbuf_add(b, "DefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n");
         if (c->sysctls)
                 strbuf_add(b, "Requires=rkt-sysctl.service\nAfter=rkt-sysctl.service\n");
+        if (c->metadata_url && !c->host_network)
+                strbuf_add(b, "Requires=" METADATA_UNIT ".socket\nAfter=" METADATA_UNIT ".socket\n");
         add_exit_policy(b, a, c->exit_policy);
         FOREACH_ARRAY (d, dependencies, ELEMENTSOF(dependencies))
                 add_dependency(b, a, d->key, d->annotation);

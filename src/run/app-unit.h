@@ -40,11 +40,15 @@ typedef struct AppFacts {
 #define APP_FACTS_INIT      ((AppFacts){})
 #define _cleanup_app_facts_ _cleanup_(app_facts_done)
 
+#define METADATA_UNIT "rkt-metadata" /* in the pod */
+
 typedef struct AppUnitContext {
         const char *pod; /* machine name */
         PodExitPolicy exit_policy;
         InsecureFlags insecure;
-        bool sysctls; /* rkt-sysctl.service comes first */
+        bool sysctls;             /* rkt-sysctl.service comes first */
+        const char *metadata_url; /* AC_METADATA_URL; NULL: none */
+        bool host_network;
         bool console; /* what the app prints goes to the pod's console (console.h) */
 } AppUnitContext;
 

@@ -17,6 +17,7 @@
 #include "pod/pod-gc.h"
 #include "pod/pod-list.h"
 #include "run/machine.h"
+#include "run/metadata.h"
 #include "run/run.h"
 #include "run/start-failure.h"
 
@@ -174,6 +175,7 @@ int run_stop_post(Pods *pods, const char *name, Error *e) {
                                  .expire_prepared_usec = USEC_INFINITY,
                                  .release = run_release };
 
+        metadata_clean();
         unregister(name);
         remove_runtime(name);
         return pod_gc_name(pods, name, &options, &changes, e);

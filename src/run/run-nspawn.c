@@ -8,6 +8,7 @@
 #include "basic/insecure.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "manifest/metadata.h"
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
 #include "run/run-nspawn.h"
@@ -123,6 +124,8 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
         if (!root)
                 return -ENOMEM;
         r = strv_extend(argv, "--bind-ro=/usr");
+        if (r >= 0 && c->metadata)
+                r = strv_extend(argv, "--bind-ro=" METADATA_SOCKET_DIR);
         if (r >= 0 && c->host_journal && c->host_journal_only)
                 return strv_extendf(argv, "--bind-ro=%s", c->host_journal);
         /* tells journald that it may write below /var at once */
@@ -172,6 +175,8 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
                 r = strv_extendf(&argv, "--directory=%s", c->root);
         if (r >= 0)
                 r = strv_extend(&argv, c->console ? "--console=pipe" : "--console=read-only");
+        if (r >= 0 && c->console) /* nspawn makes none of a pipe; the standard wants one */
+                r = strv_extend(&argv, "--bind=/dev/null:/dev/console");
         if (r >= 0 && c->private_network)
                 r = strv_extend(&argv, "--private-network");
         if (r >= 0)

@@ -18,6 +18,7 @@ typedef struct NspawnContext {
         const char *host_journal;
         bool host_journal_only;
         bool private_network; /* loopback only */
+        bool metadata;        /* the metadata service's socket is in the pod */
         bool console; /* stdout and stderr are somebody's; else the unit's journal, apps do not print there */
 } NspawnContext;
 

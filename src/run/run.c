@@ -28,6 +28,7 @@
 #include "run/foreground.h"
 #include "run/hosts.h"
 #include "run/machine.h"
+#include "run/metadata.h"
 #include "run/own-cgroup.h"
 #include "run/run-nspawn.h"
 #include "run/run.h"
@@ -49,7 +50,8 @@ typedef struct Run {
         const char *hostname;
         bool host_network;
         PodLogMode log;
-        char *root; /* path of the stage1 root */
+        char *root;         /* path of the stage1 root */
+        char *metadata_url; /* NULL: the apps have none */
         int pod_fd;
         int stage1_fd;
         AppFacts *facts;
@@ -60,6 +62,7 @@ static void run_done(Run *x) {
                 app_facts_done(&x->facts[i]);
         free(x->facts);
         free(x->root);
+        free(x->metadata_url);
         pod_manifest_free(x->manifest);
         (void) fd_close(x->stage1_fd);
         (void) fd_close(x->pod_fd);
@@ -291,7 +294,9 @@ static int write_stage1(Run *x, const RunOptions *o, Error *e) {
                 .log = x->log,
                 .app = { .pod = x->machine,
                          .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
-                         .console = o->console },
+                         .console = o->console,
+                         .metadata_url = x->metadata_url,
+                         .host_network = x->host_network },
         };
         int r;
 
@@ -369,6 +374,13 @@ static int split(Run *x, Error *e) {
         return own_cgroup_set_aside(&parent, 1, e);
 }
 
+/* With the standard's service, if the pod wants it. */
+static int make_metadata(Run *x, Error *e) {
+        if (!streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_METADATA), "yes"))
+                return 0;
+        return metadata_register(pod_uuid(x->pod), x->manifest, x->store, &x->metadata_url, e);
+}
+
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         _cleanup_strv_free_ char **argv = NULL, **envp = NULL;
@@ -379,6 +391,7 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .host_journal = x->log != POD_LOG_JOURNAL ? HOST_JOURNAL : NULL,
                 .host_journal_only = x->log == POD_LOG_HOST,
                 .private_network = !x->host_network,
+                .metadata = x->metadata_url && !x->host_network,
                 .console = o->console,
         };
         int r = nspawn_argv(x->manifest, &c, &argv, e);
@@ -429,6 +442,8 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                 r = open_stage1(&x, e);
         if (r >= 0)
                 r = make_apps(&x, e);
+        if (r >= 0)
+                r = make_metadata(&x, e);
         if (r >= 0)
                 r = write_stage1(&x, options, e);
         if (r >= 0)

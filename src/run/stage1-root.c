@@ -7,6 +7,8 @@
  *   rkt-running.target    wanted by the apps; stops when no app runs any more, and ends the pod
  *   rkt-ready             leaves rkt's mark of readiness, /rkt/supervisor-status, for "rkt status --wait-ready"; ends the pod
  *                         if systemd did not take the unit of an app, which would neither start nor fail
+ *   rkt-metadata          with MetadataService=: the pod's loopback leads to the service of the host, through a socket that is
+ *                         mounted in; so apps reach it whatever network the pod has, also before the first and after the last
  *   rkt-sysctl            kernel settings of the pod's network, before the apps
  *   rkt-ended@APP         started by a failed app: sets the pod's exit status, and ends the pod if ExitPolicy= says so;
  *                         keeps rkt-running.target until then, so that the status is there before the end
@@ -23,6 +25,7 @@
 #include <string.h>
 
 #include "basic/strv.h"
+#include "manifest/metadata.h"
 #include "run/app-hook.h"
 #include "run/stage1-root.h"
 #include "run/unit-text.h"
@@ -217,6 +220,30 @@ static int add_journal(RootFiles *f, const Stage1Context *c) {
         return root_files_take(f, "etc/systemd/journald.conf.d/zz-rkt.conf", 0644, &b);
 }
 
+/* A directory is mounted, not the socket: that is another one after a restart of its unit. */
+static int add_metadata(RootFiles *f, const AppUnitContext *c) {
+        StrBuf b = STRBUF_INIT;
+        int r;
+
+        if (!c->metadata_url || c->host_network)
+                return 0;
+        strbuf_addf(&b,
+                    "[Unit]\nDescription=Metadata service\nDefaultDependencies=no\n\n[Socket]\n"
+                    "ListenStream=127.0.0.1:%d\n",
+                    METADATA_PORT);
+        r = root_files_take(f, UNITS METADATA_UNIT ".socket", 0644, &b);
+        return r < 0 ? r
+                     : root_files_add(f, UNITS METADATA_UNIT ".service", 0644,
+                                      "[Unit]\nDescription=Metadata service\nDefaultDependencies=no\n\n"
+                                      "[Service]\nType=notify\n"
+                                      "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --connections-max=16 "
+                                      "--exit-idle-time=30s " METADATA_SOCKET "\n"
+                                      "User=nobody\nCapabilityBoundingSet=\nNoNewPrivileges=yes\n"
+                                      "RestrictAddressFamilies=AF_UNIX AF_INET\n"
+                                      "SystemCallFilter=@system-service\nSystemCallArchitectures=native\n"
+                                      "TasksMax=16\n");
+}
+
 static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context *c) {
         StrBuf target = STRBUF_INIT, ended = STRBUF_INIT, ready = STRBUF_INIT;
         int r;
@@ -370,6 +397,8 @@ int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1C
                 r = add_journal(ret, c);
         if (r >= 0)
                 r = add_pod_units(ret, m, c);
+        if (r >= 0)
+                r = add_metadata(ret, &app);
         if (r >= 0)
                 r = add_sysctls(ret, m, &app.sysctls);
         if (r < 0)

@@ -88,6 +88,11 @@ static char *unit_text_of(const PodManifest *m) {
                 .os_release = "ID=test\n",
                 .log = log ? pod_log_mode_from_string(log) : POD_LOG_BOTH,
                 .app = { .pod = "shop",
+                         .host_network =
+                                 streq_ptr(pod_manifest_annotation(m, POD_ANNOTATION_NETWORK), "host"),
+                         .metadata_url = pod_manifest_annotation(m, POD_ANNOTATION_METADATA)
+                                                 ? "http://127.0.0.1:18112/TOKEN"
+                                                 : NULL,
                          .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE },
         };
         StrBuf b = STRBUF_INIT;
@@ -125,6 +130,8 @@ static char *argv_text_of(const PodManifest *m) {
                 .host_journal = "/run/systemd/journal",
                 .host_journal_only = streq_ptr(pod_manifest_annotation(m, POD_ANNOTATION_LOG), "host"),
                 .private_network = !network || streq(network, "none"),
+                .metadata = pod_manifest_annotation(m, POD_ANNOTATION_METADATA) &&
+                            (!network || streq(network, "none")),
         };
         char *text, *lines;
 

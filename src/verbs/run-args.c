@@ -159,6 +159,7 @@ static int finish(RunArgs *a, Error *e) {
                 a->spec->pull = PULL_NEVER;
         if (a->no_store)
                 a->spec->pull = PULL_NEWER;
+        a->spec->metadata = a->mds_register;
         if (a->hostname && str_replace(&a->spec->hostname, a->hostname) < 0)
                 return error_oom(e);
         if (strv_copy(a->hosts, &a->spec->hosts) < 0)

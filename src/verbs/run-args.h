@@ -22,6 +22,7 @@ typedef struct RunArgs {
         char **set_env_files;
         char **global_mounts; /* "VOLUME=TARGET" */
         char **signatures;    /* of the apps, in their order; "" for none */
+        bool mds_register;
         bool inherit_env;
         bool pull_given; /* --pull-policy */
         bool store_only;

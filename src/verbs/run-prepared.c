@@ -30,7 +30,7 @@ static int set_up(Pod *p, const RunArgs *a, Error *e) {
         _cleanup_free_ char *words = NULL, *hosts = NULL;
         int r;
 
-        if (!a->net && !a->hostname && !a->hosts)
+        if (!a->net && !a->hostname && !a->hosts && !a->mds_register)
                 return 0;
         r = run_networks_parse(a->net, &networks, e);
         if (r >= 0)
@@ -39,6 +39,7 @@ static int set_up(Pod *p, const RunArgs *a, Error *e) {
                 return r;
         if (strv_join(networks, " ", &words) < 0 || strv_join(a->hosts, " ", &hosts) < 0 ||
             (a->hosts && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTS, hosts) < 0) ||
+            (a->mds_register && pod_manifest_set_annotation(m, POD_ANNOTATION_METADATA, "yes") < 0) ||
             (networks && pod_manifest_set_annotation(m, POD_ANNOTATION_NETWORK, words) < 0) ||
             (a->hostname && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTNAME, a->hostname) < 0))
                 return error_oom(e);

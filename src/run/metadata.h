@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A pod that is known to the metadata service (rkt-metadata-service(8)). */
+#pragma once
+
+#include "basic/error.h"
+#include "manifest/pod-manifest.h"
+#include "store/store.h"
+
+int metadata_register(const char *uuid, const PodManifest *m, Store *s, char **ret_url, Error *e);
+void metadata_clean(void);
