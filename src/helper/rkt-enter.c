@@ -522,7 +522,7 @@ int main(int argc, char **argv) {
                 r = verb_status(argv[2], argv[3]);
         else if (argc == 4 && streq(argv[1], "ended"))
                 r = verb_ended(argv[2], argv[3]);
-        else if (argc >= 3 && streq(argv[1], "ready"))
+        else if (argc >= 2 && streq(argv[1], "ready"))
                 r = verb_ready(argv + 2);
         else if (argc == 4 && streq(argv[1], "hook"))
                 r = app_hook_run(argv[2], argv[3]);

@@ -315,6 +315,80 @@ int pod_manifest_add_app(PodManifest *m, const char *name, PodApp **ret) {
 }
 
 /**
+ * pod_manifest_take_app() - add an app of another manifest at the end
+ * @m: manifest; pointers to its apps become invalid
+ * @a: the app; only a husk of it is left
+ *
+ * Return: 0, -EEXIST, -ENOMEM.
+ */
+int pod_manifest_take_app(PodManifest *m, PodApp *a) {
+        if (pod_manifest_find_app(m, a->name))
+                return -EEXIST;
+        if (!GREEDY_GROW(m->apps, m->n_apps))
+                return -ENOMEM;
+        m->apps[m->n_apps++] = *a;
+        *a = (PodApp){};
+        return 0;
+}
+
+/**
+ * pod_manifest_remove_app() - take an app out
+ * @m:    manifest; pointers to its apps become invalid
+ * @name: AC Name; nothing happens if there is none of that name
+ */
+void pod_manifest_remove_app(PodManifest *m, const char *name) {
+        PodApp *a = pod_manifest_find_app(m, name);
+        size_t rest;
+
+        if (!a)
+                return;
+        pod_app_done(a);
+        rest = m->n_apps - (size_t) (a - m->apps) - 1;
+        memmove(a, a + 1, rest * sizeof(*a));
+        m->n_apps--;
+}
+
+/**
+ * pod_manifest_take_volume() - add a volume of another manifest at the end
+ * @m: manifest; pointers to its volumes become invalid
+ * @v: the volume; only a husk of it is left
+ *
+ * Return: 0, -EEXIST, -ENOMEM.
+ */
+int pod_manifest_take_volume(PodManifest *m, AcVolume *v) {
+        if (pod_manifest_find_volume(m, v->name))
+                return -EEXIST;
+        if (!GREEDY_GROW(m->volumes, m->n_volumes))
+                return -ENOMEM;
+        m->volumes[m->n_volumes++] = *v;
+        *v = AC_VOLUME_INIT;
+        return 0;
+}
+
+static bool is_used(const PodManifest *m, const char *volume) {
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                FOREACH_ARRAY (mount, a->mounts, a->n_mounts)
+                        if (!mount->app_volume && streq(mount->volume, volume))
+                                return true;
+        return false;
+}
+
+/**
+ * pod_manifest_remove_unused_volumes() - take out the volumes that no app mounts
+ * @m: manifest; pointers to its volumes become invalid
+ */
+void pod_manifest_remove_unused_volumes(PodManifest *m) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_volumes; i++)
+                if (is_used(m, m->volumes[i].name))
+                        m->volumes[n++] = m->volumes[i];
+                else
+                        ac_volume_done(&m->volumes[i]);
+        m->n_volumes = n;
+}
+
+/**
  * pod_manifest_add_volume() - add a volume at the end
  * @m:    manifest; pointers to its volumes become invalid
  * @name: copied

@@ -64,6 +64,10 @@ int pod_manifest_parse(const char *data, size_t size, PodManifest **ret, Error *
 int pod_manifest_check(PodManifest *m, Error *e);
 int pod_manifest_to_string(const PodManifest *m, char **ret);
 int pod_manifest_add_app(PodManifest *m, const char *name, PodApp **ret);
+int pod_manifest_take_app(PodManifest *m, PodApp *a);
+void pod_manifest_remove_app(PodManifest *m, const char *name);
+int pod_manifest_take_volume(PodManifest *m, AcVolume *v);
+void pod_manifest_remove_unused_volumes(PodManifest *m);
 int pod_manifest_add_volume(PodManifest *m, const char *name, AcVolume **ret);
 int pod_app_add_mount(PodApp *a, const char *volume, const char *path);
 PodApp *pod_manifest_find_app(const PodManifest *m, const char *name);

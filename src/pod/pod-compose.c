@@ -455,6 +455,10 @@ static int annotate_pod(const Compose *c, Error *e) {
         if (r >= 0)
                 r = set_pairs(s->labels, &c->m->user_labels, &c->m->n_user_labels);
         if (r >= 0)
+                r = set_pairs(s->user_annotations, &c->m->user_annotations, &c->m->n_user_annotations);
+        if (r >= 0 && s->is_mutable)
+                r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_MUTABLE, "true");
+        if (r >= 0)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_NAME, name);
         if (r >= 0 && s->hostname)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_HOSTNAME, s->hostname);
@@ -506,6 +510,16 @@ static int start_manifest(const Compose *c, PodManifest **ret, Error *e) {
                                                   p->path, p->volume);
         *ret = TAKE_PTR(m);
         return 0;
+}
+
+/**
+ * pod_manifest_is_mutable() - is this a pod whose apps come and go?
+ * @m: manifest
+ *
+ * Return: true for the pods of "rkt app sandbox".
+ */
+bool pod_manifest_is_mutable(const PodManifest *m) {
+        return streq_ptr(pod_manifest_annotation(m, POD_ANNOTATION_MUTABLE), "true");
 }
 
 /**

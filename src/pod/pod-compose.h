@@ -18,6 +18,7 @@
 #define POD_ANNOTATION_OVERLAY     "rkt.systemd/overlay"     /* "no": roots are copies */
 #define POD_ANNOTATION_METADATA    "rkt.systemd/metadata"    /* "yes": known to the metadata service */
 #define POD_ANNOTATION_INSECURE    "rkt.systemd/insecure"    /* words of InsecureOptions= */
+#define POD_ANNOTATION_MUTABLE     "coreos.com/rkt/stage1/mutable" /* "true": apps come and go (rkt's name) */
 
 /* Annotations of an app. */
 #define APP_ANNOTATION_UNIT     "rkt.systemd/unit"     /* lines KEY=VALUE for [Service], as they are */
@@ -54,5 +55,6 @@ typedef struct ComposeOptions {
         const UnitSettings *profile; /* what stands for the defaults of all apps; may be NULL */
 } ComposeOptions;
 
+bool pod_manifest_is_mutable(const PodManifest *m);
 int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOptions *o, PodManifest **ret,
                 char ***ret_warnings, Error *e);

@@ -16,14 +16,22 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
+#include "pod/pod-apps.h"
 #include "pod/pod-internal.h"
 
 #define NAME_MAX_BYTES   256
 #define NUMBER_MAX_BYTES 32
 #define TREES_MAX_BYTES  (64U * 1024) /* 500 keys, what an overlay can have */
 
-/* Opens what may have been made inside the pod. */
-static int open_beneath(int fd, const char *path, int flags) {
+/**
+ * pod_open_beneath() - open what may have been made inside the pod
+ * @fd:    the pod's directory
+ * @path:  relative; no component of it may be a link
+ * @flags: of open(), O_CLOEXEC is added; no O_CREAT
+ *
+ * Return: a descriptor, -ELOOP, other errno of openat2().
+ */
+int pod_open_beneath(int fd, const char *path, int flags) {
         struct open_how how = {
                 .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
@@ -39,7 +47,7 @@ static int read_small(int dir_fd, const char *path, size_t size_max, char **ret)
         struct stat st;
         size_t size;
 
-        fd = open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK);
+        fd = pod_open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK);
         if (fd < 0)
                 return fd;
         if (fstat(fd, &st) < 0)
@@ -68,7 +76,7 @@ static int file_mtime(Pod *p, const char *path, usec_t *ret) {
         fd = pod_use_fd(p, &tmp);
         if (fd < 0)
                 return fd;
-        f = open_beneath(fd, path, O_PATH);
+        f = pod_open_beneath(fd, path, O_PATH);
         if (f < 0)
                 return f;
         if (fstat(f, &st) < 0)
@@ -298,12 +306,18 @@ static int status_path(const char *app, const char *suffix, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* Opens the directory of exit statuses, making it; never through a link that the pod may have left there. */
-static int open_status_dir(int fd, int *ret) {
+/**
+ * pod_open_status_dir() - open the directory of exit statuses, making it
+ * @fd:  the pod's directory
+ * @ret: a descriptor; never through a link that the pod may have left there
+ *
+ * Return: 0, -ELOOP, other errno.
+ */
+int pod_open_status_dir(int fd, int *ret) {
         static const char *const parts[] = { "stage1", "rootfs", "rkt", "status" };
         _cleanup_close_ int at = -EBADF;
 
-        at = open_beneath(fd, ".", O_PATH | O_DIRECTORY);
+        at = pod_open_beneath(fd, ".", O_PATH | O_DIRECTORY);
         if (at < 0)
                 return at;
         FOREACH_ARRAY (part, parts, ELEMENTSOF(parts)) {
@@ -311,7 +325,7 @@ static int open_status_dir(int fd, int *ret) {
 
                 if (mkdirat(at, *part, 0755) < 0 && errno != EEXIST)
                         return -errno;
-                next = open_beneath(at, *part, O_PATH | O_DIRECTORY);
+                next = pod_open_beneath(at, *part, O_PATH | O_DIRECTORY);
                 if (next < 0)
                         return next;
                 (void) fd_close(at);
@@ -340,7 +354,7 @@ int pod_set_app_status(Pod *p, const char *app, int status, Error *e) {
         (void) snprintf(number, sizeof(number), "%d\n", status);
         r = pod_use_fd(p, &tmp);
         if (r >= 0)
-                r = open_status_dir(r, &dir);
+                r = pod_open_status_dir(r, &dir);
         if (r >= 0)
                 r = file_write_at(dir, app, number, strlen(number), 0644, FILE_WRITE_NO_SYNC);
         return r < 0 ? error_setf(e, r, "cannot keep the status of app '%s': %s", app, strerror(-r)) : 0;
@@ -437,6 +451,22 @@ int pod_app_started_usec(Pod *p, const char *app, usec_t *ret) {
         int r;
 
         r = status_path(app, "-started", &path);
+        return r < 0 ? r : file_mtime(p, path, ret);
+}
+
+/**
+ * pod_app_created_usec() - when an app was added to a pod whose apps come and go
+ * @p:   pod
+ * @app: AC Name
+ * @ret: CLOCK_REALTIME
+ *
+ * Return: 0, -ENOENT (not known: together with its pod), -EINVAL (name), other errno.
+ */
+int pod_app_created_usec(Pod *p, const char *app, usec_t *ret) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = status_path(app, "-created", &path);
         return r < 0 ? r : file_mtime(p, path, ret);
 }
 

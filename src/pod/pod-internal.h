@@ -5,6 +5,7 @@
 #include "pod/pod.h"
 
 #define POD_STATUS_DIR "stage1/rootfs/rkt/status"
+#define POD_UNITS_DIR  "stage1/rootfs/etc/systemd/system"
 
 struct Pods {
         int fd; /* DATADIR/pods */
@@ -25,4 +26,6 @@ int pod_place(char ret[64], PodDirectory d, const char *name);
 int pod_find(Pods *ps, const char *uuid, int *ret_fd, PodDirectory *ret_directory, PodState *ret_state);
 void pod_drop_fd(Pod *p);
 int pod_use_fd(Pod *p, int *tmp_fd);
+int pod_open_beneath(int fd, const char *path, int flags);
+int pod_open_status_dir(int fd, int *ret);
 int pod_read_app_trees(int pod_fd, const char *app, char ***ret);

@@ -95,7 +95,7 @@ int pod_prepare_images(Store *s, const PodSpec *spec, const ImageGetOptions *opt
 static int check_supported(const PodSpec *spec, Error *e) {
         _cleanup_free_ char *joined = NULL;
 
-        if (spec->n_apps == 0)
+        if (spec->n_apps == 0 && !spec->is_mutable)
                 return error_setf(e, -EINVAL, "pod must contain at least one application");
         if (strv_length(spec->unsupported) == 0)
                 return 0;
@@ -304,4 +304,84 @@ int pod_prepare(Pods *pods, Store *s, const PodSpec *spec, const PodPrepareOptio
         }
         *ret = TAKE_PTR(p);
         return 0;
+}
+
+static int copy_host_volume(const AcVolume *v, AcVolume **ret) {
+        AcVolume *copy = new0(AcVolume, 1);
+
+        if (!copy)
+                return -ENOMEM;
+        *copy = *v;
+        copy->mode = NULL;
+        copy->name = strdup(v->name);
+        copy->source = strdup(v->source);
+        *ret = copy;
+        return copy->name && copy->source ? 0 : -ENOMEM;
+}
+
+/* Volumes of the host are the app's own; what was made for the pod is the pod's. */
+static int take_volumes(PodManifest *m, PodManifest *from, PodApp *a, Error *e) {
+        FOREACH_ARRAY (mount, a->mounts, a->n_mounts) {
+                AcVolume *v = NULL;
+
+                FOREACH_ARRAY (i, from->volumes, from->n_volumes)
+                        if (i->name && streq(i->name, mount->volume))
+                                v = i;
+                if (!v || mount->app_volume)
+                        continue;
+                if (v->kind == AC_VOLUME_HOST) {
+                        if (copy_host_volume(v, &mount->app_volume) < 0)
+                                return error_oom(e);
+                } else if (pod_manifest_take_volume(m, v) < 0)
+                        return error_setf(e, -EEXIST, "duplicate volume name \"%s\"", mount->volume);
+        }
+        return 0;
+}
+
+/**
+ * pod_prepare_app() - what pod_prepare() does, for one app more of a pod that runs
+ * @p:       pod
+ * @s:       store of the same data directory, opened for writing
+ * @spec:    one app
+ * @options: images and warnings count
+ * @m:       the pod's manifest; gets the app at its end, and its volumes; not written
+ * @e:       sentence on failure; may be NULL
+ *
+ * The files of the app in the pod's directory stay when something fails later: pod_app_forget() removes them.
+ *
+ * Return: 0; -EEXIST: the pod has an app, or a volume, of that name; what pod_prepare() returns.
+ */
+int pod_prepare_app(Pod *p, Store *s, const PodSpec *spec, const PodPrepareOptions *options, PodManifest *m,
+                    Error *e) {
+        _cleanup_(prepare_done) Prepare x = {
+                .store = s,
+                .spec = spec,
+                .options = options,
+                .store_lock = -EBADF,
+        };
+        _cleanup_(pod_manifest_freep) PodManifest *one = NULL;
+        _cleanup_strv_free_ char **warnings = NULL;
+        ComposeOptions o = { .name = "rkt", .volumes_dir = "/" };
+        int r = check_supported(spec, e);
+
+        if (r >= 0 && pod_manifest_find_app(m, spec->apps[0].name))
+                r = error_setf(e, -EEXIST, "app \"%s\" already exists in pod \"%s\"", spec->apps[0].name,
+                               pod_uuid(p));
+        if (r >= 0 && options->ids)
+                r = strv_copy(options->ids, &x.ids) < 0 ? error_oom(e) : 0;
+        else if (r >= 0)
+                r = pod_prepare_images(s, spec, options->image, &x.ids, e);
+        if (r >= 0)
+                r = load_images(&x, e);
+        if (r >= 0)
+                r = pod_compose(spec, x.images, &o, &one, &warnings, e);
+        if (r < 0)
+                return r;
+        warn_all(options, warnings);
+        r = write_app_info(&x, p, 0, e);
+        if (r >= 0)
+                r = take_volumes(m, one, &one->apps[0], e);
+        if (r >= 0)
+                r = pod_manifest_take_app(m, &one->apps[0]) < 0 ? error_oom(e) : 0;
+        return r;
 }

@@ -25,5 +25,7 @@ typedef struct PodPrepareOptions {
 
 int pod_prepare_images(Store *s, const PodSpec *spec, const ImageGetOptions *options, char ***ret_ids,
                        Error *e);
+int pod_prepare_app(Pod *p, Store *s, const PodSpec *spec, const PodPrepareOptions *options, PodManifest *m,
+                    Error *e);
 int pod_prepare(Pods *pods, Store *s, const PodSpec *spec, const PodPrepareOptions *options, Pod **ret,
                 Error *e);

@@ -144,6 +144,7 @@ PodSpec *pod_spec_free(PodSpec *s) {
         (void) strv_free(s->environment_files);
         (void) strv_free(s->annotations);
         (void) strv_free(s->labels);
+        (void) strv_free(s->user_annotations);
         (void) strv_free(s->unsupported);
         unit_settings_done(&s->unit);
         unit_settings_done(&s->service);

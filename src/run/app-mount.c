@@ -232,18 +232,15 @@ int app_mount_root(const AppMountContext *c, const char *app, int *ret_fd, Error
         r = load_trees(&s, e);
         if (r < 0)
                 return r;
-        r = mkdir_parents_at(c->stage1_fd, place, 0755);
-        if (r < 0)
-                return error_setf(e, r, "cannot make %s: %s", place, strerror(-r));
-        s.place_fd = openat(c->stage1_fd, place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        s.place_fd = root_mkdirs(c->stage1_fd, place, 0755);
         if (s.place_fd < 0)
-                return error_setf(e, -errno, "cannot open %s: %s", place, strerror(errno));
+                return error_setf(e, s.place_fd, "cannot make %s: %s", place, strerror(-s.place_fd));
         r = c->copy ? copy_root(&s, e) : mount_stack(&s, e);
         if (r < 0)
                 return r;
-        r = openat(c->stage1_fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = root_open(c->stage1_fd, place, O_RDONLY | O_DIRECTORY);
         if (r < 0)
-                return error_setf(e, -errno, "cannot open its root: %s", strerror(errno));
+                return error_setf(e, r, "cannot open its root: %s", strerror(-r));
         *ret_fd = r;
         return 0;
 }

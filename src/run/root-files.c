@@ -65,28 +65,30 @@ int root_files_take(RootFiles *f, const char *path, mode_t mode, StrBuf *content
         return r < 0 ? r : root_files_add(f, path, mode, str_or(text, ""));
 }
 
-static int make_parents(int root_fd, const char *path) {
+/* The pod may be running, and its links may lead anywhere: they are resolved in it. */
+static int open_parent(int root_fd, const char *path, const char **ret_name) {
         _cleanup_free_ char *parent = NULL;
         const char *slash = strrchr(path, '/');
 
-        if (!slash)
-                return 0;
-        parent = strndup(path, (size_t) (slash - path));
-        return parent ? mkdir_parents_at(root_fd, parent, 0755) : -ENOMEM;
+        *ret_name = slash ? slash + 1 : path;
+        parent = strndup(path, slash ? (size_t) (slash - path) : 0);
+        return parent ? root_mkdirs(root_fd, parent, 0755) : -ENOMEM;
 }
 
 static int write_one(const RootFile *file, int root_fd) {
-        _cleanup_close_ int fd = -EBADF;
-        int r;
+        _cleanup_close_ int fd = -EBADF, dir = -EBADF;
+        const char *name;
 
-        if (file->mode == ROOT_FILE_DIR)
-                return mkdir_parents_at(root_fd, file->path, 0755);
-        r = make_parents(root_fd, file->path);
-        if (r < 0)
-                return r;
+        if (file->mode == ROOT_FILE_DIR) {
+                fd = root_mkdirs(root_fd, file->path, 0755);
+                return fd < 0 ? fd : 0;
+        }
+        dir = open_parent(root_fd, file->path, &name);
+        if (dir < 0)
+                return dir;
         if (file->mode == ROOT_FILE_LINK)
-                return RET_NERRNO(symlinkat(file->content, root_fd, file->path));
-        fd = openat(root_fd, file->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file->mode);
+                return RET_NERRNO(symlinkat(file->content, dir, name));
+        fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file->mode);
         if (fd < 0 || fchmod(fd, file->mode) < 0)
                 return -errno;
         return fd_write_all(fd, file->content, strlen(file->content));

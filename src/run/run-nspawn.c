@@ -50,6 +50,9 @@ static bool nspawn_has(const char *capability) {
         return false;
 }
 
+/* Of a pod whose apps are not known when it starts: what they often ask for. */
+static const char *const mutable_capabilities[] = { "CAP_IPC_LOCK", "CAP_NET_ADMIN" };
+
 /**
  * nspawn_capabilities() - what nspawn must leave a pod beyond what it leaves by itself
  * @m:       manifest; every app has its "app" object
@@ -66,20 +69,46 @@ int nspawn_capabilities(const PodManifest *m, char ***ret, bool *ret_all) {
 
         if (insecure && *insecure)
                 (void) insecure_flags_parse(insecure, &flags, NULL);
-        for (size_t i = 0; i < m->n_apps; i++) {
+        for (size_t i = 0; i < ELEMENTSOF(mutable_capabilities) && pod_manifest_is_mutable(m) && r >= 0; i++)
+                r = strv_extend(&more, mutable_capabilities[i]);
+        for (size_t i = 0; i < m->n_apps && r >= 0; i++) {
                 _cleanup_strv_free_ char **caps = NULL;
 
                 r = app_capabilities(&m->apps[i], &caps);
                 for (char **c = caps; r >= 0 && c && *c; c++)
                         if (!nspawn_has(*c) && !strv_contains(more, *c))
                                 r = strv_extend(&more, *c);
-                if (r < 0)
-                        return r;
         }
+        if (r < 0)
+                return r;
         strv_sort(more);
         *ret = TAKE_PTR(more);
         *ret_all = flags & INSECURE_CAPABILITIES;
         return 0;
+}
+
+/**
+ * nspawn_missing_capability() - what an app keeps, but its running pod does not have
+ * @m:   manifest of a pod whose apps come and go, without the apps that came
+ * @a:   app
+ * @ret: the first such capability, to be freed; NULL: none
+ *
+ * Return: 0, -ENOMEM.
+ */
+int nspawn_missing_capability(const PodManifest *m, const PodApp *a, char **ret) {
+        _cleanup_strv_free_ char **caps = NULL, **more = NULL;
+        bool all;
+        int r = nspawn_capabilities(m, &more, &all);
+
+        if (r >= 0 && !all)
+                r = app_capabilities(a, &caps);
+        *ret = NULL;
+        for (char **c = caps; r >= 0 && c && *c && !*ret; c++)
+                if (!nspawn_has(*c) && !strv_contains(more, *c)) {
+                        *ret = strdup(*c);
+                        r = *ret ? 0 : -ENOMEM;
+                }
+        return r;
 }
 
 static int add_capabilities(char ***argv, const PodManifest *m) {

@@ -22,6 +22,7 @@ typedef struct NspawnContext {
         bool console; /* stdout and stderr are somebody's; else the unit's journal, apps do not print there */
 } NspawnContext;
 
+int nspawn_missing_capability(const PodManifest *m, const PodApp *a, char **ret);
 int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e);
 int nspawn_capabilities(const PodManifest *m, char ***ret, bool *ret_all);
 int nspawn_environment(char *const *environ, char ***ret);

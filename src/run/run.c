@@ -95,11 +95,11 @@ static int read_log(const PodManifest *m, PodLogMode *ret, Error *e) {
 }
 
 static int load(Run *x, Error *e) {
-        int r = pod_read_manifest(x->pod, &x->manifest, e);
+        int r = x->manifest ? 0 : pod_read_manifest(x->pod, &x->manifest, e);
 
         if (r < 0)
                 return r;
-        if (x->manifest->n_apps == 0)
+        if (x->manifest->n_apps == 0 && !pod_manifest_is_mutable(x->manifest))
                 return error_setf(e, -EINVAL, "pod must contain at least one application");
         for (size_t i = 0; i < x->manifest->n_apps; i++) {
                 const PodApp *a = &x->manifest->apps[i];
@@ -347,7 +347,7 @@ static int load_filter(Run *x, Error *e) {
         Stage1Filter f = {};
         int r = nspawn_capabilities(x->manifest, &capabilities, &f.all_capabilities);
 
-        f.bpf = f.all_capabilities;
+        f.bpf = f.all_capabilities || pod_manifest_is_mutable(x->manifest);
         for (size_t i = 0; i < x->manifest->n_apps && r >= 0 && !f.bpf; i++) {
                 r = app_needs_bpf(&x->manifest->apps[i], &f.bpf);
                 f.bpf = f.bpf || strv_length(x->facts[i].devices) > 0;
@@ -449,4 +449,66 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
         if (r >= 0)
                 r = mount_journal(&x, e);
         return r < 0 ? r : become_nspawn(&x, options, e);
+}
+
+/* What the pod was started with, as write_stage1() has it. */
+static int app_context(const Run *x, AppUnitContext *ret, Error *e) {
+        const char *policy = pod_manifest_annotation(x->manifest, POD_ANNOTATION_EXIT_POLICY);
+        struct stat st;
+
+        *ret = (AppUnitContext){
+                .pod = x->machine,
+                .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
+                .console = fstatat(x->stage1_fd, &CONSOLE_STDOUT[1], &st, AT_SYMLINK_NOFOLLOW) == 0,
+        };
+        if (ret->exit_policy < 0)
+                return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_EXIT_POLICY);
+        return insecure_of(x->manifest, &ret->insecure, e);
+}
+
+/**
+ * run_build_app() - do for one app what run_pod() does for all
+ * @p:       pod; it may be running
+ * @s:       store with the image of the app
+ * @m:       manifest of the pod, with no other app, and no volumes but that app's; taken over, also on failure
+ * @ret:     its units, what is known of it, and where its root is mounted: in a mount namespace that is this process's alone
+ * @e:       sentence on failure; may be NULL
+ *
+ * This process has one thread and is root. It is in another mount namespace than before.
+ *
+ * Return: 0; what run_pod() returns.
+ */
+int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
+        _cleanup_(run_done)
+                Run x = { .pod = p, .store = s, .manifest = m, .pod_fd = -EBADF, .stage1_fd = -EBADF };
+        AppUnitContext c;
+        int r = load(&x, e);
+
+        if (r >= 0)
+                r = enter_namespace(e);
+        if (r >= 0)
+                r = open_stage1(&x, e);
+        if (r >= 0)
+                r = make_apps(&x, e);
+        if (r >= 0)
+                r = app_context(&x, &c, e);
+        if (r >= 0)
+                r = stage1_app_files(&m->apps[0], &x.facts[0], &c, &ret->files, e);
+        if (r < 0)
+                return r;
+        ret->facts = x.facts[0];
+        x.facts[0] = APP_FACTS_INIT;
+        ret->stage1_fd = TAKE_FD(x.stage1_fd);
+        return 0;
+}
+
+/**
+ * run_app_done() - free what run_build_app() gave
+ * @a: empty afterwards
+ */
+void run_app_done(RunApp *a) {
+        root_files_done(&a->files);
+        app_facts_done(&a->facts);
+        (void) fd_close(a->stage1_fd);
+        *a = RUN_APP_INIT;
 }

@@ -6,6 +6,8 @@
 
 #include "basic/error.h"
 #include "pod/pod.h"
+#include "run/app-unit.h"
+#include "run/root-files.h"
 #include "store/store.h"
 
 typedef struct RunOptions {
@@ -16,6 +18,18 @@ typedef struct RunOptions {
         bool keep_unit;
 } RunOptions;
 
+/* An app that is added to a running pod. */
+typedef struct RunApp {
+        RootFiles files; /* for the stage1 root */
+        AppFacts facts;
+        int stage1_fd; /* opt/stage2/APP/rootfs and what facts.binds names are mounted in it */
+} RunApp;
+
+#define RUN_APP_INIT      ((RunApp){ .stage1_fd = -EBADF })
+#define _cleanup_run_app_ _cleanup_(run_app_done)
+
+int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e);
+void run_app_done(RunApp *a);
 int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e);
 int run_release(Pod *p, void *userdata, Error *e);
 char *run_journal_path(const char *uuid);

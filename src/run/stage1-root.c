@@ -26,6 +26,7 @@
 
 #include "basic/strv.h"
 #include "manifest/metadata.h"
+#include "pod/pod-compose.h"
 #include "run/app-hook.h"
 #include "run/stage1-root.h"
 #include "run/unit-text.h"
@@ -148,8 +149,24 @@ static int add_common(RootFiles *f, PodLogMode log) {
         return r;
 }
 
-/* systemd takes a numeric User= or Group= only when there is an entry for it. Each app's user is called by the app's name, so
- * that machinectl shell APP@POD finds one; what it is allowed is decided by the sandbox of the app. */
+/**
+ * stage1_user_lines() - an app's entries in the pod's passwd and group
+ * @a:      app
+ * @facts:  what its root told
+ * @passwd: a line is added
+ * @group:  lines are added
+ *
+ * systemd takes a numeric User= or Group= only when there is an entry for it. Each app's user is called by the app's name, so
+ * that machinectl shell APP@POD finds one; what it is allowed is decided by the sandbox of the app.
+ */
+void stage1_user_lines(const PodApp *a, const AppFacts *facts, StrBuf *passwd, StrBuf *group) {
+        strbuf_addf(passwd, "%s:x:%" PRIu32 ":%" PRIu32 "::/:/bin/sh\n", a->name, (uint32_t) facts->uid,
+                    (uint32_t) facts->gid);
+        strbuf_addf(group, "gid%" PRIu32 ":x:%" PRIu32 ":\n", (uint32_t) facts->gid, (uint32_t) facts->gid);
+        FOREACH_ARRAY (g, facts->groups, facts->n_groups)
+                strbuf_addf(group, "gid%" PRIu32 ":x:%" PRIu32 ":\n", (uint32_t) *g, (uint32_t) *g);
+}
+
 static int add_users(RootFiles *f, const PodManifest *m, const AppFacts *facts) {
         StrBuf passwd = STRBUF_INIT, group = STRBUF_INIT;
         int r;
@@ -158,14 +175,8 @@ static int add_users(RootFiles *f, const PodManifest *m, const AppFacts *facts) 
                             "nobody:x:65534:65534::/:/usr/sbin/nologin\n");
         strbuf_add(&group, "root:x:0:\ntty:x:5:\nutmp:x:43:\nmessagebus:x:100:\nsystemd-journal:x:101:\n"
                            "nogroup:x:65534:\n");
-        for (size_t i = 0; i < m->n_apps; i++) {
-                strbuf_addf(&passwd, "%s:x:%" PRIu32 ":%" PRIu32 "::/:/bin/sh\n", m->apps[i].name,
-                            (uint32_t) facts[i].uid, (uint32_t) facts[i].gid);
-                strbuf_addf(&group, "gid%" PRIu32 ":x:%" PRIu32 ":\n", (uint32_t) facts[i].gid,
-                            (uint32_t) facts[i].gid);
-                FOREACH_ARRAY (g, facts[i].groups, facts[i].n_groups)
-                        strbuf_addf(&group, "gid%" PRIu32 ":x:%" PRIu32 ":\n", (uint32_t) *g, (uint32_t) *g);
-        }
+        for (size_t i = 0; i < m->n_apps; i++)
+                stage1_user_lines(&m->apps[i], &facts[i], &passwd, &group);
         r = root_files_take(f, "etc/passwd", 0644, &passwd);
         if (r >= 0)
                 r = root_files_take(f, "etc/group", 0644, &group);
@@ -246,17 +257,19 @@ static int add_metadata(RootFiles *f, const AppUnitContext *c) {
 
 static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context *c) {
         StrBuf target = STRBUF_INIT, ended = STRBUF_INIT, ready = STRBUF_INIT;
+        size_t n_apps = pod_manifest_is_mutable(m) ? 0 : m->n_apps;
         int r;
 
         strbuf_add(&target, "[Unit]\n");
         unit_text_line(&target, "Description", c->app.pod);
         strbuf_add(&target, SHUTDOWN "Wants=dbus.socket\nAfter=dbus.socket\nAllowIsolate=yes\n");
-        for (size_t i = 0; i < m->n_apps; i++)
+        /* who adds an app to a pod starts it, too */
+        for (size_t i = 0; i < n_apps; i++)
                 strbuf_addf(&target, "Wants=%s.service\nAfter=%s.service\n", m->apps[i].name,
                             m->apps[i].name);
         strbuf_add(&target, "Wants=rkt-ready.service\n");
         strbuf_add(&ready, "[Unit]\nDescription=All apps are ready\n" SHUTDOWN);
-        for (size_t i = 0; i < m->n_apps; i++)
+        for (size_t i = 0; i < n_apps; i++)
                 strbuf_addf(&ready, "After=%s.service\n", m->apps[i].name);
         /* or a pod whose apps are done at once would end before it was ready, which is a failure for the host: READY=1 is
          * sent when no job is left, and journald's start is one */
@@ -265,7 +278,7 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
         if (c->log != POD_LOG_HOST)
                 strbuf_add(&ready, "After=systemd-journald.service\n");
         strbuf_add(&ready, "\n[Service]\nType=oneshot\nExecStart=/rkt/bin/rkt-enter ready");
-        for (size_t i = 0; i < m->n_apps; i++)
+        for (size_t i = 0; i < n_apps; i++)
                 strbuf_addf(&ready, " %s", m->apps[i].name);
         strbuf_add(&ready, "\n");
         r = root_files_take(f, UNITS "default.target", 0644, &target);
@@ -368,6 +381,23 @@ static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const A
         for (char **n = names; n && *n && r >= 0; n++)
                 r = strv_extend(sockets, *n);
         return r < 0 ? error_oom(e) : 0;
+}
+
+/**
+ * stage1_app_files() - the files of one app, for a pod that has its stage1 root already
+ * @a:     app, with its "app" object
+ * @facts: what its root told
+ * @c:     what the pod says of all apps
+ * @ret:   its units are added here; the caller frees them, also on failure
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL (an annotation is broken), -ENOMEM.
+ */
+int stage1_app_files(const PodApp *a, const AppFacts *facts, const AppUnitContext *c, RootFiles *ret,
+                     Error *e) {
+        _cleanup_strv_free_ char **sockets = NULL;
+
+        return add_app(ret, a, facts, c, &sockets, e);
 }
 
 /**

@@ -15,5 +15,8 @@ typedef struct Stage1Context {
         AppUnitContext app;
 } Stage1Context;
 
+void stage1_user_lines(const PodApp *a, const AppFacts *facts, StrBuf *passwd, StrBuf *group);
+int stage1_app_files(const PodApp *a, const AppFacts *facts, const AppUnitContext *c, RootFiles *ret,
+                     Error *e);
 int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1Context *c, RootFiles *ret,
                       Error *e);

@@ -149,18 +149,15 @@ static int open_detour(const PodApp *a, const char *path, bool directory, bool r
                        AppFacts *f) {
         _cleanup_free_ char *place = strf("rkt/volumes/%s-%zu", a->name, f->n_binds);
         AppBind b = { .read_only = read_only };
-        int r;
+        _cleanup_close_ int fd = -EBADF;
 
         if (!place)
                 return -ENOMEM;
         if (strpbrk(path, ": \t\"\\"))
                 return -EINVAL;
-        r = directory ? mkdir_parents_at(stage1_fd, place, 0755)
-                      : mkdir_parents_at(stage1_fd, "rkt/volumes", 0755);
-        if (r >= 0 && !directory)
-                r = make_file(stage1_fd, place);
-        if (r < 0)
-                return r;
+        fd = open_target(stage1_fd, place, directory);
+        if (fd < 0)
+                return fd;
         b.source = strf("/%s", place);
         b.target = strdup(path);
         if (!b.source || !b.target || !GREEDY_GROW(f->binds, f->n_binds)) {
@@ -169,8 +166,7 @@ static int open_detour(const PodApp *a, const char *path, bool directory, bool r
                 return -ENOMEM;
         }
         f->binds[f->n_binds++] = b;
-        r = openat(stage1_fd, place, O_PATH | O_CLOEXEC);
-        return r < 0 ? -errno : r;
+        return TAKE_FD(fd);
 }
 
 static bool is_read_only(const PodApp *a, const PodMount *mount, const AcVolume *v) {
