@@ -259,7 +259,7 @@ static int copy_mounts(MutablePod *x, const char *app, const RunApp *a, Error *e
 /* Root, mounts, units, user; what run_pod() does before the pod's systemd runs. */
 static int build(MutablePod *x, Store *s, const char *app, Error *e) {
         _cleanup_run_app_ RunApp a = RUN_APP_INIT;
-        PodManifest *one;
+        PodManifest *one = NULL;
         int r = manifest_of(x->manifest, app, &one, e);
 
         if (r >= 0)

@@ -9,6 +9,7 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/str.h"
+#include "pod/pod-apps.h"
 #include "verbs/pod-info.h"
 
 #define UUID_FILE_MAX 4096
@@ -212,9 +213,16 @@ static void write_app_time(JsonWriter *w, const char *key, Pod *p, const char *a
         json_write_uint(w, usec * 1000);
 }
 
-/* An app is made together with its pod. */
-static int app_created_usec(Pod *p, const char *app, usec_t *ret) {
-        return pod_created_usec(p, ret);
+/**
+ * pod_app_added_usec() - when an app was made: together with its pod, or later
+ * @p:   pod
+ * @app: name of the app
+ * @ret: CLOCK_REALTIME
+ *
+ * Return: 0, -ENOENT, other errno.
+ */
+int pod_app_added_usec(Pod *p, const char *app, usec_t *ret) {
+        return pod_app_created_usec(p, app, ret) >= 0 ? 0 : pod_created_usec(p, ret);
 }
 
 static void write_mounts(JsonWriter *w, const PodManifest *m, const PodApp *a) {
@@ -237,16 +245,42 @@ static void write_mounts(JsonWriter *w, const PodManifest *m, const PodApp *a) {
         json_write_end_array(w);
 }
 
-/* When an app was started: with its pod, unless it left a time of its own. */
-static int app_started_usec(Pod *p, const char *app, usec_t *ret) {
-        return pod_app_started_usec(p, app, ret) >= 0 ? 0 : pod_started_usec(p, ret);
+/**
+ * pod_app_begun_usec() - when an app was started: with its pod, unless it has a time of its own
+ * @p:   pod
+ * @app: name of the app
+ * @ret: CLOCK_REALTIME
+ *
+ * Return: 0, -ENOENT (never), other errno.
+ */
+int pod_app_begun_usec(Pod *p, const char *app, usec_t *ret) {
+        usec_t added;
+        int r = pod_app_started_usec(p, app, ret);
+
+        return r >= 0 || pod_app_created_usec(p, app, &added) >= 0 ? r : pod_started_usec(p, ret);
 }
 
-static const char *app_state(Pod *p, bool has_status) {
-        if (has_status)
+/* Added, but not started yet? */
+static bool is_waiting(Pod *p, const char *app) {
+        usec_t usec;
+
+        return pod_app_created_usec(p, app, &usec) >= 0 && pod_app_started_usec(p, app, &usec) < 0;
+}
+
+/**
+ * pod_app_state() - how an app is doing
+ * @p:   pod
+ * @app: name of the app
+ *
+ * Return: rkt's word for it: "unknown", "created", "running" or "exited".
+ */
+const char *pod_app_state(Pod *p, const char *app) {
+        int status;
+
+        if (pod_get_app_status(p, app, &status) >= 0)
                 return "exited";
         switch (pod_state(p)) {
-        case POD_RUNNING: return "running";
+        case POD_RUNNING: return is_waiting(p, app) ? "created" : "running";
         case POD_PREPARED: return "created";
         case POD_EXITED:
         case POD_EXITED_GARBAGE: return "exited";
@@ -254,14 +288,21 @@ static const char *app_state(Pod *p, bool has_status) {
         }
 }
 
-static void write_app(JsonWriter *w, Pod *p, const PodManifest *m, const PodApp *a) {
+/**
+ * pod_app_write_json() - an app as an object
+ * @p: pod
+ * @m: its manifest
+ * @a: app of it
+ * @w: the object is added here
+ */
+void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWriter *w) {
         int status = 0, has_status = pod_get_app_status(p, a->name, &status);
 
         json_write_begin_object(w);
         write_member(w, "name", a->name);
-        write_member(w, "state", app_state(p, has_status >= 0));
-        write_app_time(w, "created_at", p, a->name, app_created_usec);
-        write_app_time(w, "started_at", p, a->name, app_started_usec);
+        write_member(w, "state", pod_app_state(p, a->name));
+        write_app_time(w, "created_at", p, a->name, pod_app_added_usec);
+        write_app_time(w, "started_at", p, a->name, pod_app_begun_usec);
         write_app_time(w, "finished_at", p, a->name, pod_app_finished_usec);
         if (has_status >= 0) {
                 json_write_key(w, "exit_code");
@@ -285,7 +326,7 @@ static void write_apps(JsonWriter *w, Pod *p, const PodManifest *m) {
         json_write_key(w, "apps");
         json_write_begin_array(w);
         FOREACH_ARRAY (a, m->apps, m->n_apps)
-                write_app(w, p, m, a);
+                pod_app_write_json(p, m, a, w);
         json_write_end_array(w);
 }
 

@@ -15,5 +15,9 @@ int pods_for_each_named(const char *data_dir, int argc, char **words, const char
                         void *userdata, int *ret_failed, Error *e);
 int pod_machine_name(Pod *p, char **ret, Error *e);
 int pod_image_title(const PodImage *i, char **ret);
+const char *pod_app_state(Pod *p, const char *app);
+int pod_app_added_usec(Pod *p, const char *app, usec_t *ret);
+int pod_app_begun_usec(Pod *p, const char *app, usec_t *ret);
+void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWriter *w);
 void pod_write_json(Pod *p, JsonWriter *w);
 bool pod_is_over(PodState s);

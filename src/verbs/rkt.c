@@ -6,6 +6,13 @@
 
 /* clang-format off */
 static const Verb *const verbs[] = {
+        &verb_app_add,
+        &verb_app_list,
+        &verb_app_rm,
+        &verb_app_sandbox,
+        &verb_app_start,
+        &verb_app_status,
+        &verb_app_stop,
         &verb_auto_update,
         &verb_cat_manifest,
         &verb_completion,

@@ -24,6 +24,16 @@ static int add_image(RunArgs *a, const char *image, Error *e) {
         return 0;
 }
 
+static int take_word(RunArgs *a, const char *word, Error *e) {
+        if (a->kind == RUN_SANDBOX)
+                return error_setf(e, -EINVAL, "\"%s\": a sandbox begins without apps", word);
+        if (a->kind == RUN_APP_ADD && !a->pod) {
+                a->pod = word;
+                return 0;
+        }
+        return add_image(a, word, e);
+}
+
 /* Everything after "--" up to "---", empty words too. */
 static int take_app_args(RunArgs *a, OptionParser *p, Error *e) {
         AppSpec *app;
@@ -149,7 +159,10 @@ static int finish(RunArgs *a, Error *e) {
 
         if (r < 0)
                 return r;
-        if (a->spec->n_apps == 0 && !a->pod_manifest)
+        if (a->kind == RUN_APP_ADD && a->spec->n_apps != 1)
+                return error_setf(e, -EINVAL,
+                                  a->pod ? "must give only one app" : "must give a pod and an image");
+        if (a->spec->n_apps == 0 && !a->pod_manifest && a->kind == RUN_IMAGES)
                 return error_setf(e, -EINVAL, "must provide at least one image or specify the pod manifest");
         if (a->ports)
                 return error_setf(e, -EOPNOTSUPP, "--port is not supported yet");
@@ -192,7 +205,7 @@ int run_args_parse(const VerbContext *c, const Verb *v, char **args, RunArgs *a,
                 if (r == OPTIONS_DASHES)
                         r = take_app_args(a, &p, e) < 0 ? -EINVAL : OPTIONS_DASHES;
                 else if (r == OPTIONS_ARGUMENT && *word) /* rktlet passes empty words: no flag, no image */
-                        r = add_image(a, word, e) < 0 ? -ENOMEM : OPTIONS_ARGUMENT;
+                        r = take_word(a, word, e) < 0 ? -EINVAL : OPTIONS_ARGUMENT;
         } while (r > 0);
         if (r < 0)
                 return r;

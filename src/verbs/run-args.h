@@ -7,8 +7,16 @@
 #include "podfile/pod-spec.h"
 #include "verbs/verbs.h"
 
+typedef enum RunKind {
+        RUN_IMAGES,  /* the words are images */
+        RUN_SANDBOX, /* there are none */
+        RUN_APP_ADD, /* the first is a pod, the second an image */
+} RunKind;
+
 typedef struct RunArgs {
-        PodSpec *spec; /* owned; apps without --name have the name "" */
+        RunKind kind;
+        const char *pod; /* RUN_APP_ADD: which */
+        PodSpec *spec;   /* owned; apps without --name have the name "" */
         const char *uuid_file_save;
         const char *uuid_file;    /* run-prepared: of the pod */
         const char *net;          /* --net; NULL if not given */
@@ -36,6 +44,9 @@ extern const Option run_prepared_options[]; /* rkt run-prepared */
 extern const Option run_image_options[];    /* what is run: of run and prepare */
 extern const Option run_how_options[];      /* how it is run: of run and run-prepared */
 
+int run_add_volume(RunArgs *a, const char *value, const char *flag, Error *e);
+int run_clean_path(const char *path, char **ret);
+int run_set_no_overlay(const Option *o, const char *value, void *data, Error *e);
 const MountSpec *run_find_mount(const AppSpec *app, const char *target);
 
 int run_networks_parse(const char *value, char ***ret, Error *e);

@@ -127,15 +127,23 @@ static int set_gids(const Option *o, const char *value, void *data, Error *e) {
         return 0;
 }
 
-static int set_volume(const Option *o, const char *value, void *data, Error *e) {
-        RunArgs *a = data;
+/**
+ * run_add_volume() - a volume as --volume says it
+ * @a:     arguments; the volume is added
+ * @value: NAME,kind=KIND,...
+ * @flag:  that said it
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: 0; -EEXIST: there is one of that name; what ac_volume_from_string() returns.
+ */
+int run_add_volume(RunArgs *a, const char *value, const char *flag, Error *e) {
         AcVolume v = AC_VOLUME_INIT;
         VolumeSpec *s;
         unsigned mode = 0;
         int r = ac_volume_from_string(value, &v, e);
 
         if (r < 0)
-                return error_prefixf(e, r, "invalid argument \"%s\" for --volume", value);
+                return error_prefixf(e, r, "invalid argument \"%s\" for --%s", value, flag);
         if (pod_spec_find_volume(a->spec, v.name))
                 r = error_setf(e, -EEXIST, "duplicate volume name \"%s\"", v.name);
         else if (pod_spec_add_volume(a->spec, v.name, &s) < 0)
@@ -153,8 +161,18 @@ static int set_volume(const Option *o, const char *value, void *data, Error *e) 
         return r;
 }
 
-/* Slashes and dots cleaned away, ".." never above the root. */
-static int clean_path(const char *path, char **ret) {
+static int set_volume(const Option *o, const char *value, void *data, Error *e) {
+        return run_add_volume(data, value, o->name, e);
+}
+
+/**
+ * run_clean_path() - a path in an app as somebody wrote it
+ * @path: relative or absolute
+ * @ret:  absolute; slashes and dots cleaned away, ".." never above the root; to be freed
+ *
+ * Return: 0, -ENOMEM.
+ */
+int run_clean_path(const char *path, char **ret) {
         _cleanup_strv_free_ char **parts = NULL;
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         size_t n = 0;
@@ -197,7 +215,7 @@ static int parse_mount(const char *value, char **ret_volume, char **ret_target, 
                                 return error_oom(e);
                 } else if ((v = startswith(*w, "target="))) {
                         free(TAKE_PTR(target));
-                        if (*v && clean_path(v, &target) < 0)
+                        if (*v && run_clean_path(v, &target) < 0)
                                 return error_oom(e);
                 } else
                         return error_setf(e, -ENXIO, "unknown mount parameter \"%.*s\"",
@@ -303,7 +321,16 @@ static int set_hosts_entry(const Option *o, const char *value, void *data, Error
         return r;
 }
 
-static int set_no_overlay(const Option *o, const char *value, void *data, Error *e) {
+/**
+ * run_set_no_overlay() - --no-overlay
+ * @o:     its row
+ * @value: boolean
+ * @data:  RunArgs
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL.
+ */
+int run_set_no_overlay(const Option *o, const char *value, void *data, Error *e) {
         int b = parse_boolean(value);
 
         if (b < 0)
@@ -388,7 +415,7 @@ const Option run_image_options[] = {
           .help = "image: a free annotation, shown by list and status" },
         { "user-label", 0, OPTION_SET, APP(user_labels), set_app_pair, .value = "NAME=VALUE",
           .help = "image: a free label" },
-        { "no-overlay", 0, OPTION_SET, .set = set_no_overlay, .bare = "true",
+        { "no-overlay", 0, OPTION_SET, .set = run_set_no_overlay, .bare = "true",
           .help = "copy the images' trees instead of mounting overlays" },
         { "volume", 0, OPTION_SET, .set = set_volume, .value = "NAME,kind=host,source=PATH",
           .help = "a volume: kind=host with source= [readOnly= recursive=], or kind=empty [mode= uid= "

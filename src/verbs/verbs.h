@@ -7,6 +7,13 @@
 
 #define APPC_VERSION "0.8.11" /* of the standard that this follows */
 
+extern const Verb verb_app_add;
+extern const Verb verb_app_list;
+extern const Verb verb_app_rm;
+extern const Verb verb_app_sandbox;
+extern const Verb verb_app_start;
+extern const Verb verb_app_status;
+extern const Verb verb_app_stop;
 extern const Verb verb_auto_update;
 extern const Verb verb_cat_manifest;
 extern const Verb verb_completion;
