@@ -284,25 +284,32 @@ static int insecure_of(const PodManifest *m, InsecureFlags *ret, Error *e) {
         return words && *words ? insecure_flags_parse(words, ret, e) : 0;
 }
 
-static int write_stage1(Run *x, const RunOptions *o, Error *e) {
+/* What the pod says of all its apps. */
+static int app_context(const Run *x, bool console, AppUnitContext *ret, Error *e) {
         const char *policy = pod_manifest_annotation(x->manifest, POD_ANNOTATION_EXIT_POLICY);
+
+        *ret = (AppUnitContext){
+                .pod = x->machine,
+                .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
+                .console = console,
+                .metadata_url = x->metadata_url,
+                .host_network = x->host_network,
+        };
+        if (ret->exit_policy < 0)
+                return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_EXIT_POLICY);
+        return insecure_of(x->manifest, &ret->insecure, e);
+}
+
+static int write_stage1(Run *x, const RunOptions *o, Error *e) {
         _cleanup_root_files_ RootFiles files = ROOT_FILES_INIT;
         _cleanup_free_ char *os_release = NULL;
         Stage1Context c = {
                 .uuid = pod_uuid(x->pod),
                 .hostname = x->hostname,
                 .log = x->log,
-                .app = { .pod = x->machine,
-                         .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
-                         .console = o->console,
-                         .metadata_url = x->metadata_url,
-                         .host_network = x->host_network },
         };
-        int r;
+        int r = app_context(x, o->console, &c.app, e);
 
-        if (c.app.exit_policy < 0)
-                return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_EXIT_POLICY);
-        r = insecure_of(x->manifest, &c.app.insecure, e);
         if (r >= 0)
                 r = read_os_release(&os_release, e);
         if (r < 0)
@@ -451,21 +458,6 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
         return r < 0 ? r : become_nspawn(&x, options, e);
 }
 
-/* What the pod was started with, as write_stage1() has it. */
-static int app_context(const Run *x, AppUnitContext *ret, Error *e) {
-        const char *policy = pod_manifest_annotation(x->manifest, POD_ANNOTATION_EXIT_POLICY);
-        struct stat st;
-
-        *ret = (AppUnitContext){
-                .pod = x->machine,
-                .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
-                .console = fstatat(x->stage1_fd, &CONSOLE_STDOUT[1], &st, AT_SYMLINK_NOFOLLOW) == 0,
-        };
-        if (ret->exit_policy < 0)
-                return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_EXIT_POLICY);
-        return insecure_of(x->manifest, &ret->insecure, e);
-}
-
 /**
  * run_build_app() - do for one app what run_pod() does for all
  * @p:       pod; it may be running
@@ -482,6 +474,7 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
         _cleanup_(run_done)
                 Run x = { .pod = p, .store = s, .manifest = m, .pod_fd = -EBADF, .stage1_fd = -EBADF };
         AppUnitContext c;
+        struct stat st;
         int r = load(&x, e);
 
         if (r >= 0)
@@ -491,7 +484,8 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
         if (r >= 0)
                 r = make_apps(&x, e);
         if (r >= 0)
-                r = app_context(&x, &c, e);
+                r = app_context(&x, fstatat(x.stage1_fd, &CONSOLE_STDOUT[1], &st, AT_SYMLINK_NOFOLLOW) == 0,
+                                &c, e);
         if (r >= 0)
                 r = stage1_app_files(&m->apps[0], &x.facts[0], &c, &ret->files, e);
         if (r < 0)
