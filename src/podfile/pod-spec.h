@@ -146,7 +146,7 @@ typedef struct PodSpec {
         char **annotations; /* "NAME=VALUE" */
         char **labels;
         char **user_annotations; /* "NAME=VALUE" */
-        bool is_mutable;         /* apps come and go while it runs; it begins with none, and does not end by itself */
+        bool is_mutable; /* apps come and go while it runs; it begins with none, and does not end by itself */
 
         AppSpec *apps;
         size_t n_apps;
