@@ -17,6 +17,8 @@
 #include "basic/process.h"
 #include "basic/str.h"
 
+#define STATUS_FILE_MAX 16384U /* of /proc/PID/status */
+
 #define PASSWD_SIZE 16384U /* bytes of one entry */
 #define FDS_MAX     1040U  /* rkt-untar gets up to 1024 blobs */
 
@@ -200,4 +202,27 @@ void process_done(Process *p) {
                 return;
         (void) syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
         (void) process_wait(p, &(int){ 0 }, NULL);
+}
+
+/**
+ * process_is_init() - is a process PID 1 of a PID namespace below ours?
+ * @pid: its number here
+ *
+ * A number that was read some time ago may be another process's by now: ask after its pidfd was opened.
+ *
+ * Return: false also if it has gone.
+ */
+bool process_is_init(pid_t pid) {
+        _cleanup_free_ char *path = strf("/proc/%d/status", (int) pid), *text = NULL;
+        const char *ids;
+        size_t size, n;
+
+        if (!path || file_read_at(AT_FDCWD, path, STATUS_FILE_MAX, &text, &size) < 0)
+                return false;
+        ids = strstr(text, "\nNSpid:\t");
+        if (!ids)
+                return false;
+        ids += strlen("\nNSpid:\t");
+        n = strcspn(ids, "\n");
+        return n > 2 && ids[n - 1] == '1' && ids[n - 2] == '\t';
 }

@@ -7,6 +7,7 @@
  *   rkt-enter ended POLICY APP  rkt-ended@APP.service: the pod's exit status, and its end if POLICY says so
  *   rkt-enter ready APP...      rkt-ready.service: leaves the mark of readiness; ends the pod if an app has no unit
  *   rkt-enter hook APP KIND     ExecStartPre= and the like of an app: runs hook-APP@KIND.service
+ *   rkt-enter hold              waits for the end of its input: of whoever has entered an app (run/enter-unit.c)
  *   rkt-enter shell UNIT        container-shell@N.service, as machined made it: "User=" says which app
  *
  * Whoever enters an app becomes a unit of the pod, enter-APP@N.service, with the app's own sandbox. It is started over the
@@ -31,6 +32,7 @@
 #include "basic/tmpfile.h"
 #include "helper/app-hook-run.h"
 #include "run/console.h"
+#include "run/enter-unit.h"
 #include "run/manager-bus.h"
 #include "run/start-failure.h"
 
@@ -341,155 +343,40 @@ static int exec_here(const Shell *s) {
         return log_error_errno(-errno, "cannot execute %s: %m", s->path);
 }
 
-static int append_command(sd_bus_message *m, const Shell *s) {
-        int r = sd_bus_message_open_container(m, 'r', "sv");
-
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "ExecStart");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "a(sasb)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sasb)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'r', "sasb");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", s->path);
-        if (r >= 0)
-                r = sd_bus_message_append_strv(m, s->argv);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "b", 0);
-        for (int i = 0; i < 4 && r >= 0; i++)
-                r = sd_bus_message_close_container(m);
-        return r;
-}
-
-static int append_environment(sd_bus_message *m, const Shell *s) {
-        int r;
-
-        if (!s->environment)
-                return 0;
-        r = sd_bus_message_open_container(m, 'r', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "Environment");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "as");
-        if (r >= 0)
-                r = sd_bus_message_append_strv(m, s->environment);
-        for (int i = 0; i < 2 && r >= 0; i++)
-                r = sd_bus_message_close_container(m);
-        return r;
-}
-
-/* The terminal changes hands: the new unit takes it as its controlling one. */
-static int append_stdio(sd_bus_message *m) {
-        char tty[64] = "";
-
-        if (isatty(STDIN_FILENO) && ttyname_r(STDIN_FILENO, tty, sizeof(tty)) == 0)
-                return sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "StandardInput", "s", "tty-force",
-                                             "StandardOutput", "s", "tty", "StandardError", "s", "tty",
-                                             "TTYPath", "s", tty);
-        return sd_bus_message_append(m, "(sv)(sv)(sv)", "StandardInputFileDescriptor", "h", STDIN_FILENO,
-                                     "StandardOutputFileDescriptor", "h", STDOUT_FILENO,
-                                     "StandardErrorFileDescriptor", "h", STDERR_FILENO);
-}
-
-typedef struct Entered {
-        const char *unit_path; /* D-Bus object */
-        bool ended;
-        bool killed;
-        int status;
-} Entered;
-
-/* The end is when there is an exit code; "inactive" is also said before the beginning. */
-static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
-        Entered *x = userdata;
-        const char *interface, *key;
-
-        if (!streq_ptr(sd_bus_message_get_path(m), x->unit_path) ||
-            sd_bus_message_read(m, "s", &interface) < 0 || sd_bus_message_enter_container(m, 'a', "{sv}") < 0)
-                return 0;
-        while (sd_bus_message_enter_container(m, 'e', "sv") > 0) {
-                const char *state;
-                int32_t n;
-
-                if (sd_bus_message_read(m, "s", &key) < 0)
-                        break;
-                if (streq(key, "ActiveState") && sd_bus_message_read(m, "v", "s", &state) >= 0)
-                        x->ended = x->ended || streq(state, "failed");
-                else if (streq(key, "ExecMainStatus") && sd_bus_message_read(m, "v", "i", &n) >= 0)
-                        x->status = n;
-                else if (streq(key, "ExecMainCode") && sd_bus_message_read(m, "v", "i", &n) >= 0) {
-                        x->ended = x->ended || n != 0;
-                        x->killed = n == CLD_KILLED || n == CLD_DUMPED;
-                } else if (sd_bus_message_skip(m, "v") < 0)
-                        break;
-                if (sd_bus_message_exit_container(m) < 0)
-                        break;
-        }
-        return 0;
-}
-
-static int start_unit(sd_bus *bus, const char *unit, const Shell *s) {
-        _cleanup_(sd_bus_error_free) sd_bus_error err = SD_BUS_ERROR_NULL;
-        _cleanup_bus_reply_ sd_bus_message *m = NULL;
-        int r = sd_bus_message_new_method_call(bus, &m, NULL, MANAGER_PATH, MANAGER, "StartTransientUnit");
-
-        if (r >= 0)
-                r = sd_bus_message_append(m, "ss", unit, "fail");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sv)");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Description", "s", "Shell in an app",
-                                          "Type", "s", "exec", "SendSIGHUP", "b", 1, "CollectMode", "s",
-                                          "inactive-or-failed");
-        if (r >= 0)
-                r = append_stdio(m);
-        if (r >= 0)
-                r = append_environment(m, s);
-        if (r >= 0)
-                r = append_command(m, s);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "a(sa(sv))", 0);
-        if (r >= 0)
-                r = sd_bus_call(bus, m, 0, &err, NULL);
-        return r < 0 ? log_error_errno(r, "cannot enter app '%s': %s", s->user,
-                                       err.message ? err.message : strerror(-r))
-                     : 0;
-}
-
 /* Runs the command as a unit of the pod, with the sandbox of its app; returns its exit status. */
 static int run_in_app(const char *instance, const Shell *s) {
-        _cleanup_free_ char *unit = strf("enter-%s@%s.service", s->user, instance), *path = NULL;
+        _cleanup_enter_watch_ EnterWatch w = ENTER_WATCH_INIT;
+        _cleanup_error_ Error e = ERROR_INIT;
         _cleanup_bus_ sd_bus *bus = NULL;
-        Entered x = { .status = 255 };
+        char tty[64] = "";
+        EnterUnit u = { .app = s->user,
+                        .instance = instance,
+                        .description = "Shell in an app",
+                        .path = s->path,
+                        .argv = s->argv,
+                        .environment = s->environment,
+                        .fds = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO },
+                        .hold_fd = -EBADF };
         int r = manager_open(&bus);
 
         if (r < 0)
                 return r;
-        r = unit ? sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path) : -ENOMEM;
-        if (r >= 0) {
-                x.unit_path = path;
-                r = sd_bus_add_match(bus, NULL, "type='signal',member='PropertiesChanged'", on_changed, &x);
-        }
-        if (r >= 0)
-                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "Subscribe", NULL, NULL, "");
+        /* the terminal changes hands: the new unit takes it as its controlling one */
+        if (isatty(STDIN_FILENO) && ttyname_r(STDIN_FILENO, tty, sizeof(tty)) == 0)
+                u.tty = tty;
+        r = enter_unit_start(bus, &u, &w, &e);
         if (r < 0)
-                return log_error_errno(r, "cannot watch the pod's systemd: %m");
-        r = start_unit(bus, unit, s);
-        if (r < 0)
-                return r;
-        while (!x.ended) {
-                r = sd_bus_process(bus, NULL);
-                if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
-                if (r < 0)
+                return log_error_errno(r, "%s", error_text(&e, r));
+        while (enter_watch_process(&w) == 0) {
+                r = sd_bus_wait(bus, UINT64_MAX);
+                if (r < 0 && r != -EINTR)
                         return log_error_errno(r, "lost the pod's systemd: %m");
         }
-        if (x.status == 203 && !x.killed)
-                fprintf(stderr, "rkt-enter: cannot execute %s in app '%s'\r\n", s->path, s->user);
-        return x.killed ? 128 + x.status : x.status;
+        r = enter_watch_status(&w);
+        if (!enter_watch_has_run(&w))
+                fprintf(stderr, "rkt-enter: cannot start %s in app '%s': %s\r\n", s->path, s->user,
+                        str_or(start_failure(r), "the pod's journal says why"));
+        return r;
 }
 
 static int verb_shell(const char *unit) {
@@ -515,6 +402,16 @@ static int verb_shell(const char *unit) {
         return run_in_app(instance, &s);
 }
 
+static int verb_hold(void) {
+        ssize_t n;
+        char byte;
+
+        do
+                n = read(STDIN_FILENO, &byte, sizeof(byte));
+        while (n > 0 || (n < 0 && errno == EINTR));
+        return 0;
+}
+
 int main(int argc, char **argv) {
         int r = -EINVAL;
 
@@ -526,12 +423,13 @@ int main(int argc, char **argv) {
                 r = verb_ready(argv + 2);
         else if (argc == 4 && streq(argv[1], "hook"))
                 r = app_hook_run(argv[2], argv[3]);
+        else if (argc == 2 && streq(argv[1], "hold"))
+                r = verb_hold();
         else if (argc == 3 && streq(argv[1], "shell"))
                 r = verb_shell(argv[2]);
         else
                 fputs("Usage: rkt-enter status APP [PROGRAM] | ended POLICY APP | ready APP... | hook APP "
-                      "KIND | shell "
-                      "UNIT\n",
+                      "KIND | hold | shell UNIT\n",
                       stderr);
         return r < 0 ? 255 : r;
 }

@@ -13,6 +13,7 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
+#include "basic/process.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
@@ -253,22 +254,29 @@ int pod_set_ppid(Pod *p, pid_t pid, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot write the PID of pod \"%s\": %s", p->uuid, strerror(-r)) : 0;
 }
 
-static int first_child(unsigned parent, pid_t *ret) {
+/* systemd-nspawn may have other children: the console's (run/console.c). */
+static int find_init(unsigned parent, pid_t *ret) {
+        _cleanup_strv_free_ char **children = NULL;
         _cleanup_free_ char *text = NULL;
         char path[64];
         size_t size;
-        unsigned pid;
         int r;
 
         (void) snprintf(path, sizeof(path), "/proc/%u/task/%u/children", parent, parent);
         r = file_read_at(AT_FDCWD, path, 4096, &text, &size);
+        if (r >= 0)
+                r = strv_split(text, " \n", &children);
         if (r < 0)
                 return r;
-        text[strcspn(text, " \n")] = '\0';
-        if (parse_uint(text, INT32_MAX, &pid) < 0)
-                return -ENOENT;
-        *ret = (pid_t) pid;
-        return 0;
+        STRV_FOREACH (c, children) {
+                unsigned pid;
+
+                if (parse_uint(*c, INT32_MAX, &pid) >= 0 && process_is_init((pid_t) pid)) {
+                        *ret = (pid_t) pid;
+                        return 0;
+                }
+        }
+        return -ENOENT;
 }
 
 /**
@@ -296,7 +304,7 @@ int pod_get_pid(Pod *p, pid_t *ret) {
         if (r != -ENOENT)
                 return r;
         r = read_number(fd, "ppid", INT32_MAX, &pid);
-        return r < 0 ? r : first_child(pid, ret);
+        return r < 0 ? r : find_init(pid, ret);
 }
 
 static int status_path(const char *app, const char *suffix, char **ret) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who connects to a socket of a pod, or makes a terminal there, must be the pod's root: with private users that is somebody
- * else than ours, and what the kernel notes of us at that moment is what the pod sees. So a child enters the pod's user, PID
- * and mount namespaces, opens, and passes the descriptor back: systemd does not listen to who has no number in its own PID
- * namespace. The child has nothing of ours but its end of the socket, and the pod may not look into it. */
+/* Who connects to a socket of a pod, or makes a terminal there, must be the pod's root and a process of the pod: what the
+ * kernel notes of who calls connect() is what the pod's systemd sees, and it refuses who has no number there. So a child of
+ * ours enters the pod's namespaces; its child, which a PID namespace takes in, opens, and passes the descriptor back.
+ *
+ * For that moment the pod can see that process, and with CAP_SYS_PTRACE have it. So it has nothing: no capabilities, no
+ * descriptors but its end of a socket, no namespace but the pod's; and it does not outlive the call. */
 #include "run/pod-namespace.h"
 
 #include <errno.h>
@@ -21,33 +23,13 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/process.h"
+#include "basic/sandbox.h"
 #include "basic/str.h"
 
 #define ANSWER_MAX_MSEC 10000
-#define STATUS_FILE_MAX 16384U
 #define SOCKET_FD       3 /* in the child */
 #define PIDFD_FD        4
-
-/* Its number was read some time ago, and may be another process's by now: a pod's leader is PID 1 in a namespace. Asked after
- * the pidfd was opened. */
-static int check_leader(pid_t leader, Error *e) {
-        _cleanup_free_ char *path = strf("/proc/%d/status", (int) leader), *text = NULL;
-        const char *ids;
-        size_t size, n;
-        int r = path ? file_read_at(AT_FDCWD, path, STATUS_FILE_MAX, &text, &size) : -ENOMEM;
-
-        if (r < 0)
-                return error_setf(e, r, "cannot look at the pod's init, process %d: %s", (int) leader,
-                                  strerror(-r));
-        ids = strstr(text, "\nNSpid:\t");
-        if (ids) {
-                ids += strlen("\nNSpid:\t");
-                n = strcspn(ids, "\n");
-                if (n > 2 && ids[n - 1] == '1' && ids[n - 2] == '\t')
-                        return 0;
-        }
-        return error_setf(e, -ESRCH, "process %d is no pod's init: the pod has ended", (int) leader);
-}
 
 static bool has_own_users(pid_t leader) {
         _cleanup_free_ char *path = strf("/proc/%d/ns/user", (int) leader);
@@ -57,13 +39,19 @@ static bool has_own_users(pid_t leader) {
                (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino);
 }
 
-/* The answer is a number, with a descriptor if it is not negative. */
-static int send_answer(int answer) {
+/* What the socket carries. */
+typedef struct Message {
+        bool is_pid; /* of the process in the pod, from its parent; else the answer, with a descriptor if it is not negative */
+        int value;
+} Message;
+
+static int send_message(bool is_pid, int value) {
         char control[CMSG_SPACE(sizeof(int))] = {};
-        struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
+        Message message = { .is_pid = is_pid, .value = value };
+        struct iovec iov = { .iov_base = &message, .iov_len = sizeof(message) };
         struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-        if (answer >= 0) {
+        if (!is_pid && value >= 0) {
                 struct cmsghdr *c;
 
                 m.msg_control = control;
@@ -72,22 +60,27 @@ static int send_answer(int answer) {
                 c->cmsg_level = SOL_SOCKET;
                 c->cmsg_type = SCM_RIGHTS;
                 c->cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(c), &answer, sizeof(answer));
+                memcpy(CMSG_DATA(c), &value, sizeof(value));
         }
         return sendmsg(SOCKET_FD, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 static int enter(bool own_users) {
-        if (setns(PIDFD_FD, CLONE_NEWNS | CLONE_NEWPID | (own_users ? CLONE_NEWUSER : 0)) < 0)
+        const SandboxSpec nothing = { .all_paths = true, .file_size_max = UINT64_MAX };
+
+        if (setns(PIDFD_FD, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                                    CLONE_NEWCGROUP | (own_users ? CLONE_NEWUSER : 0)) < 0)
                 return -errno;
         if (own_users && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
                 return -errno;
-        return 0;
+        return sandbox_enter(&nothing, NULL);
 }
 
+/* The caller's child, too, so that it can be waited for. */
 static _noreturn_ void child(int socket, int pidfd, bool own_users, PodNamespaceFunc opener, void *userdata) {
         int copy = fcntl(socket, F_DUPFD_CLOEXEC, PIDFD_FD + 1),
             leader = fcntl(pidfd, F_DUPFD_CLOEXEC, PIDFD_FD + 1);
+        long pid;
         int r;
 
         (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -96,48 +89,78 @@ static _noreturn_ void child(int socket, int pidfd, bool own_users, PodNamespace
                 _exit(EXIT_FAILURE);
         (void) close_range(PIDFD_FD + 1, ~0U, 0);
         r = prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : enter(own_users);
-        if (r >= 0) {
-                pid_t pid = fork(); /* only a child is in the PID namespace */
-
-                if (pid > 0) {
-                        (void) waitpid(pid, NULL, 0);
-                        _exit(EXIT_SUCCESS);
-                }
-                r = pid < 0 ? -errno : prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : opener(userdata);
-        }
-        _exit(send_answer(r) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+        if (r < 0)
+                _exit(send_message(false, r) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+        (void) close(PIDFD_FD);
+        pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+        if (pid != 0)
+                _exit(send_message(pid > 0, pid > 0 ? (int) pid : -errno) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        r = opener(userdata);
+        _exit(send_message(false, r) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-static int receive_answer(int socket, int *ret_fd) {
+static int receive_message(int socket, Message *ret, int *ret_fd) {
         struct pollfd p = { .fd = socket, .events = POLLIN };
         char control[CMSG_SPACE(sizeof(int))] = {};
-        int answer = 0, r;
-        struct iovec iov = { .iov_base = &answer, .iov_len = sizeof(answer) };
+        struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
         struct msghdr m = {
                 .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
         };
         struct cmsghdr *c;
+        int r;
 
         do
                 r = poll(&p, 1, ANSWER_MAX_MSEC);
         while (r < 0 && errno == EINTR);
         if (r <= 0)
                 return r < 0 ? -errno : -ETIMEDOUT;
-        if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != (ssize_t) sizeof(answer))
+        if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != (ssize_t) sizeof(*ret))
                 return -EIO;
-        if (answer < 0)
-                return answer;
         c = CMSG_FIRSTHDR(&m);
         if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-                return -EIO;
+                return 0;
+        (void) fd_close(*ret_fd);
         memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
         return 0;
+}
+
+/* Two messages in any order, or one that says why not. */
+static int receive_answer(int socket, pid_t *ret_pid, int *ret_fd) {
+        _cleanup_close_ int fd = -EBADF;
+        bool has_answer = false;
+
+        while (!has_answer || *ret_pid == 0) {
+                Message m = {};
+                int r = receive_message(socket, &m, &fd);
+
+                if (r < 0)
+                        return r;
+                if (m.is_pid)
+                        *ret_pid = m.value;
+                else if (m.value < 0)
+                        return m.value;
+                else
+                        has_answer = true;
+        }
+        if (fd < 0)
+                return -EIO;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+static void end_child(pid_t pid) {
+        if (pid <= 0)
+                return;
+        (void) kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
 }
 
 static int ask_child(pid_t leader, int pidfd, PodNamespaceFunc opener, void *userdata, int *ret_fd) {
         bool own_users = has_own_users(leader);
         int pair[2], r;
-        pid_t pid;
+        pid_t pid, inner = 0;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
@@ -147,10 +170,9 @@ static int ask_child(pid_t leader, int pidfd, PodNamespaceFunc opener, void *use
         r = pid < 0 ? -errno : 0;
         (void) fd_close(pair[1]);
         if (r >= 0) {
-                r = receive_answer(pair[0], ret_fd);
-                (void) kill(pid, SIGKILL);
-                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                        ;
+                r = receive_answer(pair[0], &inner, ret_fd);
+                end_child(pid);
+                end_child(inner);
         }
         (void) fd_close(pair[0]);
         return r;
@@ -175,9 +197,8 @@ int pod_namespace_open(pid_t leader, PodNamespaceFunc opener, void *userdata, in
         if (pidfd < 0)
                 return error_setf(e, -errno, "cannot get hold of the pod's init, process %d: %s",
                                   (int) leader, strerror(errno));
-        r = check_leader(leader, e);
-        if (r < 0)
-                return r;
+        if (!process_is_init(leader))
+                return error_setf(e, -ESRCH, "process %d is no pod's init: the pod has ended", (int) leader);
         r = ask_child(leader, pidfd, opener, userdata, ret_fd);
         return r < 0 ? error_setf(e, r, "cannot enter the pod: %s", strerror(-r)) : 0;
 }

@@ -18,6 +18,7 @@ static const Verb *const verbs[] = {
         &verb_completion,
         &verb_config,
         &verb_docker2aci,
+        &verb_enter,
         &verb_fetch,
         &verb_gc,
         &verb_help,

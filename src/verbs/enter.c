@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt enter: a program in an app of a running pod, with the app's own user, environment and sandbox. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "basic/log.h"
+#include "basic/strv.h"
+#include "run/pod-bus.h"
+#include "run/pod-enter.h"
+#include "verbs/pod-info.h"
+#include "verbs/verbs.h"
+
+#define RETRY_MSEC 20 /* while the pod begins */
+
+typedef struct EnterArgs {
+        const char *app;
+        const char *uuid_file;
+} EnterArgs;
+
+static int find_app(const PodManifest *m, const char *name, const PodApp **ret, Error *e) {
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (name ? streq(a->name, name) : m->n_apps == 1) {
+                        *ret = a;
+                        return 0;
+                }
+        if (name)
+                return error_setf(e, -ENOENT, "pod has no app \"%s\"", name);
+        if (m->n_apps == 0)
+                return error_setf(e, -ENOENT, "pod contains no apps");
+        log_warning("pod contains multiple apps:");
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                log_warning("\t%s", a->name);
+        return error_setf(e, -EINVAL,
+                          "unable to determine app name: specify app using \"rkt enter --app= ...\"");
+}
+
+static bool is_too_early(int r) {
+        return r == -ENOENT || r == -ECONNREFUSED || r == -ESRCH;
+}
+
+/* A pod that has just been started is waited for, as long as it lives. */
+static int open_bus(Pod *p, PodEnter *x, sd_bus **ret, Error *e) {
+        const struct timespec wait = { .tv_nsec = RETRY_MSEC * 1000000L };
+
+        for (;;) {
+                _cleanup_error_ Error one = ERROR_INIT;
+                int r;
+
+                if (pod_refresh(p) < 0 || pod_state(p) != POD_RUNNING)
+                        return error_setf(e, -ESRCH, "pod \"%s\" isn't currently running", pod_uuid(p));
+                r = pod_get_pid(p, &x->leader);
+                if (r >= 0)
+                        r = pod_bus_open(x->leader, ret, &one);
+                if (!is_too_early(r))
+                        return r < 0 ? error_setf(e, r, "%s", error_text(&one, r)) : 0;
+                (void) nanosleep(&wait, NULL);
+        }
+}
+
+/* With the caller's kind of terminal. */
+static int enter(PodEnter *x, int *ret_status, Error *e) {
+        const char *term = getenv("TERM");
+        _cleanup_free_ char *variable = strf("TERM=%s", term && *term ? term : "vt100");
+        char *environment[] = { variable, NULL };
+
+        if (!variable)
+                return error_oom(e);
+        x->environment = environment;
+        return pod_enter(x, ret_status, e);
+}
+
+static int enter_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
+        const EnterArgs *args = options;
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        PodEnter x = {};
+        int r, status = EXIT_RKT_FAILED, n = args->uuid_file ? 0 : 1;
+
+        r = pod_open_named(c->dir, MIN(argc, n), words, args->uuid_file, &ps, &p, e);
+        if (r < 0)
+                return r;
+        if (pod_state(p) != POD_RUNNING)
+                return error_setf(e, -ESRCH, "pod \"%s\" isn't currently running", pod_uuid(p));
+        r = pod_read_manifest(p, &m, e);
+        if (r >= 0)
+                r = find_app(m, args->app, &x.app, e);
+        if (r < 0)
+                return r;
+        if (argc > n && streq(words[n], "--"))
+                n++;
+        if (argc > n)
+                x.words = words + n;
+        else
+                log_warning("no command specified, assuming \"/bin/bash\"");
+        r = open_bus(p, &x, &bus, e);
+        if (r < 0)
+                return r;
+        x.bus = bus;
+        r = enter(&x, &status, e);
+        if (r < 0)
+                log_error("enter failed: %s", error_text(e, r));
+        return status;
+}
+
+static const Option enter_options[] = {
+        { "app", 0, OPTION_STRING, offsetof(EnterArgs, app), .value = "NAME",
+          .help = "name of the app to enter; needed if the pod has several" },
+        { "uuid-file", 0, OPTION_STRING, offsetof(EnterArgs, uuid_file), .value = "FILE",
+          .help = "read the pod's UUID from there" },
+        {},
+};
+
+const Verb verb_enter = {
+        .name = "enter",
+        .min_args = 0,
+        .max_args = VERB_ARGS_ANY,
+        .flags = VERB_ROOT | VERB_STOP_AT_WORD,
+        .usage = "UUID [CMD [ARGS...]]",
+        .help = "Enter the namespaces of an app within a rkt pod",
+        .description =
+                "      Runs CMD, by default a shell, in an app of a running pod: with the app's user, "
+                "environment and limits.\n"
+                "      With a terminal it gets one of the pod's, otherwise the three streams are passed "
+                "on. Its exit status is\n"
+                "      that of CMD. A name may stand for a UUID.",
+        .options = enter_options,
+        .options_size = sizeof(EnterArgs),
+        .run = enter_run,
+};
