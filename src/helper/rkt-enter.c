@@ -31,6 +31,7 @@
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
 #include "helper/app-hook-run.h"
+#include "helper/app-output.h"
 #include "run/console.h"
 #include "run/enter-unit.h"
 #include "run/manager-bus.h"
@@ -92,6 +93,8 @@ static int verb_status(const char *app, const char *program) {
         if (!path || !text)
                 return log_error_errno(-ENOMEM, "out of memory");
         r = file_write_at(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
+        app_output_tell_host(app, getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"));
+        app_output_sync(app);
         return r < 0 ? log_error_errno(r, "cannot write %s: %m", path) : 0;
 }
 

@@ -17,8 +17,8 @@
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
 #include "run/app-hook.h"
+#include "run/app-stdio.h"
 #include "run/app-unit.h"
-#include "run/console.h"
 #include "run/unit-text.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -72,12 +72,22 @@ static void add_bind(StrBuf *b, const char *key, const char *source, const char 
 
 /* The root: /proc, /sys and /dev are the pod's; /run is the app's own again (systemd would put an empty one there). "+" is for
  * paths in the app's root rather than in the pod's. */
-static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f) {
+static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f, const AppUnitContext *c,
+                     bool messages_pass) {
         strbuf_addf(b, "RootDirectory=/opt/stage2/%s/rootfs\n", a->name);
         strbuf_add(b, "MountAPIVFS=yes\n");
         strbuf_addf(b, "BindPaths=/opt/stage2/%s/rootfs/run:/run\n", a->name);
-        strbuf_add(b, "BindReadOnlyPaths=/run/systemd/journal/dev-log /run/systemd/journal/socket "
-                      "/run/systemd/journal/stdout\n");
+        if (messages_pass && c->bind_log_sockets)
+                strbuf_add(b, "BindLogSockets=no\n");
+        if (messages_pass)
+                strbuf_addf(b,
+                            "BindReadOnlyPaths=/rkt/stdio/%s.log:/run/systemd/journal/dev-log "
+                            "/rkt/stdio/%s.journal:/run/systemd/journal/socket "
+                            "/run/systemd/journal/stdout\n",
+                            a->name, a->name);
+        else
+                strbuf_add(b, "BindReadOnlyPaths=/run/systemd/journal/dev-log /run/systemd/journal/socket "
+                              "/run/systemd/journal/stdout\n");
         for (size_t i = 0; i < f->n_binds; i++)
                 add_bind(b, f->binds[i].read_only ? "BindReadOnlyPaths" : "BindPaths", f->binds[i].source,
                          f->binds[i].target);
@@ -154,7 +164,7 @@ static int add_sandbox(StrBuf *b, const PodApp *a, const AppFacts *f, const AppU
                        const AppSettings *settings) {
         const char *directory = str_or(f->directory, a->app->working_directory);
 
-        add_root(b, a, f);
+        add_root(b, a, f, c, app_stdio_passes_messages(a, settings, c));
         add_user(b, f);
         if (!app_settings_has(settings, "WorkingDirectory"))
                 unit_text_line(b, "WorkingDirectory", directory && *directory ? directory : "/");
@@ -202,7 +212,8 @@ static void add_exit_policy(StrBuf *b, const PodApp *a, PodExitPolicy policy) {
                 strbuf_addf(b, "OnSuccess=rkt-ended@%s.service\n", a->name);
 }
 
-static int add_unit_section(StrBuf *b, const PodApp *a, const AppUnitContext *c, Error *e) {
+static int add_unit_section(StrBuf *b, const PodApp *a, const AppSettings *s, const AppUnitContext *c,
+                            Error *e) {
         _cleanup_strv_free_ char **names = NULL, **texts = NULL;
         static const struct {
                 const char *key, *annotation;
@@ -227,6 +238,7 @@ static int add_unit_section(StrBuf *b, const PodApp *a, const AppUnitContext *c,
                 add_dependency(b, a, d->key, d->annotation);
         unit_text_words(b, "Requires", names);
         unit_text_words(b, "After", names);
+        app_stdio_add_unit(a, s, c, b);
         return 0;
 }
 
@@ -240,22 +252,12 @@ static void add_status(const PodApp *a, const AppFacts *f, const AppUnitContext 
         strbuf_add(b, "\n");
 }
 
-/* "Exec...": those are hooks (app-hook.c). */
+/* "Exec...": those are hooks (app-hook.c); "Standard...": app-stdio.c. */
 static void add_settings(StrBuf *b, char *const *settings, bool guest) {
         for (char *const *s = settings; s && *s; s++)
-                if (!startswith(*s, "Exec") && (!guest || !is_for_service_only(*s)))
+                if (!startswith(*s, "Exec") && !startswith(*s, "Standard") &&
+                    (!guest || !is_for_service_only(*s)))
                         strbuf_addf(b, "%s\n", *s);
-}
-
-static void add_streams(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
-        if (!app_settings_has(s, "StandardInput"))
-                strbuf_add(b, "StandardInput=null\n");
-        if (!app_settings_has(s, "StandardOutput"))
-                strbuf_addf(b, "StandardOutput=%s\n", c->console ? "file:" CONSOLE_STDOUT : "journal");
-        if (!app_settings_has(s, "StandardError"))
-                strbuf_addf(b, "StandardError=%s\n", c->console ? "file:" CONSOLE_STDERR : "journal");
-        if (!app_settings_has(s, "SyslogIdentifier"))
-                strbuf_addf(b, "SyslogIdentifier=%s\n", a->name);
 }
 
 /**
@@ -274,7 +276,7 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
 
         if (r < 0)
                 return error_oom(e);
-        r = add_unit_section(ret, a, c, e);
+        r = add_unit_section(ret, a, &settings, c, e);
         if (r < 0)
                 return r;
         strbuf_add(ret, "\n[Service]\n");
@@ -283,7 +285,7 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
         add_command(ret, a, f);
         add_status(a, f, c, ret);
         strbuf_add(ret, "RootDirectoryStartOnly=yes\n");
-        add_streams(a, &settings, c, ret);
+        app_stdio_add_service(a, &settings, c, ret);
         r = app_hook_add_lines(a, &settings, ret);
         if (r >= 0)
                 r = add_sandbox(ret, a, f, c, &settings);
@@ -331,10 +333,7 @@ int app_unit_hook(const PodApp *a, const AppFacts *f, const AppUnitContext *c, c
                   StrBuf *b) {
         int r;
 
-        add_streams(a, s, c, b);
-        for (char **l = s->file; l && *l; l++)
-                if (startswith(*l, "Standard"))
-                        strbuf_addf(b, "%s\n", *l);
+        app_stdio_add_service(a, s, c, b);
         r = add_sandbox(b, a, f, c, s);
         add_settings(b, s->file, true);
         return r;

@@ -49,7 +49,9 @@ typedef struct AppUnitContext {
         bool sysctls;             /* rkt-sysctl.service comes first */
         const char *metadata_url; /* AC_METADATA_URL; NULL: none */
         bool host_network;
-        bool console; /* what the app prints goes to the pod's console (console.h) */
+        PodLogMode log;
+        bool bind_log_sockets; /* systemd knows BindLogSockets= */
+        bool console;          /* what the app prints goes to the pod's console (console.h) */
 } AppUnitContext;
 
 void app_facts_done(AppFacts *f);

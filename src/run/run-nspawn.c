@@ -161,7 +161,7 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
         if (r >= 0)
                 r = strv_extendf(argv, "--bind-ro=%s/rkt/empty:/run/systemd/journal/flushed", root);
         if (r >= 0 && c->host_journal)
-                r = strv_extendf(argv, "--bind=%s/dev-log:/run/systemd/journal/syslog", c->host_journal);
+                r = strv_extendf(argv, "--bind-ro=%s:/rkt/host-journal", c->host_journal);
         return r;
 }
 

@@ -40,6 +40,7 @@
 #define HOST_JOURNAL  "/run/systemd/journal"
 #define ENTER_PROGRAM "rkt-enter"
 #define BARE_PROGRAM  "rkt-bare"
+#define LOG_PROGRAM   "rkt-log"
 #define TEXT_MAX      (1024U * 1024)
 
 typedef struct Run {
@@ -274,7 +275,9 @@ static int copy_one(Run *x, const char *name, Error *e) {
 static int copy_program(Run *x, Error *e) {
         int r = copy_one(x, ENTER_PROGRAM, e);
 
-        return r < 0 ? r : copy_one(x, BARE_PROGRAM, e);
+        if (r >= 0)
+                r = copy_one(x, BARE_PROGRAM, e);
+        return r < 0 ? r : copy_one(x, LOG_PROGRAM, e);
 }
 
 static int insecure_of(const PodManifest *m, InsecureFlags *ret, Error *e) {
@@ -291,6 +294,8 @@ static int app_context(const Run *x, bool console, AppUnitContext *ret, Error *e
         *ret = (AppUnitContext){
                 .pod = x->machine,
                 .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
+                .log = x->log,
+                .bind_log_sockets = HAVE_BIND_LOG_SOCKETS,
                 .console = console,
                 .metadata_url = x->metadata_url,
                 .host_network = x->host_network,

@@ -28,6 +28,7 @@
 #include "manifest/metadata.h"
 #include "pod/pod-compose.h"
 #include "run/app-hook.h"
+#include "run/app-stdio.h"
 #include "run/stage1-root.h"
 #include "run/unit-text.h"
 
@@ -72,6 +73,7 @@ static const struct {
         { "var/tmp", "", ROOT_FILE_DIR },
         { "rkt/bin", "", ROOT_FILE_DIR },
         { "rkt/status", "", ROOT_FILE_DIR },
+        { "rkt/stdio", "", ROOT_FILE_DIR },
         { "rkt/volumes", "", ROOT_FILE_DIR },
         { "rkt/empty", "", 0444 },
         { "bin", "usr/bin", ROOT_FILE_LINK },
@@ -213,21 +215,17 @@ static int add_identity(RootFiles *f, const Stage1Context *c) {
         return r;
 }
 
-/* A drop-in that comes last: Debian 13 has one in /usr that turns forwarding on.
- *
- * The syslog socket of the pod is the host's journal: that is how it gets the same lines, under the pod's unit (by the
- * cgroup of the sender) and with the app's identifier. Journald does not wait for it: of a long burst of lines the host may
- * miss some, which the pod's journal has (and says so). Log=host goes there directly, and misses nothing. */
+/* A drop-in that comes last: Debian 13 has one in /usr that turns forwarding on. Journald does not wait for those it
+ * forwards to; where both journals are to have all, it is rkt-log that writes to them (app-stdio.c). */
 static int add_journal(RootFiles *f, const Stage1Context *c) {
         StrBuf b = STRBUF_INIT;
 
         if (c->log == POD_LOG_HOST)
                 return 0;
-        strbuf_addf(
-                &b,
-                "[Journal]\nStorage=persistent\nForwardToSyslog=%s\nForwardToWall=no\nReadKMsg=no\nAudit=no\n"
-                "SystemMaxUse=128M\n",
-                c->log == POD_LOG_JOURNAL ? "no" : "yes");
+        if (c->log == POD_LOG_BOTH && root_files_add(f, "rkt/host-journal", ROOT_FILE_DIR, "") < 0)
+                return -ENOMEM;
+        strbuf_add(&b, "[Journal]\nStorage=persistent\nForwardToSyslog=no\nForwardToWall=no\nReadKMsg=no\n"
+                       "Audit=no\nSystemMaxUse=128M\n");
         return root_files_take(f, "etc/systemd/journald.conf.d/zz-rkt.conf", 0644, &b);
 }
 
@@ -339,6 +337,15 @@ static int add_units(RootFiles *f, char *const *names, char *const *texts) {
         return r;
 }
 
+static int add_stdio(RootFiles *f, const PodApp *a, const AppUnitContext *c, Error *e) {
+        _cleanup_strv_free_ char **names = NULL, **texts = NULL;
+        int r = app_stdio_units(a, c, &names, &texts, e);
+
+        if (r < 0)
+                return r;
+        return add_units(f, names, texts) < 0 ? error_oom(e) : 0;
+}
+
 static int add_hooks(RootFiles *f, const PodApp *a, const AppFacts *facts, const AppUnitContext *c,
                      Error *e) {
         _cleanup_strv_free_ char **names = NULL, **texts = NULL;
@@ -373,6 +380,8 @@ static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const A
         if (r < 0)
                 return error_oom(e);
         r = add_hooks(f, a, facts, c, e);
+        if (r >= 0)
+                r = add_stdio(f, a, c, e);
         if (r >= 0)
                 r = app_unit_sockets(a, &names, &texts, e);
         if (r < 0)
@@ -418,6 +427,7 @@ int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1C
         AppUnitContext app = c->app;
         int r;
 
+        app.log = c->log;
         r = add_common(ret, c->log);
         if (r >= 0)
                 r = add_users(ret, m, facts);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An app writes to the journal's own socket where it can: nothing is in between, and nothing runs beside it. It writes into
+ * named pipes, from which rkt-log copies (src/helper/rkt-log.c), when
+ *
+ *   - its image is Docker's: such programs open /dev/stdout and /proc/self/fd/1 by name, which no socket allows;
+ *   - there are two journals (Log=both): both get every line, and the app waits for both.
+ *
+ * The pipes are those of rkt-log@APP.socket, so that rkt-log is started by the first output and may end, crash or be killed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "basic/strv.h"
+#include "pod/pod-compose.h"
+#include "run/app-stdio.h"
+#include "run/console.h"
+
+static const char *last_value(const AppSettings *s, const char *key) {
+        char *const *const lists[] = { s->profile, s->file };
+        const char *value = NULL;
+
+        FOREACH_ARRAY (list, lists, ELEMENTSOF(lists))
+                for (char *const *l = *list; l && *l; l++) {
+                        const char *rest = startswith(*l, key);
+
+                        if (rest && *rest == '=')
+                                value = rest + 1;
+                }
+        return value && *value ? value : NULL;
+}
+
+static bool to_journal(const AppSettings *s, const char *key) {
+        const char *value = last_value(s, key);
+
+        return !value || streq(value, "journal");
+}
+
+static bool has_relay(const PodApp *a, const AppSettings *s, const AppUnitContext *c) {
+        return !c->console && (c->log == POD_LOG_BOTH || pod_app_annotation(a, APP_ANNOTATION_DOCKER)) &&
+               (to_journal(s, "StandardOutput") || to_journal(s, "StandardError"));
+}
+
+/**
+ * app_stdio_passes_messages() - does rkt-log also take what the app says by syslog(3) and the journal's own protocol?
+ * @a: app
+ * @s: what people said
+ * @c: what the pod says of all apps
+ *
+ * Return: true: the app finds the sockets of its rkt-log in the journal's place.
+ */
+bool app_stdio_passes_messages(const PodApp *a, const AppSettings *s, const AppUnitContext *c) {
+        return c->log == POD_LOG_BOTH && has_relay(a, s, c);
+}
+
+/**
+ * app_stdio_add_unit() - what the [Unit] section of an app says of its streams
+ * @a: app
+ * @s: what people said
+ * @c: what the pod says of all apps
+ * @b: lines are added
+ */
+void app_stdio_add_unit(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
+        if (has_relay(a, s, c))
+                strbuf_addf(b, "Requires=rkt-log@%s.socket\nAfter=rkt-log@%s.socket\n", a->name, a->name);
+}
+
+static void add_output(const PodApp *a, const AppSettings *s, const AppUnitContext *c, bool error,
+                       StrBuf *b) {
+        const char *key = error ? "StandardError" : "StandardOutput";
+
+        if (!to_journal(s, key))
+                strbuf_addf(b, "%s=%s\n", key, last_value(s, key));
+        else if (c->console)
+                strbuf_addf(b, "%s=file:%s\n", key, error ? CONSOLE_STDERR : CONSOLE_STDOUT);
+        else if (has_relay(a, s, c))
+                strbuf_addf(b, "%s=file:/rkt/stdio/%s.%s\n", key, a->name, error ? "err" : "out");
+        else
+                strbuf_addf(b, "%s=journal\n", key);
+}
+
+/**
+ * app_stdio_add_service() - what the [Service] section of an app, or of one of its hooks, says of its streams
+ * @a: app
+ * @s: what people said
+ * @c: what the pod says of all apps
+ * @b: lines are added
+ *
+ * All keys "Standard..." are written here, and are not to be copied from the settings again.
+ */
+void app_stdio_add_service(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
+        strbuf_addf(b, "StandardInput=%s\n", str_or(last_value(s, "StandardInput"), "null"));
+        add_output(a, s, c, false, b);
+        add_output(a, s, c, true, b);
+        if (!app_settings_has(s, "SyslogIdentifier"))
+                strbuf_addf(b, "SyslogIdentifier=%s\n", a->name);
+}
+
+/* SyslogLevel= and SyslogFacility= have been checked. */
+static int priority(const AppSettings *s) {
+        static const char *const levels[] = { "emerg",   "alert",  "crit", "err",
+                                              "warning", "notice", "info", "debug" };
+        static const char *const facilities[] = {
+                "kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
+                "uucp",   "cron",   "authpriv", "ftp",    NULL,     NULL,     NULL,     NULL,
+                "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7",
+        };
+        const char *level = last_value(s, "SyslogLevel"), *facility = last_value(s, "SyslogFacility");
+        int n = LOG_INFO, f = LOG_FAC(LOG_DAEMON);
+
+        for (int i = 0; level && i < (int) ELEMENTSOF(levels); i++)
+                if (streq(level, levels[i]) || (level[0] == '0' + i && !level[1]))
+                        n = i;
+        for (int i = 0; facility && i < (int) ELEMENTSOF(facilities); i++)
+                if (streq_ptr(facility, facilities[i]))
+                        f = i;
+        return f << 3 | n;
+}
+
+static bool is_no(const char *value) {
+        return value && (streq(value, "no") || streq(value, "false") || streq(value, "off") ||
+                         streq(value, "0") || streq(value, "n") || streq(value, "f"));
+}
+
+/* A value as it stands in a unit file, specifiers and all, becomes a word of a command line. */
+static void add_word(StrBuf *b, const char *value) {
+        strbuf_add(b, "\"");
+        for (const char *p = value; *p; p++) {
+                if (*p == '"' || *p == '\\')
+                        strbuf_add(b, "\\");
+                strbuf_add_n(b, p, 1);
+        }
+        strbuf_add(b, "\"");
+}
+
+static void socket_text(const PodApp *a, bool messages, StrBuf *b) {
+        strbuf_addf(b,
+                    "[Unit]\nDescription=Output of %s\nDefaultDependencies=no\nIgnoreOnIsolate=yes\n\n"
+                    "[Socket]\nListenFIFO=/rkt/stdio/%s.out\nListenFIFO=/rkt/stdio/%s.err\n"
+                    "ListenStream=/rkt/stdio/%s.sync\n",
+                    a->name, a->name, a->name, a->name);
+        if (messages)
+                strbuf_addf(b, "ListenDatagram=/rkt/stdio/%s.log\nListenDatagram=/rkt/stdio/%s.journal\n",
+                            a->name, a->name);
+        /* an app's own user opens it by /dev/stdout; it finds the place by that only */
+        strbuf_add(b,
+                   "Slice=system.slice\nSocketMode=0622\nPassCredentials=yes\nTriggerLimitIntervalSec=0\n");
+}
+
+static void service_text(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
+        /* it outlives its app, and is the last but journald */
+        strbuf_addf(b,
+                    "[Unit]\nDescription=From %s to the journal\nDefaultDependencies=no\n"
+                    "IgnoreOnIsolate=yes\nStartLimitIntervalSec=0\n",
+                    a->name);
+        if (c->log != POD_LOG_HOST)
+                strbuf_add(b, "After=systemd-journald.socket\n");
+        strbuf_addf(b, "\n[Service]\nSlice=system.slice\nExecStart=:/rkt/bin/rkt-log %s ", a->name);
+        add_word(b, str_or(last_value(s, "SyslogIdentifier"), a->name));
+        strbuf_addf(b, " %d %d\n", priority(s), is_no(last_value(s, "SyslogLevelPrefix")) ? 0 : 1);
+        strbuf_add(b, "StandardOutput=null\nStandardError=null\nNoNewPrivileges=yes\n"
+                      "CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE\n"
+                      "OOMScoreAdjust=-250\n");
+}
+
+/**
+ * app_stdio_units() - the units of the program that copies an app's output
+ * @a:         app
+ * @c:         what the pod says of all apps
+ * @ret_names: names of the units; free with strv_free(); NULL when it needs none
+ * @ret_texts: their texts, in the same order; free with strv_free()
+ * @e:         sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_stdio_units(const PodApp *a, const AppUnitContext *c, char ***ret_names, char ***ret_texts,
+                    Error *e) {
+        _cleanup_strv_free_ char **names = NULL, **texts = NULL;
+        _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
+        StrBuf socket = STRBUF_INIT, service = STRBUF_INIT;
+        char *text;
+        int r = app_settings_load(a, &s);
+
+        if (r >= 0 && has_relay(a, &s, c)) {
+                socket_text(a, app_stdio_passes_messages(a, &s, c), &socket);
+                service_text(a, &s, c, &service);
+                r = strv_extendf(&names, "rkt-log@%s.socket", a->name);
+                if (r >= 0)
+                        r = strv_extendf(&names, "rkt-log@%s.service", a->name);
+                if (r >= 0)
+                        r = strbuf_steal(&socket, &text);
+                if (r >= 0)
+                        r = strv_consume(&texts, text);
+                if (r >= 0)
+                        r = strbuf_steal(&service, &text);
+                if (r >= 0)
+                        r = strv_consume(&texts, text);
+        }
+        strbuf_done(&socket);
+        strbuf_done(&service);
+        if (r < 0)
+                return error_oom(e);
+        *ret_names = TAKE_PTR(names);
+        *ret_texts = TAKE_PTR(texts);
+        return 0;
+}
