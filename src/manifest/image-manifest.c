@@ -161,6 +161,19 @@ int image_manifest_check(ImageManifest *m, Error *e) {
 }
 
 /**
+ * image_manifest_flatten() - forget what stands for files of other images
+ * @m: manifest
+ *
+ * For one whose root has been put together: neither dependencies nor a whitelist are left.
+ */
+void image_manifest_flatten(ImageManifest *m) {
+        json_list_free(&dependency_type, m->dependencies, m->n_dependencies);
+        m->dependencies = NULL;
+        m->n_dependencies = 0;
+        m->path_whitelist = strv_free(m->path_whitelist);
+}
+
+/**
  * image_manifest_to_string() - write a manifest
  * @m:   valid
  * @ret: compact JSON; the caller frees it

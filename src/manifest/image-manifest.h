@@ -33,6 +33,7 @@ ImageManifest *image_manifest_free(ImageManifest *m);
 DEFINE_CLEANUP(ImageManifest *, image_manifest_free);
 int image_manifest_parse(const char *data, size_t size, ImageManifest **ret, Error *e);
 int image_manifest_check(ImageManifest *m, Error *e);
+void image_manifest_flatten(ImageManifest *m);
 int image_manifest_to_string(const ImageManifest *m, char **ret);
 const char *image_manifest_label(const ImageManifest *m, const char *name);
 const char *image_manifest_annotation(const ImageManifest *m, const char *name);

@@ -19,6 +19,7 @@ static const Verb *const verbs[] = {
         &verb_config,
         &verb_docker2aci,
         &verb_enter,
+        &verb_export,
         &verb_fetch,
         &verb_gc,
         &verb_help,
