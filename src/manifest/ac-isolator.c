@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Isolators: decoded by type, their text kept. One that is not known is kept too; whoever runs the app says so. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "basic/alloc.h"
@@ -374,6 +375,17 @@ int ac_isolators_check(const AcIsolator *isolators, size_t n, Error *e) {
  */
 int64_t ac_cpu_weight(uint64_t shares) {
         return (int64_t) MAX(MIN(shares * 100 / 1024, UINT64_C(10000)), UINT64_C(1));
+}
+
+/**
+ * ac_cpu_quota() - a limit of cores as systemd's CPUQuota= has it
+ * @milli: thousandths of a core, above 0
+ *
+ * Return: "80%", "80.5%", for free(); NULL: out of memory.
+ */
+char *ac_cpu_quota(int64_t milli) {
+        return milli % 10 == 0 ? strf("%" PRIi64 "%%", milli / 10)
+                               : strf("%" PRIi64 ".%" PRIi64 "%%", milli / 10, milli % 10);
 }
 
 /**

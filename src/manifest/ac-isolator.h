@@ -59,6 +59,7 @@ int ac_isolators_add(AcIsolator **isolators, size_t *n, const char *name, const 
 int ac_isolators_check(const AcIsolator *isolators, size_t n, Error *e);
 bool ac_capability_is_known(const char *name);
 int64_t ac_cpu_weight(uint64_t shares);
+char *ac_cpu_quota(int64_t milli);
 extern const char
         *const ac_default_capabilities[]; /* NULL-terminated: kept when no isolator says otherwise */
 

@@ -138,6 +138,28 @@ static const char *why_ignored(const AcIsolator *i) {
 }
 
 /**
+ * pod_ignored_isolators() - which isolators of a pod have no effect, and why
+ * @m:        pod manifest
+ * @warnings: sentences are added
+ *
+ * Return: 0, -ENOMEM.
+ */
+int pod_ignored_isolators(const PodManifest *m, char ***warnings) {
+        int r = 0;
+
+        for (size_t n = 0; n < m->n_isolators && r >= 0; n++) {
+                const AcIsolator *i = &m->isolators[n];
+                const char *why = i->type == AC_ISOLATOR_SYSCTL              ? NULL
+                                  : i->type == AC_ISOLATOR_NETWORK_BANDWIDTH ? "networks have no limits yet"
+                                                                             : why_ignored(i);
+
+                if (why)
+                        r = strv_extendf(warnings, "the pod's isolator %s is ignored: %s", i->name, why);
+        }
+        return r;
+}
+
+/**
  * app_ignored_isolators() - which isolators of an image have no effect, and why
  * @app:      what an image says
  * @name:     of the app

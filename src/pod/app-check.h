@@ -4,8 +4,10 @@
 
 #include "basic/error.h"
 #include "manifest/ac-app.h"
+#include "manifest/pod-manifest.h"
 #include "podfile/pod-spec.h"
 
 int app_check_isolators(const AcApp *app, Error *e);
 int app_check_settings(const UnitSettings *settings, Error *e);
+int pod_ignored_isolators(const PodManifest *m, char ***warnings);
 int app_ignored_isolators(const AcApp *app, const char *name, char ***warnings);

@@ -551,6 +551,8 @@ int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOp
                 if (r < 0)
                         r = error_prefixf(e, r, "app '%s'", spec->apps[i].name);
         }
+        if (r >= 0 && pod_ignored_isolators(m, &c.warnings) < 0)
+                r = error_oom(e);
         warnings = c.warnings;
         if (r >= 0)
                 r = pod_add_sysctls(spec, m, e);

@@ -261,44 +261,112 @@ static void add_profile(const AppSettings *s, StrBuf *b) {
         }
 }
 
-static void add_number(const AppSettings *s, StrBuf *b, const char *key, int64_t n, const char *unit) {
-        if (!app_settings_has(s, key))
-                strbuf_addf(b, "%s=%" PRIi64 "%s\n", key, n, unit);
+/* Where bounds go, and what of them somebody has said already. */
+typedef struct Bounds {
+        const AcIsolator *isolators;
+        size_t n_isolators;
+        const AppSettings *settings; /* NULL: of the pod */
+        const PodApp *app;           /* NULL: of the pod */
+        StrBuf *text;
+} Bounds;
+
+static const AcIsolator *find_bound(const Bounds *b, AcIsolatorType type) {
+        return ac_isolators_find(b->isolators, b->n_isolators, type);
 }
 
-/* Bytes or operations a second, of the disk on which the pod lies. */
-static void add_block_limit(const PodApp *a, const AppSettings *s, StrBuf *b, AcIsolatorType type,
-                            const char *read_key, const char *write_key) {
-        const AcIsolator *i = find_isolator(a, type);
+static bool is_said(const Bounds *b, const char *key) {
+        return b->settings && app_settings_has(b->settings, key);
+}
+
+static void add_number(const Bounds *b, const char *key, int64_t n) {
+        if (!is_said(b, key))
+                strbuf_addf(b->text, "%s=%" PRIi64 "\n", key, n);
+}
+
+static void add_quota(const Bounds *b, int64_t milli) {
+        _cleanup_free_ char *quota = ac_cpu_quota(milli);
+
+        if (quota)
+                strbuf_addf(b->text, "CPUQuota=%s\n", quota);
+        else
+                b->text->failed = true;
+}
+
+/* Of the disk on which the pod lies, and of those of the app's volumes. */
+static void add_block_key(const Bounds *b, const char *key, int64_t n) {
+        if (is_said(b, key))
+                return;
+        strbuf_addf(b->text, "%s=/ %" PRIi64 "\n", key, n);
+        for (size_t i = 0; b->app && i < b->app->n_mounts; i++) {
+                _cleanup_free_ char *path =
+                        strf("/opt/stage2/%s/rootfs%s", b->app->name, b->app->mounts[i].path);
+
+                if (!path) {
+                        b->text->failed = true;
+                        return;
+                }
+                strbuf_addf(b->text, "%s=", key);
+                unit_text_quote(b->text, path);
+                strbuf_addf(b->text, " %" PRIi64 "\n", n);
+        }
+}
+
+/* Bytes or operations a second. */
+static void add_block_limit(const Bounds *b, AcIsolatorType type, const char *read_key,
+                            const char *write_key) {
+        const AcIsolator *i = find_bound(b, type);
         int64_t n;
 
         if (!i || !i->has_limit || ac_quantity_integer(&i->limit, &n) < 0 || n < 1)
                 return;
-        if (!app_settings_has(s, read_key))
-                strbuf_addf(b, "%s=/ %" PRIi64 "\n", read_key, n);
-        if (!app_settings_has(s, write_key))
-                strbuf_addf(b, "%s=/ %" PRIi64 "\n", write_key, n);
+        add_block_key(b, read_key, n);
+        add_block_key(b, write_key, n);
+}
+
+/* What is requested counts against the other apps of the pod, never against the pod's neighbours: MemoryLow= protects no more
+ * than the pod's own MemoryLow= does, and a weight is one among those of the pod. One core is the weight of who requests
+ * nothing. */
+static void add_cpu_and_memory(const Bounds *b) {
+        const AcIsolator *i = find_bound(b, AC_ISOLATOR_MEMORY),
+                         *shares = find_bound(b, AC_ISOLATOR_CPU_SHARES);
+        int64_t n;
+
+        if (i && i->has_request && ac_quantity_integer(&i->request, &n) >= 0)
+                add_number(b, "MemoryLow", n);
+        if (i && i->has_limit && ac_quantity_integer(&i->limit, &n) >= 0)
+                add_number(b, "MemoryMax", n);
+        i = find_bound(b, AC_ISOLATOR_CPU);
+        if (i && i->has_limit && ac_quantity_milli(&i->limit, &n) >= 0 && !is_said(b, "CPUQuota"))
+                add_quota(b, MAX(n, INT64_C(1)));
+        if (shares)
+                add_number(b, "CPUWeight", ac_cpu_weight((uint64_t) shares->number));
+        else if (i && i->has_request && ac_quantity_milli(&i->request, &n) >= 0)
+                add_number(b, "CPUWeight", MAX(MIN(n / 10, INT64_C(10000)), INT64_C(1)));
+}
+
+static void add_bounds(const Bounds *b) {
+        add_cpu_and_memory(b);
+        add_block_limit(b, AC_ISOLATOR_BLOCK_BANDWIDTH, "IOReadBandwidthMax", "IOWriteBandwidthMax");
+        add_block_limit(b, AC_ISOLATOR_BLOCK_IOPS, "IOReadIOPSMax", "IOWriteIOPSMax");
 }
 
 /* An image can bound itself. It cannot make the kernel kill others first: a score below 0 is not the image's to ask for. */
 static void add_resources(const PodApp *a, const AppSettings *s, StrBuf *b) {
-        const AcIsolator *i;
-        int64_t n;
+        const AcIsolator *i = find_isolator(a, AC_ISOLATOR_OOM_SCORE_ADJ);
+        const Bounds bounds = { a->app->isolators, a->app->n_isolators, s, a, b };
 
-        i = find_isolator(a, AC_ISOLATOR_MEMORY);
-        if (i && i->has_limit && ac_quantity_integer(&i->limit, &n) >= 0)
-                add_number(s, b, "MemoryMax", n, "");
-        i = find_isolator(a, AC_ISOLATOR_CPU);
-        if (i && i->has_limit && ac_quantity_milli(&i->limit, &n) >= 0)
-                add_number(s, b, "CPUQuota", MAX(n / 10, INT64_C(1)), "%");
-        i = find_isolator(a, AC_ISOLATOR_CPU_SHARES);
-        if (i)
-                add_number(s, b, "CPUWeight", ac_cpu_weight((uint64_t) i->number), "");
-        i = find_isolator(a, AC_ISOLATOR_OOM_SCORE_ADJ);
+        add_bounds(&bounds);
         if (i && i->number > 0)
-                add_number(s, b, "OOMScoreAdjust", i->number, "");
-        add_block_limit(a, s, b, AC_ISOLATOR_BLOCK_BANDWIDTH, "IOReadBandwidthMax", "IOWriteBandwidthMax");
-        add_block_limit(a, s, b, AC_ISOLATOR_BLOCK_IOPS, "IOReadIOPSMax", "IOWriteIOPSMax");
+                add_number(&bounds, "OOMScoreAdjust", i->number);
+}
+
+/**
+ * app_confine_all() - the bounds of all apps together
+ * @m: pod, whose own isolators these are
+ * @b: lines of a [Slice] are added
+ */
+void app_confine_all(const PodManifest *m, StrBuf *b) {
+        add_bounds(&(const Bounds){ .isolators = m->isolators, .n_isolators = m->n_isolators, .text = b });
 }
 
 /* Words of CapabilityBoundingSet= and AmbientCapabilities= in the pod file and the profiles; lists with "~" left out: those

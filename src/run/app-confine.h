@@ -21,5 +21,6 @@ int app_settings_load(const PodApp *a, AppSettings *ret);
 void app_settings_done(AppSettings *s);
 bool app_settings_has(const AppSettings *s, const char *key);
 int app_confine(const PodApp *a, const AppSettings *s, InsecureFlags insecure, StrBuf *b);
+void app_confine_all(const PodManifest *m, StrBuf *b);
 int app_capabilities(const PodApp *a, char ***ret);
 int app_needs_bpf(const PodApp *a, bool *ret);

@@ -27,6 +27,7 @@
 #include "basic/strv.h"
 #include "manifest/metadata.h"
 #include "pod/pod-compose.h"
+#include "run/app-confine.h"
 #include "run/app-hook.h"
 #include "run/app-stdio.h"
 #include "run/stage1-root.h"
@@ -253,6 +254,19 @@ static int add_metadata(RootFiles *f, const AppUnitContext *c) {
                                       "TasksMax=16\n");
 }
 
+/* Isolators of the pod bound those of its apps. */
+static int add_pod_bounds(RootFiles *f, const PodManifest *m) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        size_t none;
+
+        strbuf_add(&b, "[Slice]\n");
+        none = b.size;
+        app_confine_all(m, &b);
+        if (b.failed)
+                return -ENOMEM;
+        return b.size == none ? 0 : root_files_take(f, UNITS "system.slice.d/10-rkt.conf", 0644, &b);
+}
+
 static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context *c) {
         StrBuf target = STRBUF_INIT, ended = STRBUF_INIT, ready = STRBUF_INIT;
         size_t n_apps = pod_manifest_is_mutable(m) ? 0 : m->n_apps;
@@ -439,6 +453,8 @@ int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1C
                 r = add_pod_units(ret, m, c);
         if (r >= 0)
                 r = add_metadata(ret, &app);
+        if (r >= 0)
+                r = add_pod_bounds(ret, m);
         if (r >= 0)
                 r = add_sysctls(ret, m, &app.sysctls);
         if (r < 0)

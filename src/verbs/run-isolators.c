@@ -74,7 +74,7 @@ int run_set_cpu(const Option *o, const char *value, void *data, Error *e) {
                 return error_setf(e, -EINVAL,
                                   "invalid argument \"%s\" for --cpu: it is no quantity such as 500m or 2",
                                   value);
-        return add_setting(app, "CPUQuota", strf("%" PRId64 "%%", MAX(milli / 10, 1)), e);
+        return add_setting(app, "CPUQuota", ac_cpu_quota(milli), e);
 }
 
 /**
