@@ -131,3 +131,17 @@ const Verb verb_enter = {
         .options_size = sizeof(EnterArgs),
         .run = enter_run,
 };
+
+const Verb verb_app_exec = {
+        .group = "app",
+        .name = "exec",
+        .min_args = 0,
+        .max_args = VERB_ARGS_ANY,
+        .flags = VERB_ROOT | VERB_STOP_AT_WORD,
+        .usage = "UUID [CMD [ARGS...]]",
+        .help = "Run a command in an app of a running pod",
+        .description = "      The same as \"rkt enter\".",
+        .options = enter_options,
+        .options_size = sizeof(EnterArgs),
+        .run = enter_run,
+};

@@ -7,6 +7,7 @@
 /* clang-format off */
 static const Verb *const verbs[] = {
         &verb_app_add,
+        &verb_app_exec,
         &verb_app_list,
         &verb_app_rm,
         &verb_app_sandbox,

@@ -8,6 +8,7 @@
 #define APPC_VERSION "0.8.11" /* of the standard that this follows */
 
 extern const Verb verb_app_add;
+extern const Verb verb_app_exec;
 extern const Verb verb_app_list;
 extern const Verb verb_app_rm;
 extern const Verb verb_app_sandbox;

@@ -114,7 +114,8 @@ def test_apps_come_and_go(sandbox):
     s.rkt("start", "--app=sleeper")  # it runs already
     s.rkt("start", "--app=winner")
     s.wait_state(sleeper="running", winner="exited")
-    # EXEC assert s.host.rkt("app", "exec", "--app=sleeper", s.uuid, "/bin/cat", "/log").out == "again\nagain\n"
+    assert s.host.rkt("app", "exec", "--app=sleeper", s.uuid, "/bin/cat", "/log").out == "again\nagain\n"
+    assert s.host.rkt("app", "exec", "--app=sleeper", s.uuid, "/bin/sh", "-c", "exit 43", check=43).all == ""
     assert s.rkt("start", "--app=nobody", check=254).err == \
         f'start: app "nobody" not found in pod "{s.uuid}"\n'
     assert "already exists" in s.rkt("add", NAME, "--name=loser", "--exec=/bin/true", check=254).err
