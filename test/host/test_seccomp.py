@@ -55,7 +55,9 @@ def test_images(many):
 def test_insecure_options(many, insecure, filtered):
     """SEC-13 to SEC-15: only seccomp and all-run switch the filter off."""
     image = many.image(**remove("mkdir", "mkdirat", errno="EMULTIHOP"))
-    assert ("Multihop attempted" in many.one(TRY, image=image, insecure=insecure)) is filtered
+    said = many.one(TRY + "; grep Seccomp: /proc/self/status", image=image, insecure=insecure)
+    assert ("Multihop attempted" in said) is filtered
+    assert "Seccomp:\t2" in said  # the pod's own stays (test-stage1-filter.c)
 
 
 def test_default(many):
