@@ -19,6 +19,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import fetch  # noqa: E402  pylint: disable=wrong-import-position
+import pods  # noqa: E402  pylint: disable=wrong-import-position
 import pull  # noqa: E402  pylint: disable=wrong-import-position
 from common import (PODMAN, WORK, clock, large_root, podman_image, ratio,  # noqa: E402  pylint: disable=wrong-import-position
                     rounds, run, spread, table, timed)
@@ -234,7 +235,7 @@ def timed_podman(image):
     """podman run -d until it comes back."""
     def start():
         began = clock()
-        run(*PODMAN, "run", "-d", "--network=none", "--pids-limit=0", "--name=bench", image, "/bin/sleep", "infinity")
+        run(*pods.ALIKE, *PODMAN, "run", "-d", "--network=none", "--pids-limit=0", "--name=bench", image, "/bin/sleep", "infinity")
         took = clock() - began
         run(*PODMAN, "rm", "-f", "-t", "0", "bench")
         return took
@@ -374,7 +375,8 @@ def main():
     step_forward()
     sections = {"generator": bench_generator, "start": bench_start, "size": bench_size, "memory": bench_memory,
                 "fetch": fetch.bench_fetch, "pull": pull.bench_pull, "mount": fetch.bench_mount,
-                "list": fetch.bench_list}
+                "list": fetch.bench_list, "ten": pods.bench_ten, "hundred": pods.bench_hundred, "logs": pods.bench_logs,
+                "stop": pods.bench_stop}
     parser = argparse.ArgumentParser()
     parser.add_argument("section", nargs="*", choices=[*sections, []])
     wanted = parser.parse_args().section or list(sections)
