@@ -169,6 +169,8 @@ static int add_sandbox(StrBuf *b, const PodApp *a, const AppFacts *f, const AppU
         if (!app_settings_has(settings, "WorkingDirectory"))
                 unit_text_line(b, "WorkingDirectory", directory && *directory ? directory : "/");
         add_environment(b, a, f, c);
+        if (!app_settings_has(settings, "IgnoreSIGPIPE"))
+                strbuf_add(b, "IgnoreSIGPIPE=no\n"); /* "yes | head" is to end */
         return app_confine(a, settings, c->insecure, b);
 }
 
@@ -252,12 +254,24 @@ static void add_status(const PodApp *a, const AppFacts *f, const AppUnitContext 
         strbuf_add(b, "\n");
 }
 
+/* systemd takes 0 for "not said", and journald's own limit for that. */
+static bool is_without_rate_limit(const char *setting) {
+        const char *value = startswith(setting, "LogRateLimitIntervalSec=");
+        usec_t usec;
+
+        if (value)
+                return parse_sec(value, &usec) >= 0 && usec == 0;
+        value = startswith(setting, "LogRateLimitBurst=");
+        return value && *value && strspn(value, "0") == strlen(value);
+}
+
 /* "Exec...": those are hooks (app-hook.c); "Standard...": app-stdio.c. */
 static void add_settings(StrBuf *b, char *const *settings, bool guest) {
         for (char *const *s = settings; s && *s; s++)
                 if (!startswith(*s, "Exec") && !startswith(*s, "Standard") &&
                     (!guest || !is_for_service_only(*s)))
-                        strbuf_addf(b, "%s\n", *s);
+                        strbuf_addf(b, "%s\n",
+                                    is_without_rate_limit(*s) ? "LogRateLimitIntervalSec=1us" : *s);
 }
 
 /**

@@ -106,3 +106,13 @@ def test_many_lines_arrive(host, pods, images, log):
         host.wait_for("the last line", lambda query=query: "line-1999" in host.journal(*query, since=began))
         lines = [li for li in host.journal(*query, since=began).splitlines() if li.startswith("line-")]
         assert lines == [f"line-{i}" for i in range(2000)]
+
+
+def test_without_rate_limit(host, pods, images):
+    """LogRateLimitIntervalSec=0 switches journald's limit off; and a writer into a pipe that nobody reads any more ends."""
+    name = pods.shell("flood", images.busybox, "yes | head -n 30000; echo the-last; exec sleep infinity",
+                      app="LogRateLimitIntervalSec=0\n", pod="Log=journal\n")
+    began = time.time()
+    pods.start(name)
+    host.wait_for("the last line", lambda: "the-last" in host.journal("-M", name, "-n", "5", since=began))
+    assert host.journal("-M", name, "-t", "main", since=began).count("y\n") == 30000
