@@ -35,6 +35,7 @@ static const Verb *const verbs[] = {
         &verb_image_validate,
         &verb_image_verify,
         &verb_list,
+        &verb_logs,
         &verb_metadata_service,
         &verb_pod_cat,
         &verb_pod_check,

@@ -36,6 +36,7 @@ extern const Verb verb_image_rm;
 extern const Verb verb_image_validate;
 extern const Verb verb_image_verify;
 extern const Verb verb_list;
+extern const Verb verb_logs;
 extern const Verb verb_metadata_service;
 extern const Verb verb_pod_cat;
 extern const Verb verb_pod_check;

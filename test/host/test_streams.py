@@ -115,3 +115,30 @@ def test_nothing_runs_for_one_journal(host, pods, images):
     host.wait_for("it is there", lambda: "direct" in host.journal("-M", name, "-u", "main"))
     assert "rkt-log" not in host.run("systemctl", "-M", name, "list-units", "--all", "--plain").out
     assert pathlib.Path(directory(pods.uuid(name))).is_dir()
+
+
+def test_rkt_logs(host, pods, images):
+    """rkt logs: by name and UUID, of one app or all, with limits and formats, while the pod runs and after it; -f ends with it."""
+    name = pods.write("logs", ISOLATED + app_section("a", images.busybox, "echo a-one; echo a-two; exec sleep infinity") +
+                      app_section("b", images.busybox, "echo b-one; trap 'echo b-last; exit 0' TERM; sleep 1000 & wait"))
+    pods.start(name)
+    uuid = pods.uuid(name)
+    host.wait_for("all lines", lambda: {"a-two", "b-one"} <= set(host.rkt("logs", "-o", "cat", name).out.splitlines()))
+    assert "b-one" not in host.rkt("logs", "--app=a", name).out
+    assert host.rkt("logs", "-o", "cat", "--app=a", "-n", "1", uuid[:8]).out == "a-two\n"
+    assert "a-one" not in host.rkt("logs", "--since=+1h", name).out
+    assert {"a-one", "a-two"} <= {json.loads(line)["MESSAGE"] for line in host.rkt("logs", "-o", "json", name).out.splitlines()}
+    assert 'has no app "c"' in host.rkt("logs", "--app=c", name, check=254).err
+    follow = host.spawn("rkt", "logs", "-f", "-o", "cat", "--app=b", uuid)
+    assert follow.stdout.readline() != ""
+    pods.stop(name)
+    said = follow.communicate(timeout=20)[0]
+    assert follow.returncode == 0 and "b-last" in said
+    assert {"a-one", "b-one", "b-last"} <= set(host.rkt("logs", "-o", "cat", uuid).out.splitlines())
+
+
+def test_rkt_logs_of_the_host(host, pods, images):
+    """rkt logs with Log=host: from the host's journal, of this start of the pod."""
+    name = pods.shell("logs-host", images.busybox, "echo from-$$; exec sleep infinity", pod="Log=host\n")
+    pods.start(name)
+    host.wait_for("it is there", lambda: "from-" in host.rkt("logs", "--app=main", name).out)
