@@ -27,9 +27,11 @@ static const char default_capabilities[] = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNE
 /* Of the kernel's files, besides those that ProtectKernelTunables= and its like hide or make read-only. "+": in the app's
  * root, "-": where the kernel has it. */
 static const char hidden_paths[] =
-        "-+/proc/acpi -+/proc/asound -+/proc/interrupts -+/proc/kallsyms -+/proc/kcore -+/proc/keys "
-        "-+/proc/latency_stats -+/proc/sched_debug -+/proc/scsi -+/proc/timer_list -+/proc/timer_stats "
-        "-+/sys/devices/virtual/powercap -+/sys/firmware";
+        "-+/proc/acpi -+/proc/asound -+/proc/config.gz -+/proc/interrupts -+/proc/kallsyms -+/proc/kcore "
+        "-+/proc/keys "
+        "-+/proc/kpagecgroup -+/proc/kpagecount -+/proc/kpageflags -+/proc/latency_stats -+/proc/sched_debug "
+        "-+/proc/scsi -+/proc/timer_list -+/proc/timer_stats -+/sys/devices/virtual/powercap -+/sys/firmware "
+        "-+/sys/fs/bpf -+/sys/fs/pstore -+/sys/fs/selinux -+/sys/hypervisor -+/sys/module -+/sys/power";
 
 /* "capability": a line that would take it away again is left out when people name it. */
 static const struct {
@@ -390,6 +392,33 @@ static int named_capabilities(const AppSettings *s, char ***ret) {
         return 0;
 }
 
+static bool is_given(const PodApp *a, const AppSettings *s, const char *device) {
+        for (size_t i = 0; i < a->n_mounts; i++)
+                if (streq(a->mounts[i].path, device))
+                        return true;
+        for (size_t i = 0; i < 2; i++)
+                for (char *const *l = i == 0 ? s->profile : s->file; l && *l; l++) {
+                        const char *value = value_of(*l, "DeviceAllow"),
+                                   *rest = value ? startswith(value, device) : NULL;
+
+                        if (rest && (*rest == ' ' || *rest == '\0'))
+                                return true;
+                }
+        return false;
+}
+
+/* What else nspawn puts into /dev. The policy alone does not keep an app from it: it is enforced only where somebody needs that
+ * (app_needs_bpf()). */
+static void hide_devices(const PodApp *a, const AppSettings *s, StrBuf *b) {
+        static const char *const devices[] = { "/dev/fuse", "/dev/net/tun" };
+
+        if (app_settings_has(s, "DevicePolicy"))
+                return;
+        FOREACH_ARRAY (d, devices, ELEMENTSOF(devices))
+                if (!is_given(a, s, *d))
+                        strbuf_addf(b, "InaccessiblePaths=-+%s\n", *d);
+}
+
 /**
  * app_confine() - all that bounds an app, except for the lines of the pod file, which come later
  * @a:        app, with its "app" object
@@ -408,6 +437,8 @@ int app_confine(const PodApp *a, const AppSettings *s, InsecureFlags insecure, S
                 if (!(insecure & d->unless) && !app_settings_has(s, d->key) &&
                     !(d->capability && strv_contains(named, d->capability)))
                         strbuf_addf(b, "%s=%s\n", d->key, d->value);
+        if (!(insecure & INSECURE_PATHS))
+                hide_devices(a, s, b);
         if (r >= 0 && !(insecure & INSECURE_CAPABILITIES) && !is_replaced(s->file, CAPABILITIES))
                 r = add_capabilities(a, s, b);
         if (r >= 0 && !(insecure & INSECURE_SECCOMP) && !is_replaced(s->file, FILTER))
