@@ -13,6 +13,10 @@
 #include "basic/fd.h"
 #include "basic/str.h"
 
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
 /* What the file system itself says, without its "e " for error; its last word counts. */
 static int creation_error(int fs_fd, const char *type, int r, Error *e) {
         char text[256], last[256] = "";
@@ -72,14 +76,46 @@ int mount_fs(const char *type, const MountOption *options, size_t n_options, uns
  * Return: 0; -EPERM (not privileged), -EINVAL (a descriptor of another namespace), other errno.
  */
 int mount_clone(int dir_fd, unsigned attributes, int *ret_fd) {
-        struct mount_attr a = { .attr_set = attributes };
-        _cleanup_close_ int fd =
-                (int) syscall(SYS_open_tree, dir_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        const struct mount_attr a = { .attr_set = attributes };
 
-        if (fd < 0 || (attributes && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0))
+        return mount_clone_tree(dir_fd, &a, false, ret_fd);
+}
+
+/**
+ * mount_clone_tree() - a bind mount without a place, with those beneath it
+ * @dir_fd:     directory, or what else can be mounted; opened in this mount namespace
+ * @attributes: what to set, of all of them
+ * @recursive:  false: only the one with the directory
+ * @ret_fd:     as of mount_fs()
+ *
+ * Return: as mount_clone().
+ */
+int mount_clone_tree(int dir_fd, const struct mount_attr *attributes, bool recursive, int *ret_fd) {
+        const unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+        const bool is_empty = !attributes->attr_set && !attributes->attr_clr && !attributes->propagation;
+        _cleanup_close_ int fd =
+                (int) syscall(SYS_open_tree, dir_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
+
+        if (fd < 0 ||
+            (!is_empty && syscall(SYS_mount_setattr, fd, "", flags, attributes, sizeof(*attributes)) < 0))
                 return -errno;
         *ret_fd = TAKE_FD(fd);
         return 0;
+}
+
+/**
+ * mount_map() - translate the owners of files behind a mount
+ * @mount_fd:  a mount without a place, its owners not translated yet
+ * @userns_fd: user namespace: user N on disk is who N of it is here
+ * @recursive: with the mounts beneath
+ *
+ * Return: 0; -EINVAL: a file system that cannot; -EPERM: translated already, or mounted somewhere; other errno of mount_setattr().
+ */
+int mount_map(int mount_fd, int userns_fd, bool recursive) {
+        struct mount_attr a = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t) userns_fd };
+
+        return RET_NERRNO((int) syscall(SYS_mount_setattr, mount_fd, "",
+                                        AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &a, sizeof(a)));
 }
 
 /**

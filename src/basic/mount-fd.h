@@ -2,9 +2,12 @@
 /* Mounts as descriptors: made without a place, given one later, and gone with the last descriptor if they get none. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "basic/error.h"
+
+struct mount_attr; /* <linux/mount.h> */
 
 typedef struct MountOption {
         const char *key;
@@ -14,4 +17,6 @@ typedef struct MountOption {
 int mount_fs(const char *type, const MountOption *options, size_t n_options, unsigned attributes, int *ret_fd,
              Error *e);
 int mount_clone(int dir_fd, unsigned attributes, int *ret_fd);
+int mount_clone_tree(int dir_fd, const struct mount_attr *attributes, bool recursive, int *ret_fd);
+int mount_map(int mount_fd, int userns_fd, bool recursive);
 int mount_move(int mount_fd, int target_fd);

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
@@ -402,6 +403,8 @@ static int verb_shell(const char *unit) {
         if (r < 0)
                 return log_error_errno(-ENOMEM, "out of memory");
         (void) signal(SIGHUP, SIG_IGN);
+        /* the unit takes the terminal; from another session only the host's root could */
+        (void) ioctl(STDIN_FILENO, TIOCNOTTY);
         return run_in_app(instance, &s);
 }
 

@@ -135,6 +135,13 @@ static int set_list(PodApp *a, const char *annotation, char *const *names) {
         return r < 0 ? r : pod_app_set_annotation(a, annotation, joined);
 }
 
+static int set_lines(PodApp *a, const char *annotation, char *const *lines) {
+        _cleanup_free_ char *joined = NULL;
+        int r = lines && *lines ? strv_join(lines, "\n", &joined) : 0;
+
+        return r < 0 || !joined ? r : pod_app_set_annotation(a, annotation, joined);
+}
+
 static bool has_setting(const AppSpec *s, const char *key) {
         return unit_settings_last(&s->settings, key) != NULL;
 }
@@ -229,6 +236,12 @@ static int annotate_app(const Compose *c, PodApp *a, const ImageManifest *im, co
                 r = set_list(a, APP_ANNOTATION_BINDS_TO, s->binds_to);
         if (r >= 0)
                 r = set_list(a, APP_ANNOTATION_GROUPS, s->supplementary_groups);
+        if (r >= 0)
+                r = set_list(a, APP_ANNOTATION_DEVICES, s->devices);
+        if (r >= 0)
+                r = set_lines(a, APP_ANNOTATION_TMPFS, s->tmpfs);
+        if (r >= 0 && s->shm_size)
+                r = pod_app_set_annotation(a, APP_ANNOTATION_SHM_SIZE, s->shm_size);
         return r < 0 ? error_oom(e) : 0;
 }
 
@@ -446,6 +459,22 @@ static int add_volume(Compose *c, const VolumeSpec *s, Error *e) {
         return v->mode ? 0 : error_oom(e);
 }
 
+/* What appc has no word for. */
+static int annotate_volumes(const Compose *c) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        FOREACH_ARRAY (v, c->spec->volumes, c->spec->n_volumes)
+                STRV_FOREACH (o, v->options)
+                        if (o == v->options)
+                                strbuf_addf(&b, "%s%s:%s", b.size > 0 ? " " : "", v->name, *o);
+                        else
+                                strbuf_addf(&b, ",%s", *o);
+        r = strbuf_steal(&b, &text);
+        return r < 0 || !text || !*text ? r : pod_manifest_set_annotation(c->m, POD_ANNOTATION_VOLUMES, text);
+}
+
 static int annotate_pod(const Compose *c, Error *e) {
         const PodSpec *s = c->spec;
         const char *name = c->options->name ? c->options->name : s->name;
@@ -479,6 +508,10 @@ static int annotate_pod(const Compose *c, Error *e) {
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_LOG, pod_log_mode_to_string(s->log));
         if (r >= 0 && s->metadata > 0)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_METADATA, "yes");
+        if (r >= 0 && s->private_users)
+                r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_PRIVATE_USERS, s->private_users);
+        if (r >= 0)
+                r = annotate_volumes(c);
         if (r >= 0 && !s->overlay)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_OVERLAY, "no");
         if (r >= 0 && s->insecure != INSECURE_NONE) {

@@ -9,16 +9,19 @@
 #include "podfile/pod-spec.h"
 
 /* Annotations of the pod. Absent: the default of PodSpec. */
-#define POD_ANNOTATION_NAME        "rkt.systemd/name"        /* machine name */
-#define POD_ANNOTATION_HOSTNAME    "rkt.systemd/hostname"    /* host name inside */
-#define POD_ANNOTATION_HOSTS       "rkt.systemd/hosts"       /* words of AddHost= */
-#define POD_ANNOTATION_NETWORK     "rkt.systemd/network"     /* words, separated by spaces: "none", "host" */
-#define POD_ANNOTATION_EXIT_POLICY "rkt.systemd/exit-policy" /* words of ExitPolicy= */
-#define POD_ANNOTATION_LOG         "rkt.systemd/log"         /* words of Log= */
-#define POD_ANNOTATION_OVERLAY     "rkt.systemd/overlay"     /* "no": roots are copies */
-#define POD_ANNOTATION_METADATA    "rkt.systemd/metadata"    /* "yes": known to the metadata service */
-#define POD_ANNOTATION_INSECURE    "rkt.systemd/insecure"    /* words of InsecureOptions= */
-#define POD_ANNOTATION_MUTABLE     "coreos.com/rkt/stage1/mutable" /* "true": apps come and go (rkt's name) */
+#define POD_ANNOTATION_NAME          "rkt.systemd/name"     /* machine name */
+#define POD_ANNOTATION_HOSTNAME      "rkt.systemd/hostname" /* host name inside */
+#define POD_ANNOTATION_HOSTS         "rkt.systemd/hosts"    /* words of AddHost= */
+#define POD_ANNOTATION_NETWORK       "rkt.systemd/network"  /* words, separated by spaces: "none", "host" */
+#define POD_ANNOTATION_EXIT_POLICY   "rkt.systemd/exit-policy" /* words of ExitPolicy= */
+#define POD_ANNOTATION_LOG           "rkt.systemd/log"         /* words of Log= */
+#define POD_ANNOTATION_OVERLAY       "rkt.systemd/overlay"     /* "no": roots are copies */
+#define POD_ANNOTATION_METADATA      "rkt.systemd/metadata"    /* "yes": known to the metadata service */
+#define POD_ANNOTATION_INSECURE      "rkt.systemd/insecure"    /* words of InsecureOptions= */
+#define POD_ANNOTATION_MUTABLE       "coreos.com/rkt/stage1/mutable" /* "true": apps come and go (rkt's name) */
+#define POD_ANNOTATION_PRIVATE_USERS "rkt.systemd/private-users"     /* "pick", "identity" or START:LENGTH */
+#define POD_ANNOTATION_VOLUMES                                                                               \
+        "rkt.systemd/volumes" /* words VOLUME:OPTION,...: slave, suid, dev, noexec, noidmap */
 
 /* Annotations of an app. */
 #define APP_ANNOTATION_UNIT     "rkt.systemd/unit"     /* lines KEY=VALUE for [Service], as they are */
@@ -36,7 +39,10 @@
         "rkt.systemd/handlers" /* "user": event handlers are the app's user's, not root's */
 #define APP_ANNOTATION_COPY_UP                                                                               \
         "rkt.systemd/copy-up" /* volumes, separated by spaces: what the image has is put in */
-#define APP_ANNOTATION_DOCKER "appc.io/docker/repository" /* the image's; also of the app */
+#define APP_ANNOTATION_TMPFS    "rkt.systemd/tmpfs"         /* lines PATH[:OPTION,...] */
+#define APP_ANNOTATION_SHM_SIZE "rkt.systemd/shm-size"      /* bytes of /dev/shm */
+#define APP_ANNOTATION_DEVICES  "rkt.systemd/devices"       /* words of Device= */
+#define APP_ANNOTATION_DOCKER   "appc.io/docker/repository" /* the image's; also of the app */
 
 /* What is known of one app's image; app i of the spec has images[i]. */
 typedef struct ComposeImage {

@@ -51,12 +51,14 @@ int set_instances(PodLoader *l, const PodPart *part, const PodLine *line, void *
 int set_image(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_directory(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_app_names(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
+int set_shm_size(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_mount(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_standard_io(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_stop_signal(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_notify(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 
 int set_source(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
+int set_volume_options(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_volume_mode(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_owner(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_socket_app(PodLoader *l, const PodPart *part, const PodLine *line, void *target);

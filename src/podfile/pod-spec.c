@@ -71,6 +71,7 @@ int environment_set(char ***env, const char *assignment) {
 static void volume_spec_done(VolumeSpec *v) {
         free(v->name);
         free(v->source);
+        (void) strv_free(v->options);
 }
 
 static void socket_spec_done(SocketSpec *s) {
@@ -99,6 +100,9 @@ static void app_spec_done(AppSpec *a) {
         (void) strv_free(a->supplementary_groups);
         (void) strv_free(a->environment);
         (void) strv_free(a->sysctls);
+        (void) strv_free(a->tmpfs);
+        (void) strv_free(a->devices);
+        free(a->shm_size);
         (void) strv_free(a->environment_files);
         (void) strv_free(a->after);
         (void) strv_free(a->before);

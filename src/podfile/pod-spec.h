@@ -51,6 +51,7 @@ typedef struct VolumeSpec {
         int64_t gid;
         int persistent; /* an empty one kept under volumes/POD/NAME */
         int copy_up;
+        char **options; /* slave, suid, dev, noexec, noidmap */
         bool implicit;
         PodPlace place;
 } VolumeSpec;
@@ -66,6 +67,9 @@ typedef struct AppSpec {
         char *group;
         char **supplementary_groups;
         char *working_directory;
+        char **tmpfs;             /* "/path[:option,...]" */
+        char **devices;           /* "[-]/dev/NAME[:/dev/TARGET][:rwm]" */
+        char *shm_size;           /* bytes, in digits; NULL: the pod's */
         char **sysctls;           /* "NAME=VALUE" */
         char **environment;       /* "NAME=VALUE", the value byte for byte; each name once */
         char **environment_files; /* host paths; a leading "-" means: may be missing */
@@ -134,7 +138,7 @@ typedef struct PodSpec {
         char **profiles; /* names of Profile= */
         char **environment;
         char **environment_files;
-        char *private_users; /* NULL: no */
+        char *private_users; /* NULL: no; "pick", "identity", "START:LENGTH" */
         char *stage1;        /* NULL: nspawn */
         PodExitPolicy exit_policy;
         PullPolicy pull;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "basic/parse.h"
+#include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "config.h"
@@ -157,6 +158,33 @@ static int add_mounts(StrBuf *b, const PodSpec *s) {
         return 0;
 }
 
+/* pod@.service closes the devices, for all that is in the pod. What an app may do with them is up to its unit. */
+static int add_devices(StrBuf *b, const PodSpec *s) {
+        _cleanup_strv_free_ char **paths = NULL;
+        int r = 0;
+
+        FOREACH_ARRAY (a, s->apps, s->n_apps)
+                STRV_FOREACH (d, a->devices) {
+                        const char *path = *d + (**d == '-');
+
+                        if (r >= 0)
+                                r = strv_consume(&paths, strndup(path, strcspn(path, ":")));
+                }
+        FOREACH_ARRAY (v, s->volumes, s->n_volumes)
+                if (r >= 0 && v->source && path_is_beneath(v->source, "/dev"))
+                        r = strv_extend(&paths, v->source);
+        if (r < 0)
+                return r;
+        strv_sort(paths);
+        STRV_FOREACH (p, paths)
+                if (p == paths || !streq(p[-1], *p)) {
+                        strbuf_add(b, "DeviceAllow=");
+                        add_path(b, *p);
+                        strbuf_add(b, " rwm\n");
+                }
+        return 0;
+}
+
 static int service_dropin(const PodEntry *entry, const PodSpec *s, bool is_broken, UnitFiles *files) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT, service = STRBUF_INIT;
         int r;
@@ -170,6 +198,8 @@ static int service_dropin(const PodEntry *entry, const PodSpec *s, bool is_broke
                         strbuf_addf(&b, "Requires=pod@%s.socket\nAfter=pod@%s.socket\n", s->name, s->name);
                 add_settings(&b, &s->unit);
                 r = add_stop_timeout(&service, s);
+                if (r >= 0)
+                        r = add_devices(&service, s);
                 if (r < 0)
                         return r;
                 add_settings(&service, &s->service);

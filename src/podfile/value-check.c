@@ -13,6 +13,7 @@
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/word.h"
+#include "podfile/place-check.h"
 #include "podfile/pod-spec.h"
 #include "podfile/value-check.h"
 
@@ -459,10 +460,6 @@ static bool is_dns(const char *s) {
         return streq(s, "host") || streq(s, "none") || (is_address(s) && !strchr(s, '/') && strpbrk(s, ".:"));
 }
 
-static bool is_app_device(const char *s) {
-        return startswith(s + (*s == '-'), "/dev/") && path_is_normalized(s + (*s == '-'));
-}
-
 static bool is_sysctl(const char *s) {
         size_t n = strspn(s, LOWER UPPER DIGITS "_./-");
 
@@ -507,8 +504,9 @@ static const struct {
         [CHECK_AC_NAME] = { app_name_is_valid, NULL,
                             "not a name (lower-case letters, digits and inner '-')" },
         [CHECK_ADD_HOST] = { is_add_host, NULL, "not NAME:IP (or host)" },
-        [CHECK_APP_DEVICE] = { is_app_device, NULL,
-                               "not a device (/dev/NAME, or -/dev/NAME for an optional one)" },
+        [CHECK_APP_DEVICE] = { place_is_device, NULL, PLACE_DEVICE_WRONG },
+        [CHECK_APP_TMPFS] = { place_is_tmpfs, NULL, PLACE_TMPFS_WRONG },
+        [CHECK_PRIVATE_USERS] = { place_is_private_users, NULL, PLACE_USERS_WRONG },
         [CHECK_AUTO_UPDATE] = { NULL, "no\0registry\0", "unknown word (no or registry)" },
         [CHECK_DNS] = { is_dns, NULL, "not an address (or host, or none)" },
         [CHECK_HEALTH_ACTION] = { NULL, "none\0restart\0stop\0", "unknown word (none, restart or stop)" },

@@ -11,6 +11,8 @@ typedef enum ValueCheck {
         CHECK_ADD_HOST,
         CHECK_ADDRESSES,
         CHECK_APP_DEVICE,
+        CHECK_APP_TMPFS,
+        CHECK_PRIVATE_USERS,
         CHECK_ARCHITECTURES,
         CHECK_AUTO_UPDATE,
         CHECK_BANDWIDTH,

@@ -3,7 +3,11 @@
  *
  *      POD/overlay/KEY/lower/APP/0, 1, 2 ...   the trees of the image, the weakest first; KEY is the strongest
  *      POD/overlay/KEY/{upper,work}/APP        what the app writes
+ *      POD/overlay/KEY/lower/APP/rw            the two again, for the pod's private users
  *      STAGE1/opt/stage2/APP/rootfs            all of that, one on the other
+ *
+ * An overlay cannot be translated for private users, but each of its layers can, the upper one too: so files on disk keep
+ * the numbers that they have in the pod. Overlayfs acts on its layers as who mounts it; that has to be the pod's root.
  *
  * Overlayfs finds its layers by paths, and before Linux 6.8 all of them and all options have to fit into a page. So
  * they are named from the directory where they lie: 500 numbers, which is as many as overlayfs takes, fit. */
@@ -29,6 +33,8 @@
 #define UPPER       "upper"
 #define WORK        "work"
 #define FROM_LOWER  "../../" /* from lower/APP to overlay/KEY */
+#define MAPPED      "rw"
+#define FROM_MAPPED MAPPED "/"
 #define LAYERS_MAX  500U
 #define OPTIONS_MAX 4095U /* bytes: a page, with the NUL */
 
@@ -99,6 +105,9 @@ static int mount_lower(Stack *s, const char *key, Error *e) {
 
         if (r < 0)
                 return r;
+        r = s->c->copy ? 0 : userns_map_mount(s->c->users, tree, false, e);
+        if (r < 0)
+                return error_prefixf(e, r, "its image");
         r = add_lower(s, &target);
         if (r >= 0)
                 r = mount_move(tree, target);
@@ -145,14 +154,41 @@ static int mount_overlay(const Stack *s, const char *options, unsigned long flag
         return r < 0 ? error_setf(e, r, "cannot mount its root: %s", strerror(-r)) : 0;
 }
 
+/* overlay/KEY once more, for the pod's own users, in the directory from where overlayfs looks. */
+static int mount_mapped(const Stack *s, Error *e) {
+        _cleanup_free_ char *path = strf("overlay/%s", s->top);
+        _cleanup_close_ int dir = -EBADF, tree = -EBADF, target = -EBADF;
+        int r;
+
+        if (!path)
+                return error_oom(e);
+        dir = openat(s->c->pod_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        r = dir < 0 ? -errno : mount_clone(dir, MOUNT_ATTR_NODEV, &tree);
+        if (r < 0)
+                return error_setf(e, r, "cannot clone '%s' of the pod's directory: %s", path, strerror(-r));
+        r = userns_map_mount(s->c->users, tree, false, e);
+        if (r < 0)
+                return error_prefixf(e, r, "the pod's directory");
+        r = mkdirat(s->lower_fd, MAPPED, 0755) < 0 && errno != EEXIST ? -errno : 0;
+        if (r >= 0)
+                r = target = RET_NERRNO(
+                        openat(s->lower_fd, MAPPED, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (r >= 0)
+                r = mount_move(tree, target);
+        return r < 0 ? error_setf(e, r, "cannot mount '%s' of the pod's directory: %s", path, strerror(-r))
+                     : 0;
+}
+
 /* What overlayfs shows as the root is the upper directory: it is to look like the image's. */
 static int copy_attributes(const Stack *s, int upper_fd, Error *e) {
+        const Userns *u = s->c->users;
         char name[16];
         struct stat st;
 
         (void) snprintf(name, sizeof(name), "%zu", s->n_lower - 1);
         if (fstatat(s->lower_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            fchown(upper_fd, st.st_uid, st.st_gid) < 0 || fchmod(upper_fd, st.st_mode & 07777) < 0)
+            fchown(upper_fd, userns_inside(u, st.st_uid), userns_inside(u, st.st_gid)) < 0 ||
+            fchmod(upper_fd, st.st_mode & 07777) < 0)
                 return error_setf(e, -errno, "cannot set mode and owner of its root: %s", strerror(errno));
         return 0;
 }
@@ -160,6 +196,9 @@ static int copy_attributes(const Stack *s, int upper_fd, Error *e) {
 static int mount_stack(Stack *s, Error *e) {
         _cleanup_strbuf_ StrBuf options = STRBUF_INIT;
         _cleanup_close_ int upper = -EBADF;
+        bool is_mapped = s->c->users->map_fd >= 0;
+        const char *from = is_mapped ? FROM_MAPPED : FROM_LOWER;
+        _cleanup_act_ const Userns *acting = NULL;
         int r = make_dir(s, UPPER, &upper, e);
 
         if (r >= 0)
@@ -168,11 +207,13 @@ static int mount_stack(Stack *s, Error *e) {
                 r = mount_lowers(s, false, e);
         if (r >= 0)
                 r = copy_attributes(s, upper, e);
+        if (r >= 0 && is_mapped)
+                r = mount_mapped(s, e);
         if (r < 0)
                 return r;
         add_lowerdir(s, &options);
-        strbuf_addf(&options, ",upperdir=" FROM_LOWER UPPER "/%s,workdir=" FROM_LOWER WORK "/%s", s->app,
-                    s->app);
+        strbuf_addf(&options, ",upperdir=%s" UPPER "/%s,workdir=%s" WORK "/%s", from, s->app, from, s->app);
+        acting = userns_act(s->c->users);
         return options.failed ? error_oom(e) : mount_overlay(s, options.data, MS_NODEV, s->place_fd, e);
 }
 
@@ -207,8 +248,12 @@ static int copy_root(Stack *s, Error *e) {
         if (r < 0)
                 return r;
         r = mount_clone(s->place_fd, MOUNT_ATTR_NODEV, &mnt);
-        if (r >= 0)
+        if (r >= 0) {
+                r = userns_map_mount(s->c->users, mnt, false, e);
+                if (r < 0)
+                        return error_prefixf(e, r, "the pod's directory");
                 r = mount_move(mnt, s->place_fd);
+        }
         return r < 0 ? error_setf(e, r, "cannot mount its root: %s", strerror(-r)) : 0;
 }
 

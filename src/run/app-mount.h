@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "pod/pod.h"
+#include "run/userns.h"
 #include "store/store.h"
 
 typedef struct AppMountContext {
@@ -12,7 +13,8 @@ typedef struct AppMountContext {
         Pod *pod;
         int pod_fd;    /* its directory, opened in this mount namespace */
         int stage1_fd; /* the stage1 root in it, the same */
-        bool copy;     /* no overlay: the root is a directory of the pod's own */
+        const Userns *users;
+        bool copy; /* no overlay: the root is a directory of the pod's own */
 } AppMountContext;
 
 int app_mount_root(const AppMountContext *c, const char *app, int *ret_fd, Error *e);

@@ -2,6 +2,7 @@
 /* Looks into an app's root and puts in what the standard promises (appc 12). */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,8 +83,13 @@ static int find_entry(int root_fd, const char *path, const char *name, uint64_t 
         return -ENOENT;
 }
 
-static int owner_of(int root_fd, const char *path, bool group, uint32_t *ret, Error *e) {
-        _cleanup_close_ int fd = root_open(root_fd, path, O_PATH);
+typedef struct Root {
+        int fd;
+        const Userns *users;
+} Root;
+
+static int owner_of(const Root *x, const char *path, bool group, uint32_t *ret, Error *e) {
+        _cleanup_close_ int fd = root_open(x->fd, path, O_PATH);
         struct stat st;
 
         if (fd < 0)
@@ -91,16 +97,15 @@ static int owner_of(int root_fd, const char *path, bool group, uint32_t *ret, Er
                                   fd == -ENOENT ? "no such file or directory" : strerror(-fd));
         if (fstat(fd, &st) < 0)
                 return error_setf(e, -errno, "%s: %s", path, strerror(errno));
-        *ret = group ? st.st_gid : st.st_uid;
+        *ret = userns_inside(x->users, group ? st.st_gid : st.st_uid);
         return 0;
 }
 
-/* A user or group: a number, the path of a file whose owner it is, or a name of the app's own database. */
-static int resolve_id(int root_fd, const char *id, bool group, uint32_t *ret, Error *e) {
+static int find_id(const Root *x, const char *id, bool group, uint32_t *ret, Error *e) {
         const char *what = group ? "group" : "user";
         _cleanup_free_ char *buffer = NULL;
         uint64_t n;
-        Entry x;
+        Entry entry;
         int r;
 
         if (!id || !*id || streq(id, "root")) {
@@ -108,18 +113,34 @@ static int resolve_id(int root_fd, const char *id, bool group, uint32_t *ret, Er
                 return 0;
         }
         if (*id == '/')
-                return owner_of(root_fd, id, group, ret, e);
+                return owner_of(x, id, group, ret, e);
         if (parse_uint64(id, &n) >= 0 && n < UINT32_MAX) {
                 *ret = (uint32_t) n;
                 return 0;
         }
-        r = find_entry(root_fd, group ? "/etc/group" : "/etc/passwd", id, 0, &buffer, &x);
+        r = find_entry(x->fd, group ? "/etc/group" : "/etc/passwd", id, 0, &buffer, &entry);
         if (r == -ENOENT)
                 return error_setf(e, r, "\"%s\" %s not found", id, what);
         if (r < 0)
                 return error_setf(e, r, "cannot read the image's /etc/%s to find %s \"%s\": %s",
                                   group ? "group" : "passwd", what, id, strerror(-r));
-        return parse_uint64(x.fields[2], &n) < 0 ? -EINVAL : (*ret = (uint32_t) n, 0);
+        return parse_uint64(entry.fields[2], &n) < 0 ? -EINVAL : (*ret = (uint32_t) n, 0);
+}
+
+static int check_id(const Root *x, uint32_t id, bool group, Error *e) {
+        if (userns_has(x->users, id))
+                return 0;
+        return error_setf(e, -ERANGE,
+                          "%s %" PRIu32 " is none of the pod's private users, which end at %" PRIu32
+                          " (PrivateUsers=START:LENGTH can have more)",
+                          group ? "group" : "user", id, x->users->length - 1);
+}
+
+/* A user or group: a number, the path of a file whose owner it is, or a name of the app's own database. */
+static int resolve_id(const Root *x, const char *id, bool group, uint32_t *ret, Error *e) {
+        int r = find_id(x, id, group, ret, e);
+
+        return r < 0 ? r : check_id(x, *ret, group, e);
 }
 
 static int add_group(AppFacts *f, uint32_t gid) {
@@ -129,16 +150,20 @@ static int add_group(AppFacts *f, uint32_t gid) {
         return 0;
 }
 
-static int find_groups(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
+static int find_groups(const PodApp *a, const Root *x, AppFacts *f, Error *e) {
         _cleanup_strv_free_ char **names = NULL;
         int r = strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_GROUPS), ""), " ", &names);
 
-        for (size_t i = 0; r >= 0 && i < a->app->n_supplementary_gids; i++)
+        for (size_t i = 0; r >= 0 && i < a->app->n_supplementary_gids; i++) {
+                r = check_id(x, a->app->supplementary_gids[i], true, e);
+                if (r < 0)
+                        return r;
                 r = add_group(f, a->app->supplementary_gids[i]);
+        }
         for (char **n = names; r >= 0 && n && *n; n++) {
                 uint32_t gid = 0;
 
-                r = resolve_id(root_fd, *n, true, &gid, e);
+                r = resolve_id(x, *n, true, &gid, e);
                 if (r < 0)
                         return r;
                 r = add_group(f, gid);
@@ -147,15 +172,15 @@ static int find_groups(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
 }
 
 /* Docker's way: who is in no passwd has the group of root. */
-static int resolve_group(const PodApp *a, int root_fd, uint32_t uid, uint32_t *ret, Error *e) {
+static int resolve_group(const PodApp *a, const Root *x, uint32_t uid, uint32_t *ret, Error *e) {
         _cleanup_free_ char *buffer = NULL;
         uint64_t gid;
-        Entry x;
+        Entry entry;
 
         if (!streq_ptr(pod_app_annotation(a, APP_ANNOTATION_GROUP), "of-user"))
-                return resolve_id(root_fd, a->app->group, true, ret, e);
-        if (find_entry(root_fd, "/etc/passwd", NULL, uid, &buffer, &x) >= 0 && x.n > 3 &&
-            parse_uint64(x.fields[3], &gid) >= 0 && gid < UINT32_MAX)
+                return resolve_id(x, a->app->group, true, ret, e);
+        if (find_entry(x->fd, "/etc/passwd", NULL, uid, &buffer, &entry) >= 0 && entry.n > 3 &&
+            parse_uint64(entry.fields[3], &gid) >= 0 && gid < UINT32_MAX)
                 *ret = (uint32_t) gid;
         return 0;
 }
@@ -164,25 +189,28 @@ static int resolve_group(const PodApp *a, int root_fd, uint32_t uid, uint32_t *r
  * app_root_find_user() - the numbers of an app's user and groups
  * @a:       app, with its "app" object
  * @root_fd: the app's root directory
+ * @users:   of the pod
  * @f:       uid, gid, groups, home and user_name are set; home and name only when the image knows them
  * @e:       sentence on failure; may be NULL
  *
- * Return: 0; -ENOENT: no such user, group or file in the image; -EINVAL: its database is no regular file; -ENOMEM.
+ * Return: 0; -ENOENT: no such user, group or file in the image; -EINVAL: its database is no regular file;
+ * -ERANGE: not one of the pod's; -ENOMEM.
  */
-int app_root_find_user(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
+int app_root_find_user(const PodApp *a, int root_fd, const Userns *users, AppFacts *f, Error *e) {
+        const Root root = { root_fd, users };
         _cleanup_free_ char *buffer = NULL;
         uint32_t uid = 0, gid = 0;
         Entry x;
         int r;
 
-        r = resolve_id(root_fd, a->app->user, false, &uid, e);
+        r = resolve_id(&root, a->app->user, false, &uid, e);
         if (r >= 0)
-                r = resolve_group(a, root_fd, uid, &gid, e);
+                r = resolve_group(a, &root, uid, &gid, e);
         if (r < 0)
                 return error_prefixf(e, r, "app '%s'", a->name);
         f->uid = uid;
         f->gid = gid;
-        r = find_groups(a, root_fd, f, e);
+        r = find_groups(a, &root, f, e);
         if (r < 0)
                 return error_prefixf(e, r, "app '%s'", a->name);
         if (uid == 0 || find_entry(root_fd, "/etc/passwd", NULL, uid, &buffer, &x) < 0)
@@ -340,6 +368,7 @@ static int find_directory(const PodApp *a, int root_fd, const char *path, AppFac
  * app_root_find_directory() - the working directory, after all links
  * @a:       app
  * @root_fd: the app's root directory, its volumes mounted
+ * @users:   of the pod
  * @f:       facts, with the volumes that systemd mounts later; directory is set, unless it is not a plain path ("-/path", "~")
  * @e:       sentence on failure; may be NULL
  *
@@ -349,8 +378,9 @@ static int find_directory(const PodApp *a, int root_fd, const char *path, AppFac
  *
  * Return: 0, -EINVAL, -ENOENT, -ENOTDIR, other errno of openat2().
  */
-int app_root_find_directory(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
+int app_root_find_directory(const PodApp *a, int root_fd, const Userns *users, AppFacts *f, Error *e) {
         const char *directory = a->app->working_directory, *top;
+        _cleanup_act_ const Userns *acting = userns_act(users);
         _cleanup_free_ char *path = NULL;
         int r = 0;
 
@@ -427,6 +457,7 @@ int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Erro
                 { "/run/systemd/journal", 0755 },
         };
         _cleanup_free_ char *hostname = strf("%s\n", c->hostname);
+        _cleanup_act_ const Userns *acting = userns_act(c->users);
         int r = 0;
 
         if (!hostname)

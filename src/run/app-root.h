@@ -6,16 +6,18 @@
 #include "basic/error.h"
 #include "manifest/pod-manifest.h"
 #include "run/app-unit.h"
+#include "run/userns.h"
 
 typedef struct AppRootContext {
         const char *hostname;
-        const char *hosts;       /* text of /etc/hosts for an app that has none */
-        bool replace_hosts;      /* and for one that has */
+        const char *hosts;  /* text of /etc/hosts for an app that has none */
+        bool replace_hosts; /* and for one that has */
+        const Userns *users;
         const char *resolv_conf; /* text for the app's own; NULL: leave it alone */
 } AppRootContext;
 
 const char *app_root_api_directory(const char *path);
-int app_root_find_user(const PodApp *a, int root_fd, AppFacts *f, Error *e);
+int app_root_find_user(const PodApp *a, int root_fd, const Userns *users, AppFacts *f, Error *e);
 int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e);
-int app_root_find_directory(const PodApp *a, int root_fd, AppFacts *f, Error *e);
+int app_root_find_directory(const PodApp *a, int root_fd, const Userns *users, AppFacts *f, Error *e);
 int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Error *e);

@@ -2,6 +2,7 @@
 /* The flavor nspawn: the command line of systemd-nspawn. Everything is explicit, so that neither a .nspawn file nor a
  * default of some release decides. What two releases do differently is noted where it matters. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,16 @@ static char *escape_colons(const char *path) {
         return strbuf_steal(&b, &text) < 0 ? NULL : text;
 }
 
+/* Owners are mapped by us, mount by mount; left to itself nspawn changes them in all files. */
+static int add_users(char ***argv, const NspawnContext *c) {
+        int r;
+
+        if (!c->private_users)
+                return 0;
+        r = strv_extendf(argv, "--private-users=%" PRIu32 ":%" PRIu32, c->first_user, c->n_users);
+        return r < 0 ? r : strv_extend(argv, "--private-users-ownership=off");
+}
+
 static int add_mounts(char ***argv, const NspawnContext *c) {
         _cleanup_free_ char *root = escape_colons(c->root);
         int r;
@@ -208,6 +219,8 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
                 r = strv_extend(&argv, "--bind=/dev/null:/dev/console");
         if (r >= 0 && c->private_network)
                 r = strv_extend(&argv, "--private-network");
+        if (r >= 0)
+                r = add_users(&argv, c);
         if (r >= 0)
                 r = add_capabilities(&argv, m);
         if (r >= 0)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "basic/error.h"
 #include "manifest/pod-manifest.h"
@@ -17,6 +18,9 @@ typedef struct NspawnContext {
          * host_journal_only, everything itself. */
         const char *host_journal;
         bool host_journal_only;
+        bool private_users;
+        uint32_t first_user; /* on the host; 0: the same as inside */
+        uint32_t n_users;
         bool private_network; /* loopback only */
         bool metadata;        /* the metadata service's socket is in the pod */
         bool console; /* stdout and stderr are somebody's; else the unit's journal, apps do not print there */

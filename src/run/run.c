@@ -16,14 +16,17 @@
 #include "basic/alloc.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
+#include "basic/mount-fd.h"
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "config.h"
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
+#include "run/app-device.h"
 #include "run/app-mount.h"
 #include "run/app-root.h"
+#include "run/app-tmpfs.h"
 #include "run/console.h"
 #include "run/foreground.h"
 #include "run/hosts.h"
@@ -34,6 +37,8 @@
 #include "run/run.h"
 #include "run/stage1-filter.h"
 #include "run/stage1-root.h"
+#include "run/userns.h"
+#include "run/volume-fill.h"
 #include "run/volume.h"
 
 #define STAGE1        "stage1/rootfs"
@@ -55,6 +60,7 @@ typedef struct Run {
         char *metadata_url; /* NULL: the apps have none */
         int pod_fd;
         int stage1_fd;
+        Userns users;
         AppFacts *facts;
 } Run;
 
@@ -65,6 +71,7 @@ static void run_done(Run *x) {
         free(x->root);
         free(x->metadata_url);
         pod_manifest_free(x->manifest);
+        userns_done(&x->users);
         (void) fd_close(x->stage1_fd);
         (void) fd_close(x->pod_fd);
 }
@@ -163,6 +170,10 @@ static int open_stage1(Run *x, Error *e) {
         return x->stage1_fd < 0 ? error_setf(e, -errno, "cannot open %s: %s", x->root, strerror(errno)) : 0;
 }
 
+static VolumeContext volume_context(const Run *x) {
+        return (VolumeContext){ .manifest = x->manifest, .users = &x->users, .pod_fd = x->pod_fd };
+}
+
 /* Furnishing comes before the volumes, so that nothing is written into one. */
 static int make_root(Run *x, size_t n, const AppRootContext *c, int *ret_fd, Error *e) {
         const PodApp *a = &x->manifest->apps[n];
@@ -171,18 +182,20 @@ static int make_root(Run *x, size_t n, const AppRootContext *c, int *ret_fd, Err
                 .pod = x->pod,
                 .pod_fd = x->pod_fd,
                 .stage1_fd = x->stage1_fd,
+                .users = &x->users,
                 .copy = streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_OVERLAY), "no"),
         };
+        const VolumeContext volumes = volume_context(x);
         _cleanup_close_ int root = -EBADF;
         int r = app_mount_root(&mount, a->name, &root, e);
 
         if (r < 0)
                 return error_prefixf(e, r, "app '%s'", a->name);
-        r = app_root_find_user(a, root, &x->facts[n], e);
+        r = app_root_find_user(a, root, &x->users, &x->facts[n], e);
         if (r >= 0)
                 r = app_root_furnish(a, root, c, e);
         if (r >= 0)
-                r = volume_fill_all(x->manifest, a, x->pod_fd, root, e);
+                r = volume_fill_all(&volumes, a, root, e);
         if (r < 0)
                 return r;
         *ret_fd = TAKE_FD(root);
@@ -192,12 +205,25 @@ static int make_root(Run *x, size_t n, const AppRootContext *c, int *ret_fd, Err
 /* Programs may lie in a volume. */
 static int mount_volumes(Run *x, size_t n, int root, Error *e) {
         const PodApp *a = &x->manifest->apps[n];
+        const VolumeContext volumes = volume_context(x);
         AppFacts *f = &x->facts[n];
-        int r = volume_mount_all(x->manifest, a, x->pod_fd, x->stage1_fd, root, f, e);
+        const AppPlace place = {
+                .app = a,
+                .users = &x->users,
+                .stage1_fd = x->stage1_fd,
+                .root_fd = root,
+                .facts = f,
+        };
+        int r = app_tmpfs_mount_all(&place, e);
+
+        if (r >= 0)
+                r = volume_mount_all(&volumes, &place, e);
+        if (r >= 0)
+                r = app_device_mount_all(&place, e);
 
         if (r >= 0)
                 r = app_root_find_program(a, root, f, e);
-        return r < 0 ? r : app_root_find_directory(a, root, f, e);
+        return r < 0 ? r : app_root_find_directory(a, root, &x->users, f, e);
 }
 
 /* All roots first: what fills a volume replaces it, under those who had it mounted. */
@@ -223,7 +249,8 @@ static int make_all(Run *x, const AppRootContext *c, Error *e) {
 
 /* With the host's network comes the host's way to look up names. */
 static int make_apps(Run *x, Error *e) {
-        AppRootContext c = { .hostname = x->hostname };
+        AppRootContext c = { .hostname = x->hostname, .users = &x->users };
+        const VolumeContext volumes = volume_context(x);
         const char *words = pod_manifest_annotation(x->manifest, POD_ANNOTATION_HOSTS);
         _cleanup_free_ char *resolv_conf = NULL, *host_file = NULL, *hosts = NULL;
         size_t size;
@@ -238,7 +265,7 @@ static int make_apps(Run *x, Error *e) {
                 return error_setf(e, r, "the pod manifest has a bad '%s'", POD_ANNOTATION_HOSTS);
         c.hosts = hosts;
         c.replace_hosts = words && *words;
-        r = volume_make_empty(x->manifest, x->pod_fd, e);
+        r = volume_make_empty(&volumes, e);
         return r < 0 ? r : make_all(x, &c, e);
 }
 
@@ -332,6 +359,7 @@ static int mount_journal(Run *x, Error *e) {
         _cleanup_free_ char *host = NULL, *place = NULL;
         _cleanup_close_ int dir = -EBADF, tree = -EBADF, target = -EBADF;
         struct stat st;
+        int r;
 
         if (x->log == POD_LOG_HOST || stat("/var/log/journal", &st) < 0)
                 return 0;
@@ -345,12 +373,31 @@ static int mount_journal(Run *x, Error *e) {
         if (dir < 0 || fchown(dir, 0, st.st_gid) < 0 || fchmod(dir, 02755) < 0)
                 return error_setf(e, -errno, "cannot set up %s: %s", host, strerror(errno));
         target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        tree = (int) syscall(SYS_open_tree, dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-        if (target < 0 || tree < 0 ||
-            syscall(SYS_move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
-                    0)
-                return error_setf(e, -errno, "cannot mount %s into the pod: %s", host, strerror(errno));
-        return 0;
+        r = target < 0 ? -errno : mount_clone(dir, 0, &tree);
+        if (r >= 0 && userns_map_mount(&x->users, tree, false, NULL) < 0)
+                r = RET_NERRNO(fchown(dir, x->users.start, st.st_gid));
+        if (r >= 0)
+                r = mount_move(tree, target);
+        return r < 0 ? error_setf(e, r, "cannot mount %s into the pod: %s", host, strerror(-r)) : 0;
+}
+
+/* Everything of stage1 that was written so far, and the roots of the apps in it, become what the pod sees: the files' owners
+ * as they are on disk are the pod's own. */
+static int map_stage1(Run *x, Error *e) {
+        static const struct mount_attr unchanged = {};
+        _cleanup_close_ int tree = -EBADF;
+        int r;
+
+        if (x->users.map_fd < 0)
+                return 0;
+        r = mount_clone_tree(x->stage1_fd, &unchanged, true, &tree);
+        if (r < 0)
+                return error_setf(e, r, "cannot clone the mounts of %s: %s", x->root, strerror(-r));
+        r = userns_map_mount(&x->users, tree, false, e);
+        if (r < 0)
+                return error_prefixf(e, r, "%s", x->root);
+        r = mount_move(tree, x->stage1_fd);
+        return r < 0 ? error_setf(e, r, "cannot mount %s: %s", x->root, strerror(-r)) : 0;
 }
 
 /* The last thing before nspawn: it binds this process, too. */
@@ -405,6 +452,9 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .private_network = !x->host_network,
                 .metadata = x->metadata_url && !x->host_network,
                 .console = o->console,
+                .private_users = x->users.is_private,
+                .first_user = x->users.start,
+                .n_users = x->users.length,
         };
         int r = nspawn_argv(x->manifest, &c, &argv, e);
 
@@ -417,6 +467,8 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         if (r < 0)
                 return r;
         r = pod_pass_lock(x->pod);
+        if (r >= 0)
+                r = userns_pass_locks(&x->users);
         if (r < 0)
                 return error_setf(e, r, "cannot pass the pod's lock on: %s", strerror(-r));
         r = nspawn_environment(environ, &envp);
@@ -443,11 +495,15 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
  * a program does not exist; -EOPNOTSUPP: network; other errors of the file system and of mounting.
  */
 int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
-        _cleanup_(run_done) Run x = { .pod = p, .store = s, .pod_fd = -EBADF, .stage1_fd = -EBADF };
+        _cleanup_(run_done)
+                Run x = { .pod = p, .store = s, .pod_fd = -EBADF, .stage1_fd = -EBADF, .users = USERNS_INIT };
         int r = load(&x, e);
 
         if (r >= 0)
                 r = check_name(x.machine, e);
+        if (r >= 0)
+                r = userns_open(pod_manifest_annotation(x.manifest, POD_ANNOTATION_PRIVATE_USERS), x.machine,
+                                &x.users, e);
         if (r >= 0)
                 r = enter_namespace(e);
         if (r >= 0)
@@ -460,6 +516,10 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                 r = write_stage1(&x, options, e);
         if (r >= 0)
                 r = mount_journal(&x, e);
+        if (r >= 0)
+                r = userns_save(&x.users, x.pod_fd, e);
+        if (r >= 0)
+                r = map_stage1(&x, e);
         return r < 0 ? r : become_nspawn(&x, options, e);
 }
 
@@ -476,8 +536,12 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
  * Return: 0; what run_pod() returns.
  */
 int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
-        _cleanup_(run_done)
-                Run x = { .pod = p, .store = s, .manifest = m, .pod_fd = -EBADF, .stage1_fd = -EBADF };
+        _cleanup_(run_done) Run x = { .pod = p,
+                                      .store = s,
+                                      .manifest = m,
+                                      .pod_fd = -EBADF,
+                                      .stage1_fd = -EBADF,
+                                      .users = USERNS_INIT };
         AppUnitContext c;
         struct stat st;
         int r = load(&x, e);
@@ -486,6 +550,8 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
                 r = enter_namespace(e);
         if (r >= 0)
                 r = open_stage1(&x, e);
+        if (r >= 0)
+                r = userns_adopt(x.pod_fd, &x.users, e);
         if (r >= 0)
                 r = make_apps(&x, e);
         if (r >= 0)

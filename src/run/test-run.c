@@ -135,6 +135,11 @@ static char *argv_text_of(const PodManifest *m) {
         };
         char *text, *lines;
 
+        if (pod_manifest_annotation(m, POD_ANNOTATION_PRIVATE_USERS)) {
+                c.private_users = true;
+                c.first_user = 524288;
+                c.n_users = 65536;
+        }
         assert_int_equal(nspawn_argv(m, &c, &argv, NULL), 0);
         assert_int_equal(strv_join(argv, "\n", &text), 0);
         lines = strf("%s\n", text);

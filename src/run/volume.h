@@ -2,13 +2,20 @@
 /* Volumes: directories and files of the host, or made for the pod, mounted into the roots of its apps. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "basic/error.h"
 #include "manifest/pod-manifest.h"
-#include "run/app-unit.h"
+#include "run/app-place.h"
+#include "run/userns.h"
 
-int volume_make_empty(const PodManifest *m, int pod_fd, Error *e);
-int volume_fill_all(const PodManifest *m, const PodApp *a, int pod_fd, int root_fd, Error *e);
-int volume_mount_all(const PodManifest *m, const PodApp *a, int pod_fd, int stage1_fd, int root_fd,
-                     AppFacts *f, Error *e);
+#define VOLUME_EMPTY_DIR "sharedVolumes" /* in the pod's directory: those of kind empty */
+
+/* The pod. All descriptors were opened in this mount namespace, which is the caller's own. */
+typedef struct VolumeContext {
+        const PodManifest *manifest;
+        const Userns *users;
+        int pod_fd;
+} VolumeContext;
+
+int volume_make_empty(const VolumeContext *c, Error *e);
+const AcVolume *volume_of(const PodManifest *m, const PodMount *mount);
+int volume_mount_all(const VolumeContext *c, const AppPlace *place, Error *e);

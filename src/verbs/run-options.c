@@ -2,6 +2,7 @@
 /* The flags of "rkt run", "rkt prepare" and "rkt run-prepared", one by one: each checks its value and puts it into the PodSpec or the last app of it. Words and messages
  * are rkt's. What a flag does is decided downstream, by the same code that runs pod files. */
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "basic/parse.h"
 #include "basic/strv.h"
 #include "manifest/ac-volume.h"
+#include "podfile/value-check.h"
 #include "verbs/run-args.h"
 #include "verbs/run-isolators.h"
 
@@ -340,6 +342,53 @@ int run_set_no_overlay(const Option *o, const char *value, void *data, Error *e)
         return 0;
 }
 
+/* A word of a list of AppSpec, by its check. */
+static int add_checked(const Option *o, const char *value, ValueCheck check, char ***list, Error *e) {
+        const char *wrong = *value ? value_check(check, value) : "it is empty";
+
+        if (wrong)
+                return error_setf(e, -EINVAL, "invalid argument \"%s\" for --%s: %s", value, o->name, wrong);
+        return strv_extend(list, value) < 0 ? error_oom(e) : 0;
+}
+
+static int set_device(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = run_current_app(o, data, e);
+
+        return app ? add_checked(o, value, CHECK_APP_DEVICE, &app->devices, e) : -EINVAL;
+}
+
+static int set_tmpfs(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = run_current_app(o, data, e);
+
+        return app ? add_checked(o, value, CHECK_APP_TMPFS, &app->tmpfs, e) : -EINVAL;
+}
+
+static int set_shm_size(const Option *o, const char *value, void *data, Error *e) {
+        AppSpec *app = run_current_app(o, data, e);
+        uint64_t size;
+
+        if (!app)
+                return -EINVAL;
+        if (parse_size(value, &size) < 0 || size == 0)
+                return error_setf(e, -EINVAL, "invalid argument \"%s\" for --shm-size: not a size (64M)",
+                                  value);
+        free(app->shm_size);
+        app->shm_size = strf("%" PRIu64, size);
+        return app->shm_size ? 0 : error_oom(e);
+}
+
+/* rkt's is a boolean. */
+static int set_private_users(const Option *o, const char *value, void *data, Error *e) {
+        PodSpec *s = ((RunArgs *) data)->spec;
+        int b = parse_boolean(value);
+        const char *wrong = b < 0 ? value_check(CHECK_PRIVATE_USERS, value) : NULL;
+
+        if (wrong)
+                return error_setf(e, -EINVAL, "invalid argument \"%s\" for --private-users: %s", value,
+                                  wrong);
+        return str_replace(&s->private_users, b < 0 ? value : b > 0 ? "pick" : NULL) < 0 ? error_oom(e) : 0;
+}
+
 static int set_pull_policy(const Option *o, const char *value, void *data, Error *e) {
         PodSpec *s = ((RunArgs *) data)->spec;
 
@@ -374,6 +423,8 @@ const Option run_image_options[] = {
           .help = "image: weight among others, 1024 is normal" },
         { "environment", 0, OPTION_SET, APP(environment), set_app_pair, .value = "NAME=VALUE",
           .help = "image: an environment variable of this app" },
+        { "device", 0, OPTION_SET, .set = set_device, .value = "[-]/dev/NAME",
+          .help = "image: a device of the host; after - one that may be missing" },
         { "exec", 0, OPTION_SET, .set = set_exec, .value = "PATH",
           .help = "image: run this instead of what the image says" },
         { "group", 0, OPTION_SET, APP(group), set_app_string, .value = "GROUP",
@@ -392,6 +443,8 @@ const Option run_image_options[] = {
           .help = "image: adjust the score of the out-of-memory killer" },
         { "pod-manifest", 0, OPTION_STRING, offsetof(RunArgs, pod_manifest), .value = "FILE",
           .help = "run what this appc pod manifest says, with images of the store" },
+        { "private-users", 0, OPTION_SET, .set = set_private_users, .bare = "true", .value = "USERS",
+          .help = "users of the pod's own: pick (a free range), identity or START:LENGTH" },
         { "profile", 0, OPTION_SET, .set = set_profile, .value = "NAME,...",
           .help = "defaults of the apps' confinement: strict, nonetwork, trusted, rkt-1" },
         { "pull-policy", 0, OPTION_SET, .set = set_pull_policy, .value = "POLICY",
@@ -404,11 +457,15 @@ const Option run_image_options[] = {
           .help = "an environment variable of every app" },
         { "set-env-file", 0, OPTION_STRV, offsetof(RunArgs, set_env_files), .value = "FILE",
           .help = "environment variables of every app, one on a line" },
+        { "shm-size", 0, OPTION_SET, .set = set_shm_size, .value = "BYTES",
+          .help = "image: size of its /dev/shm" },
         { "signature", 0, OPTION_SET, .set = set_signature, .value = "FILE",
           .help = "image: its detached signature" },
         { "store-only", 0, OPTION_BOOL, offsetof(RunArgs, store_only), .flags = OPTION_HIDDEN },
         { "supplementary-gids", 0, OPTION_SET, .set = set_gids, .value = "GID,...",
           .help = "image: more groups" },
+        { "tmpfs", 0, OPTION_SET, .set = set_tmpfs, .value = "PATH[:OPT,...]",
+          .help = "image: a file system in memory" },
         { "user", 0, OPTION_SET, APP(user), set_app_string, .value = "USER",
           .help = "image: user, by name, number or a file that they own" },
         { "user-annotation", 0, OPTION_SET, APP(user_annotations), set_app_pair, .value = "NAME=VALUE",
@@ -423,7 +480,6 @@ const Option run_image_options[] = {
         { "working-dir", 0, OPTION_SET, APP(working_directory), set_app_string, .value = "PATH",
           .help = "image: working directory" },
         { "port", 0, OPTION_STRV, offsetof(RunArgs, ports), .flags = OPTION_HIDDEN },
-        { "private-users", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
         { "stage1-from-dir", 0, OPTION_UNSUPPORTED },
         { "stage1-hash", 0, OPTION_UNSUPPORTED },
         { "stage1-name", 0, OPTION_UNSUPPORTED },

@@ -267,10 +267,10 @@ def test_ctrl_group_is_empty_after_the_end(host, pods, image):
 
 def test_unsupported_is_said(host, pods, image):
     """A key whose behaviour comes later is refused at start, by name, with where it stands."""
-    name = pods.shell("later", image, "exec sleep infinity", pod="PrivateUsers=yes\n")
+    name = pods.shell("later", image, "exec sleep infinity", pod="Stage1=fly\n")
     assert pods.start(name, check=False).rc != 0
     shown = host.status(f"pod@{name}")
-    assert "not supported yet" in shown and "PrivateUsers" in shown and f"{name}.pod:" in shown
+    assert "not supported yet" in shown and "Stage1" in shown and f"{name}.pod:" in shown
 
 
 def test_broken_file_costs_only_its_own_pod(host, pods, image):

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/app-place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/mount-fd.h"
+#include "basic/path.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "run/app-root.h"
+
+#define PLACES "rkt/volumes" /* in stage1 */
+
+static int make_file(int dir_fd, const char *name) {
+        _cleanup_close_ int fd =
+                openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+        return fd < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* A place in a root: as it is, or made: a directory for a directory, a file for anything else. */
+static int open_target(int root_fd, const char *path, bool directory) {
+        _cleanup_free_ char *parent = NULL;
+        _cleanup_close_ int dir = -EBADF;
+        const char *slash = strrchr(path, '/');
+        int fd, r;
+
+        if (directory)
+                return root_mkdirs(root_fd, path, 0755);
+        fd = root_open(root_fd, path, O_PATH);
+        if (fd != -ENOENT)
+                return fd;
+        parent = strndup(path, slash ? (size_t) (slash - path) : 0);
+        if (!parent)
+                return -ENOMEM;
+        dir = root_mkdirs(root_fd, *parent ? parent : "/", 0755);
+        if (dir < 0)
+                return dir;
+        r = make_file(dir, slash ? slash + 1 : path);
+        return r < 0 ? r : root_open(root_fd, path, O_PATH);
+}
+
+static int open_in_root(const AppPlace *p, const char *path, bool directory) {
+        _cleanup_act_ const Userns *acting = userns_act(p->users);
+
+        return open_target(p->root_fd, path, directory);
+}
+
+static int add_bind(AppFacts *f, const char *place, const char *path, bool read_only) {
+        AppBind b = { .source = strf("/%s", place), .target = strdup(path), .read_only = read_only };
+
+        if (!b.source || !b.target || !GREEDY_GROW(f->binds, f->n_binds)) {
+                free(b.source);
+                free(b.target);
+                return -ENOMEM;
+        }
+        f->binds[f->n_binds++] = b;
+        return 0;
+}
+
+/* At /rkt/volumes/APP-N in stage1, and from there by the unit. The pod may be running, and put links there. */
+static int open_detour(const AppPlace *p, const char *path, bool directory, bool read_only) {
+        _cleanup_free_ char *place = strf(PLACES "/%s-%zu", p->app->name, p->facts->n_binds);
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!place)
+                return -ENOMEM;
+        if (strpbrk(path, ": \t\"\\"))
+                return -EINVAL;
+        fd = open_target(p->stage1_fd, place, directory);
+        if (fd < 0)
+                return fd;
+        r = add_bind(p->facts, place, path, read_only);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+/**
+ * app_place_mount() - give a mount its place in an app
+ * @p:         the app; facts' binds and writable places are added to
+ * @mount_fd:  a mount without a place
+ * @path:      in the app, clean
+ * @read_only: is it? Else the place stays writable in an app whose root is not
+ * @e:         sentence on failure, without the name of what is mounted; may be NULL
+ *
+ * A directory's place is a directory; links of the image lead to places in its root.
+ *
+ * Return: 0; -EINVAL: a path with blanks or colons below /dev, /proc, /sys; -ENOTDIR, other errors of the file system.
+ */
+int app_place_mount(const AppPlace *p, int mount_fd, const char *path, bool read_only, Error *e) {
+        _cleanup_close_ int target = -EBADF;
+        struct stat st;
+        bool directory;
+        int r;
+
+        if (fstat(mount_fd, &st) < 0)
+                return error_setf(e, -errno, "%s", strerror(errno));
+        directory = S_ISDIR(st.st_mode);
+        target = app_root_api_directory(path) ? open_detour(p, path, directory, read_only)
+                                              : open_in_root(p, path, directory);
+        if (target < 0)
+                return error_setf(e, target, "cannot make its place %s: %s", path, strerror(-target));
+        r = mount_move(mount_fd, target);
+        if (r < 0)
+                return error_setf(e, r, "cannot mount it on %s: %s", path, strerror(-r));
+        r = read_only ? 0 : strv_extend(&p->facts->writable, path);
+        return r < 0 ? error_oom(e) : 0;
+}

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""PrivateUsers=: users of the pod's own, by mounts that are mapped. Nothing on disk changes its owner."""
+import fcntl
+import os
+import pathlib
+import re
+import signal
+
+import pytest
+
+from images import aci
+
+OUT = "exec > /v/out.new 2>&1; {}; mv /v/out.new /v/out; exec sleep infinity"
+
+
+def users_root(path):
+    """Busybox, with files of several users."""
+    aci.busybox_root(path)
+    os.mkdir(f"{path}/home/five", 0o700)
+    pathlib.Path(path, "home/five/file").write_text("five\n")
+    os.chown(f"{path}/home/five", 5, 6)
+    os.chown(f"{path}/home/five/file", 5, 6)
+    pathlib.Path(path, "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nfive:x:5:6::/home/five:/bin/sh\n")
+    pathlib.Path(path, "etc/group").write_text("root:x:0:\nsix:x:6:\n")
+    return path
+
+
+@pytest.fixture
+def image(images):
+    """An image with files of users 0 and 5."""
+    return images.make("example.com/users", root=users_root, app={"exec": ["/bin/sh"]})
+
+
+def first_user(host, name):
+    """The host's number of the pod's root."""
+    leader = host.run("machinectl", "show", name, "--property=Leader", "--value").out.strip()
+    start, outside, length = pathlib.Path(f"/proc/{leader}/uid_map").read_text().split()
+    assert start == "0" and length == "65536"
+    return int(outside)
+
+
+def make(pods, name, image, script, volume, pod="PrivateUsers=pick\n", app="", rest=""):
+    """A pod with a volume of the host at /v."""
+    return pods.shell(name, image, OUT.format(script), app=f"Volume=v:/v\n{app}", pod=pod,
+                      rest=f"[Volume v]\nSource={volume}\n{rest}")
+
+
+@pytest.fixture
+def volume(tmp_path):
+    """A directory of the host that everybody may write to."""
+    os.chmod(tmp_path, 0o777)
+    (tmp_path / "host").write_text("host\n")
+    os.chown(tmp_path / "host", 5, 6)
+    return tmp_path
+
+
+LOOK = ("stat -c '%n %u:%g' /home/five/file /v/host /tmp /etc/hosts /e/five /bin; id -u; cat /home/five/file; echo new > /v/new; "
+        "chown 7:8 /v/new; echo changed > /home/five/file; stat -c '%u:%g' /home/five/file; echo x > /e/x; mkdir /e/d; rm -r /home/five && "
+        "echo removed; stat -c %u:%g /v/new; mknod /tmp/n c 1 3 || echo no node")
+
+
+@pytest.mark.parametrize("overlay", ["yes", "no"])
+def test_owners(host, pods, image, volume, overlay):
+    """UNS-01 UNS-02: owners of the image and of volumes are seen in the pod as they are on disk, and made so; the pod's root is
+    somebody else's on the host; the root directory is drwxr-xr-x, the pod's as well."""
+    name = make(pods, "owners", image, LOOK + "; stat -c %A /", volume, pod=f"PrivateUsers=yes\nOverlay={overlay}\n",
+                app="Volume=e:/e\n", rest="[Volume e]\nMode=0711\nUID=5\nGID=6\n")
+    pods.start(name)
+    host.wait_for("the script is done", (volume / "out").exists)
+    assert (volume / "out").read_text().split("\n") == [
+        "/home/five/file 5:6", "/v/host 5:6", "/tmp 0:0", "/etc/hosts 0:0", "stat: can't stat '/e/five': No such file or directory",
+        "/bin 0:0", "0", "five", "5:6", "removed", "7:8", "mknod: /tmp/n: Operation not permitted", "no node", "drwxr-xr-x", ""]
+    assert (os.stat(volume / "new").st_uid, os.stat(volume / "new").st_gid) == (7, 8)
+    assert (os.stat(volume / "host").st_uid, os.stat(volume / "out").st_uid) == (5, 0)
+    start = first_user(host, name)
+    pid = host.run("pgrep", "-u", str(start), "-x", "sleep").out.split()[0]
+    assert os.stat(f"/proc/{pid}").st_uid == start and 524288 <= start < 1878982656
+    assert host.run("systemctl", "-M", name, "is-active", "main.service").out == "active\n"
+    uuid = pods.uuid(name)
+    assert os.stat(f"/proc/{host.run('machinectl', 'show', name, '-p', 'Leader', '--value').out.strip()}/root/").st_mode & 0o7777 == 0o755
+    for top, _, files in os.walk(f"/var/lib/rkt/pods/run/{uuid}"):
+        assert all(os.lstat(os.path.join(top, f)).st_uid < 65536 for f in files)
+        assert os.stat(top).st_uid < 65536
+
+
+def test_two_pods_and_kill(host, pods, image, volume):
+    """Ranges differ between pods; a killed pod takes no range with it, and starts again."""
+    one = make(pods, "one", image, "true", volume)
+    two = make(pods, "two", image, "true", volume)
+    pods.start(one)
+    pods.start(two)
+    first, second = first_user(host, one), first_user(host, two)
+    assert abs(first - second) >= 65536
+    locks = pathlib.Path("/run/systemd/nspawn-uid")
+    inode = os.stat(locks / str(first)).st_ino
+    assert f":{inode} " in host.run("cat", "/proc/locks").out
+    with open(locks / str(first), "r+b") as f, pytest.raises(BlockingIOError):  # as nspawn tries
+        fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.kill(int(host.show(f"pod@{one}", "MainPID")), signal.SIGKILL)
+    pods.ended(one)
+    assert f":{inode} " not in host.run("cat", "/proc/locks").out
+    pods.start(one)
+    assert first_user(host, one) == first  # the name decides, as long as it is free
+    host.run("systemctl", "restart", f"pod@{two}")
+    assert first_user(host, two) == second
+
+
+def test_everything_of_a_pod(host, pods, image, volume):
+    """machinectl shell, systemctl -M, hooks, the journal on both sides, exit statuses and restart work as without it."""
+    name = make(pods, "all", image, "echo said", volume,
+                app="User=five\nExecStartPre=/bin/sh -c \"id -u > /v/pre\"\nRestart=on-failure\n")
+    pods.start(name)
+    host.wait_for("the script is done", (volume / "out").exists)
+    assert (volume / "pre").read_text() == "5\n"
+    assert os.stat(volume / "pre").st_uid == 5
+    assert pods.shell_in(f"main@{name}", "/bin/sh", "-c", "id -u; stat -c %u /home/five; cat /proc/self/uid_map").split()[:2] == ["5", "5"]
+    assert "main.service" in host.run("systemctl", "-M", name, "list-units", "--no-pager").out
+    host.run("systemctl", "-M", name, "kill", "--kill-whom=main", "--signal=SIGKILL", "main")
+    host.wait_for("main is restarted", lambda: host.show("main", "NRestarts", machine=name) == "1")
+    uuid = pods.uuid(name)
+    pods.stop(name)
+    host.rkt("rm", uuid)
+    assert not os.path.exists(f"/var/log/journal/{uuid.replace('-', '')}")
+
+
+def test_status_and_journal(host, pods, image):
+    """An app's output is in the pod's journal and the host's; its exit status is kept."""
+    name = pods.shell("said", image, "echo said-by-app; exit 7", pod="PrivateUsers=pick\n")
+    pods.start(name, check=False)
+    pods.ended(name)
+    uuid = pods.ours()[-1]["name"]
+    assert pods.apps(uuid) == {"main": 7}
+    assert "said-by-app" in host.journal("-u", f"pod@{name}")
+    assert "said-by-app" in host.run("journalctl", "-D", f"/var/log/journal/{uuid.replace('-', '')}", "-o", "cat", "--no-pager").out
+
+
+def test_volumes_are_filled(host, pods, image, volume):
+    """DVOL: what the image has gets into empty and kept volumes with the image's owners."""
+    name = make(pods, "fill", image, "stat -c %u:%g /home/five/file /k/five/file", volume,
+                app="Volume=e:/home\nVolume=k:/k\n",
+                rest="[Volume e]\nCopyUp=yes\n[Volume k]\nPersistent=yes\nCopyUp=yes\n")
+    pods.write("fill", "[App main]\nVolume=k:/home/five\n", suffix=".d/10.conf")
+    pods.start(name)
+    host.wait_for("the script is done", (volume / "out").exists)
+    kept = pathlib.Path(f"/var/lib/rkt/volumes/{name}/k/file")
+    assert "5:6" in (volume / "out").read_text()
+    assert (os.stat(kept).st_uid, os.stat(kept).st_gid) == (5, 6)
+
+
+def test_what_cannot_be_mapped(host, pods, image, volume):
+    """A volume whose file system the kernel cannot map is refused by name, with the way out; noidmap is it. A user above the
+    range is refused."""
+    top = volume / "overlay"
+    for d in ("a", "b", "merged"):
+        (top / d).mkdir(parents=True)
+    (top / "a" / "host").touch()
+    host.run("mount", "-t", "overlay", "-o", f"lowerdir={top}/a:{top}/b", "overlay", top / "merged")
+    try:
+        name = make(pods, "no", image, "true", volume, app=f"Volume={top}/merged:/s\n")
+        assert pods.start(name, check=False).rc != 0
+        assert re.search(r"volume 'main-s'.* overlay.*noidmap", host.status(f"pod@{name}"))
+        make(pods, "no", image, "stat -c %u /s/host", volume, app=f"Volume={top}/merged:/s:noidmap\n")
+        pods.start(name)
+        host.wait_for("the script is done", (volume / "out").exists)
+        assert (volume / "out").read_text() == "65534\n"
+    finally:
+        pods.stop(name)
+        host.run("umount", top / "merged")
+    name = make(pods, "above", image, "true", volume, app="User=70000\n")
+    assert pods.start(name, check=False).rc != 0
+    assert "user 70000 is none of the pod's private users" in host.status(f"pod@{name}")
+
+
+def test_identity_and_range(host, pods, image, volume):
+    """identity: a user namespace with the host's numbers. START:LENGTH: two pods may share it, nobody picks it."""
+    name = make(pods, "same", image, "cat /proc/self/uid_map", volume, pod="PrivateUsers=identity\n")
+    pods.start(name)
+    host.wait_for("the script is done", (volume / "out").exists)
+    assert (volume / "out").read_text().split() == ["0", "0", "65536"]
+    for n in ("fix-a", "fix-b"):
+        (volume / "out").unlink()
+        name = make(pods, n, image, "cat /proc/self/uid_map", volume, pod="PrivateUsers=786432:131072\n", app="User=100000\n")
+        pods.start(name)
+        host.wait_for("the script is done", (volume / "out").exists)
+        assert (volume / "out").read_text().split() == ["0", "786432", "131072"]
+        assert os.stat(volume / "out").st_uid == 100000
+
+
+def test_device(host, pods, image, volume):
+    """Device=: permissions and owner of the host's node, in the pod's numbers; it works. A missing one is named, an optional one not."""
+    name = make(pods, "dev", image, "stat -c '%A %u:%g' /dev/fuse0 /dev/shm; head -c 3 /dev/zz | wc -c; ls /dev/none; df -k /t | tail -1", volume,
+                app="Device=/dev/fuse:/dev/fuse0 /dev/zero:/dev/zz:r -/dev/none\nTemporaryFileSystem=/t:size=1M,uid=5\nShmSize=2M\n")
+    pods.start(name)
+    host.wait_for("the script is done", (volume / "out").exists)
+    st = os.stat("/dev/fuse")
+    out = (volume / "out").read_text()
+    assert out.startswith(f"crw-rw-rw- {st.st_uid}:{st.st_gid}\ndrwxrwxrwt 0:0\n3\n") and "1024" in out and "/dev/none: No such" in out
+    name = make(pods, "dev", image, "true", volume, app="Device=/dev/none\n")
+    pods.stop(name)
+    assert pods.start(name, check=False).rc != 0
+    assert "device '/dev/none': No such file or directory" in host.status(f"pod@{name}")
+
+
+def test_flag(host, images, tmp_path):
+    """UNS-01: rkt run --private-users --no-overlay."""
+    done = host.rkt("--insecure-options=image", "run", "--private-users", "--no-overlay", images.busybox, "--exec=/bin/sh", "--", "-c",
+                    "stat -c %A / ; cat /proc/self/uid_map", cwd=tmp_path)
+    mode, first, outside, length = done.out.split()[-4:]
+    assert (mode, first, length) == ("drwxr-xr-x", "0", "65536") and int(outside) >= 524288
+    host.rkt("gc", "--grace-period=0s")
