@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -122,20 +123,31 @@ static enum MHD_Result say(struct MHD_Connection *c, unsigned status, const char
                                                       MHD_RESPMEM_MUST_COPY));
 }
 
-/* A document whose lock can be had is that of a pod that has ended. */
+/* A lock that can be had is that of a pod that has ended. */
+static int check_alive(const MetadataHttp *h, const char *name) {
+        char lock[METADATA_NAME_MAX + sizeof(METADATA_LOCK)];
+        _cleanup_close_ int fd = -EBADF;
+
+        (void) snprintf(lock, sizeof(lock), "%s" METADATA_LOCK, name);
+        fd = openat(h->pods_fd, lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        if (flock(fd, LOCK_SH | LOCK_NB) >= 0)
+                return -ENOENT;
+        return errno == EWOULDBLOCK ? 0 : -errno;
+}
+
 static int open_document(const MetadataHttp *h, const char *token, char uuid[37], size_t *ret_index_size) {
         _cleanup_close_ int fd = -EBADF;
         char name[METADATA_NAME_MAX], header[METADATA_HEADER_SIZE];
         int r = metadata_file_name(token, name);
 
+        if (r >= 0)
+                r = check_alive(h, name);
         if (r < 0)
                 return r;
         fd = openat(h->pods_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
-                return -errno;
-        if (flock(fd, LOCK_SH | LOCK_NB) >= 0)
-                return -ENOENT;
-        if (errno != EWOULDBLOCK)
                 return -errno;
         if (fd_read_full(fd, header, sizeof(header)) != (ssize_t) sizeof(header))
                 return -EBADMSG;

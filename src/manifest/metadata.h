@@ -18,10 +18,10 @@
 #define METADATA_INDEX_MAX    (1024U * 1024)
 #define METADATA_TOKEN_DIGITS 64U /* hex: 256 bits */
 #define METADATA_NAME_MAX     (METADATA_TOKEN_DIGITS + 1)
+#define METADATA_LOCK         ".lock" /* behind the name of a document */
 
 /* Shared by whoever registers pods and the service. */
-#define METADATA_PODS_DIR                                                                                    \
-        "/run/rkt/metadata-pods" /* a document per pod; its flock is held while the pod lives */
+#define METADATA_PODS_DIR   "/run/rkt/metadata-pods" /* a document of each pod, and its lock */
 #define METADATA_SOCKET_DIR "/run/rkt/metadata"
 #define METADATA_SOCKET     METADATA_SOCKET_DIR "/http"
 #define METADATA_PORT       18112

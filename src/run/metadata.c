@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Registering a pod is writing its document (manifest/metadata.h) where the service looks, under a name that only its token
- * leads to. The token is in the pod and nowhere else. The document's lock goes on to nspawn, as the pod's own does: the kernel
- * takes it back at the pod's end, whatever ended it, and from then on the service does not answer for the pod any more. The file
- * goes when a pod is started or put away after that. */
+ * leads to. The token is in the pod and in its directory. A lock beside the document goes on to nspawn, as the pod's own does: the
+ * kernel takes it back at the pod's end, whatever ended it, and from then on the service does not answer for the pod any more. The
+ * files go when a pod is started or put away after that. */
 #include "run/metadata.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -27,6 +28,11 @@
 #include "store/store-blob.h"
 
 #define SOCKET_UNIT "rkt-metadata.socket"
+#define URL_FILE    "metadata-url" /* in the pod's directory, for apps that come later */
+#define URL_MAX     256U
+#define URL_START   "http://127.0.0.1:18112/"
+
+_Static_assert(METADATA_PORT == 18112, "URL_START has the port");
 
 /* The manifests of a pod's images, as kept and parsed. */
 typedef struct Images {
@@ -127,48 +133,75 @@ static int start_service(Error *e) {
                           strerror(-r));
 }
 
-/* Readable by the service, which is the directory's group. Locked before it has a name. */
-static int write_document(int dir_fd, const char *name, const char *text, size_t size, int *ret_fd) {
+static int open_directory(Error *e) {
+        int fd = open(METADATA_PODS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return fd < 0 ? error_setf(e, -errno, "cannot open %s: %s (systemd-tmpfiles --create makes it)",
+                                   METADATA_PODS_DIR, strerror(errno))
+                      : fd;
+}
+
+/* Readable by the service, which is the directory's group. */
+static int make_file(int dir_fd, const char *text, size_t size, int *ret_fd) {
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
         int r = tmpfile_open_at(dir_fd, 0640, &fd);
 
         if (r < 0)
                 return r;
-        if (fstat(dir_fd, &st) < 0 || fchown(fd, 0, st.st_gid) < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+        if (fstat(dir_fd, &st) < 0 || fchown(fd, 0, st.st_gid) < 0)
                 return -errno;
         r = fd_write_all(fd, text, size);
         if (r >= 0)
-                r = tmpfile_link_at(fd, dir_fd, name, FILE_WRITE_NO_SYNC | FILE_WRITE_NO_REPLACE);
-        if (r < 0)
-                return r;
-        *ret_fd = TAKE_FD(fd);
-        return 0;
+                *ret_fd = TAKE_FD(fd);
+        return r;
 }
 
-static int register_document(const char *token, const char *text, size_t size, Error *e) {
-        _cleanup_close_ int dir = -EBADF, fd = -EBADF;
-        char name[METADATA_NAME_MAX];
-        int r;
+/* Has no name before it is locked. It stays open: nspawn has it until it ends. */
+static int make_lock(int dir_fd, const char *token) {
+        char name[METADATA_NAME_MAX], lock[METADATA_NAME_MAX + sizeof(METADATA_LOCK)];
+        _cleanup_close_ int fd = -EBADF;
+        int r = metadata_file_name(token, name);
 
-        dir = open(METADATA_PODS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir < 0)
-                return error_setf(e, -errno, "cannot open %s: %s (systemd-tmpfiles --create makes it)",
-                                  METADATA_PODS_DIR, strerror(errno));
-        r = metadata_file_name(token, name);
         if (r >= 0)
-                r = write_document(dir, name, text, size, &fd);
+                r = make_file(dir_fd, "", 0, &fd);
+        if (r >= 0)
+                r = RET_NERRNO(flock(fd, LOCK_EX | LOCK_NB));
+        if (r < 0)
+                return r;
+        (void) snprintf(lock, sizeof(lock), "%s" METADATA_LOCK, name);
+        r = tmpfile_link_at(fd, dir_fd, lock, FILE_WRITE_NO_SYNC | FILE_WRITE_NO_REPLACE);
         if (r >= 0)
                 r = fd_cloexec(fd, 0);
+        if (r >= 0)
+                (void) TAKE_FD(fd);
+        return r;
+}
+
+static int write_document(int dir_fd, const char *token, const char *uuid, const PodManifest *m, Store *s,
+                          Error *e) {
+        _cleanup_(images_done) Images images = {};
+        _cleanup_free_ char *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        char name[METADATA_NAME_MAX];
+        size_t size = 0;
+        int r = load_images(s, m, &images, e);
+
         if (r < 0)
-                return error_setf(e, r, "cannot write to %s: %s", METADATA_PODS_DIR, strerror(-r));
-        (void) TAKE_FD(fd); /* nspawn's, until it ends */
-        return 0;
+                return r;
+        r = metadata_write(uuid, m, images.items, &text, &size);
+        if (r >= 0)
+                r = metadata_file_name(token, name);
+        if (r >= 0)
+                r = make_file(dir_fd, text, size, &fd);
+        if (r >= 0)
+                r = tmpfile_link_at(fd, dir_fd, name, FILE_WRITE_NO_SYNC);
+        return r < 0 ? error_setf(e, r, "cannot tell the metadata service of the pod: %s", strerror(-r)) : 0;
 }
 
 /**
  * metadata_register() - let the apps of a pod ask the metadata service
- * @uuid:    of the pod
+ * @p:       pod, locked
  * @m:       its manifest, whose images are in the store
  * @s:       store
  * @ret_url: AC_METADATA_URL, for free(): of the host's loopback, which is the pod's as well where the pod has a forwarder
@@ -178,30 +211,79 @@ static int register_document(const char *token, const char *text, size_t size, E
  *
  * Return: 0; -ENODATA: an app without image; errors of the store, of systemd and of files.
  */
-int metadata_register(const char *uuid, const PodManifest *m, Store *s, char **ret_url, Error *e) {
-        _cleanup_(images_done) Images images = {};
-        _cleanup_free_ char *text = NULL, *url = NULL;
+int metadata_register(Pod *p, const PodManifest *m, Store *s, char **ret_url, Error *e) {
+        _cleanup_close_ int dir = -EBADF;
+        _cleanup_free_ char *url = NULL;
         char token[METADATA_NAME_MAX];
-        size_t size = 0;
-        int r = load_images(s, m, &images, e);
+        int r = make_token(token);
 
         if (r < 0)
-                return r;
-        r = metadata_write(uuid, m, images.items, &text, &size);
-        if (r >= 0)
-                r = make_token(token);
-        if (r < 0)
-                return error_setf(e, r, "cannot tell the metadata service of the pod: %s", strerror(-r));
-        url = strf("http://127.0.0.1:%d/%s", METADATA_PORT, token);
+                return error_setf(e, r, "cannot make a token: %s", strerror(-r));
+        url = strf(URL_START "%s", token);
         if (!url)
                 return error_oom(e);
         metadata_clean();
         r = start_service(e);
+        if (r < 0)
+                return r;
+        dir = open_directory(e);
+        if (dir < 0)
+                return dir;
+        r = make_lock(dir, token);
         if (r >= 0)
-                r = register_document(token, text, size, e);
+                r = file_write_at(pod_fd(p), URL_FILE, url, strlen(url), 0600, FILE_WRITE_NO_SYNC);
+        if (r < 0)
+                return error_setf(e, r, "cannot tell the metadata service of the pod: %s", strerror(-r));
+        r = write_document(dir, token, pod_uuid(p), m, s, e);
         if (r >= 0)
                 *ret_url = TAKE_PTR(url);
         return r;
+}
+
+/**
+ * metadata_url() - what metadata_register() gave a running pod
+ * @p:   pod
+ * @ret: AC_METADATA_URL, for free()
+ *
+ * Return: 0; -ENOENT: nothing; errors of reading.
+ */
+int metadata_url(Pod *p, char **ret) {
+        size_t size;
+
+        return file_read_at(pod_fd(p), URL_FILE, URL_MAX, ret, &size);
+}
+
+/**
+ * metadata_update() - tell the service of another app
+ * @p: running pod
+ * @m: its manifest now
+ * @s: store, with the images
+ * @e: sentence on failure; may be NULL
+ *
+ * Return: 0, also if the service does not know the pod; errors of the store and of files.
+ */
+int metadata_update(Pod *p, const PodManifest *m, Store *s, Error *e) {
+        _cleanup_close_ int dir = -EBADF;
+        _cleanup_free_ char *url = NULL;
+        const char *token;
+
+        if (metadata_url(p, &url) < 0)
+                return 0;
+        token = startswith(url, URL_START);
+        if (!token || strlen(token) != METADATA_TOKEN_DIGITS)
+                return error_setf(e, -EBADMSG, "pod \"%s\": its '" URL_FILE "' is damaged", pod_uuid(p));
+        dir = open_directory(e);
+        return dir < 0 ? dir : write_document(dir, token, pod_uuid(p), m, s, e);
+}
+
+static void clean_one(int dir_fd, const char *lock) {
+        _cleanup_close_ int fd = openat(dir_fd, lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_free_ char *name = strndup(lock, strlen(lock) - strlen(METADATA_LOCK));
+
+        if (fd < 0 || !name || flock(fd, LOCK_SH | LOCK_NB) < 0)
+                return;
+        (void) unlinkat(dir_fd, name, 0);
+        (void) unlinkat(dir_fd, lock, 0);
 }
 
 /**
@@ -209,14 +291,11 @@ int metadata_register(const char *uuid, const PodManifest *m, Store *s, char **r
  */
 void metadata_clean(void) {
         _cleanup_strv_free_ char **names = NULL;
-        _cleanup_close_ int dir = open(METADATA_PODS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int dir = open_directory(NULL);
 
         if (dir < 0 || dir_list_at(dir, ".", &names) < 0)
                 return;
-        STRV_FOREACH (n, names) {
-                _cleanup_close_ int fd = openat(dir, *n, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-                if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) >= 0)
-                        (void) unlinkat(dir, *n, 0);
-        }
+        STRV_FOREACH (n, names)
+                if (endswith(*n, METADATA_LOCK))
+                        clean_one(dir, *n);
 }

@@ -4,7 +4,10 @@
 
 #include "basic/error.h"
 #include "manifest/pod-manifest.h"
+#include "pod/pod.h"
 #include "store/store.h"
 
-int metadata_register(const char *uuid, const PodManifest *m, Store *s, char **ret_url, Error *e);
+int metadata_register(Pod *p, const PodManifest *m, Store *s, char **ret_url, Error *e);
+int metadata_url(Pod *p, char **ret);
+int metadata_update(Pod *p, const PodManifest *m, Store *s, Error *e);
 void metadata_clean(void);

@@ -19,6 +19,7 @@
 #include "pod/pod-apps.h"
 #include "pod/pod-compose.h"
 #include "run/manager-job.h"
+#include "run/metadata.h"
 #include "run/pod-bus.h"
 #include "run/pod-mount.h"
 #include "run/run-nspawn.h"
@@ -320,6 +321,8 @@ int mutable_pod_add(MutablePod *x, Store *s, const PodSpec *spec, const PodPrepa
                 r = build(x, s, app, e);
         if (r >= 0)
                 r = pod_app_set_mark(x->pod, app, POD_APP_CREATED, e);
+        if (r >= 0)
+                r = metadata_update(x->pod, x->manifest, s, e);
         if (r >= 0)
                 r = pod_write_manifest(x->pod, x->manifest, e);
         if (r >= 0)

@@ -437,7 +437,7 @@ static int split(Run *x, Error *e) {
 static int make_metadata(Run *x, Error *e) {
         if (!streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_METADATA), "yes"))
                 return 0;
-        return metadata_register(pod_uuid(x->pod), x->manifest, x->store, &x->metadata_url, e);
+        return metadata_register(x->pod, x->manifest, x->store, &x->metadata_url, e);
 }
 
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
@@ -554,6 +554,8 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
                 r = userns_adopt(x.pod_fd, &x.users, e);
         if (r >= 0)
                 r = make_apps(&x, e);
+        if (r >= 0 && metadata_url(p, &x.metadata_url) == -ENOMEM)
+                r = error_oom(e);
         if (r >= 0)
                 r = app_context(&x, fstatat(x.stage1_fd, &CONSOLE_STDOUT[1], &st, AT_SYMLINK_NOFOLLOW) == 0,
                                 &c, e);

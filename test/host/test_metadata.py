@@ -16,6 +16,7 @@ import urllib.parse
 import pytest
 
 from images import aci
+from test_app import Sandbox
 
 SOCKET = "/run/rkt/metadata/http"
 REGISTERED = pathlib.Path("/run/rkt/metadata-pods")
@@ -165,7 +166,7 @@ def test_service_is_confined_and_patient(host, pod):
 def test_ends_with_the_pod(host, pods, pod):
     """The token is of no use when the pod is gone, by whatever end; the service goes when nobody asks, and comes again."""
     name, client = pod
-    assert len(list(REGISTERED.iterdir())) == 1
+    assert len(list(REGISTERED.iterdir())) == 2  # document and lock
     host.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", f"pod@{name}")
     pods.ended(name)
     assert client.ask("/pod/uuid")[0] == 401
@@ -183,6 +184,21 @@ def test_ends_with_the_pod(host, pods, pod):
     finally:
         drop_in.unlink()
         host.run("systemctl", "daemon-reload")
+
+
+def test_apps_that_come_later(host, pods, images, tmp_path):  # pylint: disable=unused-argument
+    """An app that is added to a running pod can ask, too, and is known."""
+    host.rkt("--insecure-options=image", "fetch", images.busybox)
+    sandbox = Sandbox(host, tmp_path, "--mds-register")
+    try:
+        sandbox.add("late", "echo $AC_METADATA_URL $AC_APP_NAME; exec sleep 1000")
+        line = host.wait_for("the URL", lambda: re.search(r"(http://127\S*) late", sandbox.log.read_text()))
+        client = Client(line.group(1))
+        assert client.ask("/pod/uuid")[2] == sandbox.uuid
+        assert client.ask("/apps/late/image/id")[2] == json.loads(client.ask("/pod/manifest")[2])["apps"][0]["image"]["id"]
+    finally:
+        sandbox.end()
+    assert client.ask("/pod/uuid")[0] == 401
 
 
 def test_by_hand(host, pods, images):
