@@ -196,7 +196,7 @@ static int load_filter(const SandboxSpec *spec, Error *e) {
         scmp_filter_ctx c;
         int r;
 
-        c = seccomp_init(SCMP_ACT_KILL_PROCESS);
+        c = seccomp_init(spec->syscalls ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ALLOW);
         if (!c)
                 return error_oom(e);
         r = add_rules(c, SCMP_ACT_ALLOW, spec->syscalls);
@@ -306,7 +306,7 @@ int sandbox_enter(const SandboxSpec *spec, Error *e) {
         r = set_limits(spec, e);
         if (r < 0)
                 return r;
-        if (spec->syscalls && !HAVE_SANITIZER)
+        if ((spec->syscalls || spec->denied) && !HAVE_SANITIZER)
                 return load_filter(spec, e);
         return 0;
 }

@@ -18,7 +18,7 @@ typedef struct SandboxPath {
 typedef struct SandboxSpec {
         uint64_t capabilities; /* bits 1 << CAP_...; all others leave every set, for good */
         const char *const *
-                syscalls; /* names, NULL-terminated; everything else kills the process. "clone" makes threads only. NULL: no filter */
+                syscalls; /* names, NULL-terminated; everything else kills the process. "clone" makes threads only. NULL: all but denied */
         const char *const *more_syscalls; /* allowed too; may be NULL */
         const char *const *denied;        /* names that fail with ENOSYS instead of killing; may be NULL */
         const SandboxPath *paths;         /* may be NULL: no path at all */

@@ -3,6 +3,7 @@
  *
  *   rkt-pod image NAME      pod-image@NAME.service: have the pod's images in the store, and note which they are
  *   rkt-pod start NAME      pod@NAME.service: prepare the pod, then become systemd-nspawn
+ *   rkt-pod sweep           take away the networks of pods that are over
  *   rkt-pod stop-post NAME  its ExecStopPost=: put away what is left
  *
  * Between the first and the second there is a note, pod/pod-note.h. */
@@ -23,6 +24,7 @@
 #include "pod/pod-prepare.h"
 #include "pod/update-state.h"
 #include "podfile/pod-file.h"
+#include "run/network.h"
 #include "run/run.h"
 
 #define EXIT_CONFIG 78 /* sysexits(3), systemd.exec(5): the pod file is wrong */
@@ -183,10 +185,19 @@ static int stop_post(const char *name) {
                 STRV_FOREACH (s, sentences)
                         log_error("%s", *s);
         if (r >= 0)
-                r = run_stop_post(pods, name, &e);
+                r = run_stop_post(pods, arg_data_dir, name, &e);
         if (r < 0)
                 log_error("%s", error_text(&e, r));
         error_done(&e);
+        return r < 0 ? EXIT_FAILURE : 0;
+}
+
+static int sweep(void) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = network_sweep(arg_data_dir, true, &e);
+
+        if (r < 0)
+                log_error("%s", error_text(&e, r));
         return r < 0 ? EXIT_FAILURE : 0;
 }
 
@@ -215,12 +226,14 @@ int main(int argc, char **argv) {
         r = find_data(&dir);
         if (r != 0)
                 return r;
+        if (argc == 2 && streq(argv[1], "sweep"))
+                return sweep();
         if (argc == 3 && streq(argv[1], "image"))
                 return with_spec(argv[2], fetch);
         if (argc == 3 && streq(argv[1], "start"))
                 return with_spec(argv[2], start);
         if (argc == 3 && streq(argv[1], "stop-post"))
                 return stop_post(argv[2]);
-        fputs("Usage: rkt-pod image|start|stop-post NAME\n", stderr);
+        fputs("Usage: rkt-pod image|start|stop-post NAME, or sweep\n", stderr);
         return EXIT_FAILURE;
 }

@@ -12,6 +12,7 @@
 #include "pod/app-check.h"
 #include "pod/pod-compose.h"
 #include "pod/pod-docker.h"
+#include "pod/pod-network.h"
 #include "pod/pod-sysctl.h"
 
 typedef struct Compose {
@@ -478,7 +479,7 @@ static int annotate_volumes(const Compose *c) {
 static int annotate_pod(const Compose *c, Error *e) {
         const PodSpec *s = c->spec;
         const char *name = c->options->name ? c->options->name : s->name;
-        _cleanup_free_ char *networks = NULL, *insecure = NULL, *hosts = NULL;
+        _cleanup_free_ char *insecure = NULL;
         int r = set_pairs(s->annotations, &c->m->annotations, &c->m->n_annotations);
 
         if (r >= 0)
@@ -491,16 +492,8 @@ static int annotate_pod(const Compose *c, Error *e) {
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_NAME, name);
         if (r >= 0 && s->hostname)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_HOSTNAME, s->hostname);
-        if (r >= 0 && s->hosts) {
-                r = strv_join(s->hosts, " ", &hosts);
-                if (r >= 0)
-                        r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_HOSTS, hosts);
-        }
-        if (r >= 0 && s->networks) {
-                r = strv_join(s->networks, " ", &networks);
-                if (r >= 0)
-                        r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_NETWORK, networks);
-        }
+        if (r >= 0)
+                r = pod_add_network(s, c->m);
         if (r >= 0 && s->exit_policy != POD_EXIT_ON_FAILURE)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_EXIT_POLICY,
                                                 pod_exit_policy_to_string(s->exit_policy));

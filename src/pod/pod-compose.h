@@ -9,10 +9,15 @@
 #include "podfile/pod-spec.h"
 
 /* Annotations of the pod. Absent: the default of PodSpec. */
-#define POD_ANNOTATION_NAME          "rkt.systemd/name"     /* machine name */
-#define POD_ANNOTATION_HOSTNAME      "rkt.systemd/hostname" /* host name inside */
-#define POD_ANNOTATION_HOSTS         "rkt.systemd/hosts"    /* words of AddHost= */
-#define POD_ANNOTATION_NETWORK       "rkt.systemd/network"  /* words, separated by spaces: "none", "host" */
+#define POD_ANNOTATION_NAME     "rkt.systemd/name"     /* machine name */
+#define POD_ANNOTATION_HOSTNAME "rkt.systemd/hostname" /* host name inside */
+#define POD_ANNOTATION_HOSTS    "rkt.systemd/hosts"    /* words of AddHost= */
+#define POD_ANNOTATION_NETWORK                                                                               \
+        "rkt.systemd/network" /* words, separated by spaces: "none", "host", "NAME:K=V;K=V" */
+#define POD_ANNOTATION_DNS           "rkt.systemd/dns"         /* words of DNS= */
+#define POD_ANNOTATION_DNS_SEARCH    "rkt.systemd/dns-search"  /* words of DNSSearch= */
+#define POD_ANNOTATION_DNS_OPTION    "rkt.systemd/dns-option"  /* words of DNSOption= */
+#define POD_ANNOTATION_DNS_DOMAIN    "rkt.systemd/dns-domain"  /* DNSDomain= */
 #define POD_ANNOTATION_EXIT_POLICY   "rkt.systemd/exit-policy" /* words of ExitPolicy= */
 #define POD_ANNOTATION_LOG           "rkt.systemd/log"         /* words of Log= */
 #define POD_ANNOTATION_OVERLAY       "rkt.systemd/overlay"     /* "no": roots are copies */

@@ -37,6 +37,8 @@ int set_environment_file(PodLoader *l, const PodPart *part, const PodLine *line,
 int set_setting(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_later(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 
+int set_dns(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
+int set_ports(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_network(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_private_users(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_stage1(PodLoader *l, const PodPart *part, const PodLine *line, void *target);

@@ -10,16 +10,97 @@
 #include "basic/strv.h"
 #include "basic/suggest.h"
 #include "podfile/pod-loader.h"
+#include "podfile/port-mapping.h"
 
 /* ---- [Pod] ---- */
 
-static bool is_network(const char *s) {
-        size_t n = strcspn(s, ":");
+/**
+ * pod_network_parse() - a word of Network=
+ * @word: "NAME", or "NAME:key=value,..."
+ * @ret:  the same with ";" between arguments, which have no "," then; to free()
+ *
+ * Return: 0; -EINVAL: it is none; -ENOMEM.
+ */
+int pod_network_parse(const char *word, char **ret) {
+        size_t n = strcspn(word, ":");
+        char *copy;
 
-        /* NAME or NAME:key=value,... */
-        return n > 0 && n <= 64 &&
-               strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == n &&
-               s[0] != '.' && s[0] != '-' && (s[n] == '\0' || strchr(s + n, '='));
+        if (n == 0 || n > 64 || word[0] == '.' || word[0] == '-' ||
+            strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") < n)
+                return -EINVAL;
+        for (const char *p = word + n; *p; p += strcspn(p, ",;")) {
+                size_t k = strcspn(++p, "=");
+
+                if (k == 0 || k > strcspn(p, ",;") - 1 ||
+                    strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") < k ||
+                    strcspn(p, " \t\n\"\\") < strcspn(p, ",;"))
+                        return -EINVAL;
+        }
+        copy = strdup(word);
+        if (!copy)
+                return -ENOMEM;
+        for (char *p = copy + n; *p; p++)
+                if (*p == ',')
+                        *p = ';';
+        *ret = copy;
+        return 0;
+}
+
+/* Those that no other can stand beside, and that have no arguments. */
+static bool is_alone(const char *network) {
+        return streq(network, "host") || streq(network, "none") || streq(network, "all");
+}
+
+static bool same_network(const char *a, const char *b) {
+        size_t n = strcspn(a, ":");
+
+        return n == strcspn(b, ":") && strncmp(a, b, n) == 0;
+}
+
+/**
+ * pod_networks_add() - one more network of a pod
+ * @networks: those before
+ * @word:     of pod_network_parse()
+ * @ret_with: the one that it cannot stand beside; NULL: none, then @word was added or is there already
+ *
+ * Return: 0, -EEXIST: twice with other arguments; -EXDEV: it cannot stand beside another; -EINVAL: it takes no arguments;
+ * -ENOMEM.
+ */
+int pod_networks_add(char ***networks, const char *word, const char **ret_with) {
+        const char *colon = strchr(word, ':');
+
+        *ret_with = NULL;
+        if (colon && ((size_t) (colon - word) == 4 || (size_t) (colon - word) == 3) &&
+            (startswith(word, "host:") || startswith(word, "none:") || startswith(word, "all:")))
+                return -EINVAL;
+        STRV_FOREACH (other, *networks) {
+                *ret_with = *other;
+                if (streq(*other, word))
+                        return 0;
+                if (same_network(*other, word))
+                        return -EEXIST;
+                if (is_alone(*other) || is_alone(word))
+                        return -EXDEV;
+        }
+        *ret_with = NULL;
+        return strv_extend(networks, word);
+}
+
+static int add_network(PodLoader *l, const PodPart *part, const PodLine *line, const char *word, PodSpec *s) {
+        _cleanup_free_ char *network = NULL;
+        const char *with = NULL;
+        int r = pod_network_parse(word, &network);
+
+        if (r >= 0)
+                r = pod_networks_add(&s->networks, network, &with);
+        if (r == -EEXIST || r == -EXDEV)
+                return loader_bad(l, part, line, "'%s' and '%s' exclude each other", with, word);
+        if (r == -EINVAL)
+                return loader_bad_value(
+                        l, part, line, word,
+                        "not a network (default, default-restricted, host, none, all, or NAME, or "
+                        "NAME:key=value,...)");
+        return r;
 }
 
 /**
@@ -33,34 +114,83 @@ static bool is_network(const char *s) {
  */
 int set_network(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
         _cleanup_strv_free_ char **words = NULL;
-        PodSpec *s = target;
-        int r;
+        int r = loader_words(l, part, line, &words);
 
-        r = loader_words(l, part, line, &words);
         if (r <= 0)
                 return r;
-        STRV_FOREACH (w, words) {
-                bool is_alone = streq(*w, "host") || streq(*w, "none");
+        r = 0;
+        for (char **w = words; w && *w && r >= 0; w++)
+                r = add_network(l, part, line, *w, target);
+        return r;
+}
 
-                if (strv_contains(s->networks, *w))
-                        continue;
-                if (!is_network(*w))
-                        r = loader_bad_value(
-                                l, part, line, *w,
-                                "not a network (default, default-restricted, host, none, or NAME, or "
-                                "NAME:key=value,...)");
-                else if (strv_length(s->networks) > 0 &&
-                         (is_alone || streq(s->networks[0], "host") || streq(s->networks[0], "none")))
-                        r = loader_bad(l, part, line, "'%s' and '%s' exclude each other", s->networks[0], *w);
-                else {
-                        r = strv_extend(&s->networks, *w);
-                        if (r >= 0 && !is_alone)
-                                r = loader_later(l, part, line, *w);
-                }
-                if (r < 0)
-                        return r;
+/* Two of one port of the host, on one address or on all. */
+static bool collide(const char *a, const char *b) {
+        PortMapping x, y;
+
+        if (port_mapping_parse(a, &x) || port_mapping_parse(b, &y) || !streq(x.protocol, y.protocol))
+                return false;
+        return x.host_port < y.host_port + y.count && y.host_port < x.host_port + x.count &&
+               (!*x.host_ip || !*y.host_ip || streq(x.host_ip, y.host_ip));
+}
+
+/**
+ * set_ports() - PublishPort=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_ports(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_strv_free_ char **words = NULL;
+        PodSpec *s = target;
+        PortMapping m;
+        int r = loader_words(l, part, line, &words);
+
+        for (char **w = words; w && *w && r >= 0; w++) {
+                const char *wrong = port_mapping_parse(*w, &m), *other = NULL;
+
+                STRV_FOREACH (p, s->ports)
+                        if (collide(*p, *w))
+                                other = *p;
+                if (wrong)
+                        r = loader_bad_value(l, part, line, *w, wrong);
+                else if (other && !streq(other, *w))
+                        r = loader_bad(l, part, line, "'%s' and '%s' are the same port of the host", other,
+                                       *w);
+                else if (!other)
+                        r = strv_extend(&s->ports, *w);
         }
-        return 0;
+        return r < 0 ? r : 0;
+}
+
+/**
+ * set_dns() - DNS=
+ * @l:      the loader
+ * @part:   the section of the line
+ * @line:   the line
+ * @target: PodSpec
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int set_dns(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
+        _cleanup_strv_free_ char **words = NULL;
+        PodSpec *s = target;
+        int r = loader_words(l, part, line, &words);
+
+        for (char **w = words; w && *w && r >= 0; w++) {
+                const char *wrong = value_check(CHECK_DNS, *w), *first = s->dns ? s->dns[0] : NULL;
+
+                if (wrong)
+                        r = loader_bad_value(l, part, line, *w, wrong);
+                else if (first && (is_alone(first) || is_alone(*w)) && !streq(first, *w))
+                        r = loader_bad(l, part, line, "'%s' and '%s' exclude each other", first, *w);
+                else if (!strv_contains(s->dns, *w))
+                        r = strv_extend(&s->dns, *w);
+        }
+        return r < 0 ? r : 0;
 }
 
 /**

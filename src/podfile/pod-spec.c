@@ -142,6 +142,11 @@ PodSpec *pod_spec_free(PodSpec *s) {
         free(s->stage1);
         (void) strv_free(s->files);
         (void) strv_free(s->networks);
+        (void) strv_free(s->ports);
+        (void) strv_free(s->dns);
+        (void) strv_free(s->dns_search);
+        (void) strv_free(s->dns_options);
+        free(s->dns_domain);
         (void) strv_free(s->profiles);
         (void) strv_free(s->hosts);
         (void) strv_free(s->environment);

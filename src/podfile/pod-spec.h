@@ -127,13 +127,19 @@ typedef enum PodLogMode {
 } PodLogMode;
 
 typedef struct PodSpec {
-        char *name;     /* machine name */
-        char *prefix;   /* name before "@" of a template; else the same as name */
-        char *instance; /* of a template, else NULL */
-        char *source;   /* the pod file; NULL when made from flags */
-        char **files;   /* every file that was read, the pod file first */
-        char *hostname; /* NULL: the name */
-        char **networks; /* words of Network=; NULL: not said, which is "none" until the default network exists */
+        char *name;      /* machine name */
+        char *prefix;    /* name before "@" of a template; else the same as name */
+        char *instance;  /* of a template, else NULL */
+        char *source;    /* the pod file; NULL when made from flags */
+        char **files;    /* every file that was read, the pod file first */
+        char *hostname;  /* NULL: the name */
+        char **networks; /* words of Network=; "NAME", or "NAME:K=V;K=V"; NULL: not said, which is "none" until
+                             the default network exists */
+        char **ports;    /* of PublishPort=, see podfile/port-mapping.h */
+        char **dns;      /* addresses; or "host", "none" */
+        char **dns_search;
+        char **dns_options;
+        char *dns_domain;
         char **hosts;    /* of AddHost=: "NAME:IP", or "host" */
         char **profiles; /* names of Profile= */
         char **environment;
@@ -185,6 +191,8 @@ VolumeSpec *pod_spec_find_volume(const PodSpec *s, const char *name);
 int unit_settings_add(UnitSettings *u, const char *key, const char *value, PodPlace place);
 void unit_settings_done(UnitSettings *u);
 const char *unit_settings_last(const UnitSettings *u, const char *key);
+int pod_network_parse(const char *word, char **ret);
+int pod_networks_add(char ***networks, const char *word, const char **ret_with);
 int environment_set(char ***env, const char *assignment);
 
 bool pod_name_is_valid(const char *name);

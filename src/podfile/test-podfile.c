@@ -270,12 +270,51 @@ static void test_auto_update(void **state) {
 static void test_not_yet(void **state) {
         _cleanup_loaded_ Loaded x = {};
 
-        load("[Pod]\nNetwork=default\nPublishPort=8080:80\nMetadataService=no\n[App]\nImage="
+        load("[Pod]\nMetadataService=no\n[App]\nImage="
              "docker://redis\nStandardInput=tty\n",
              NULL, &x);
-        expect_strv(x.spec->unsupported, "a:2: [Pod] Network: default is not supported yet|"
-                                         "a:3: [Pod] PublishPort: not supported yet|"
-                                         "a:7: [App] StandardInput: tty is not supported yet");
+        expect_strv(x.spec->unsupported, "a:5: [App] StandardInput: tty is not supported yet");
+}
+
+/* PFWD, DNS, NET-21: keys of networks */
+static void test_network(void **state) {
+        static const struct {
+                const char *text, *networks, *ports, *dns, *errors;
+        } cases[] = {
+                { "Network=default a:ip=1.2.3.4,mac=x default", "default|a:ip=1.2.3.4;mac=x", "", "", "" },
+                { "Network=host default", "host", "", "",
+                  "a:2: [Pod] Network: 'host' and 'default' exclude each other\n" },
+                { "Network=a:IP=1 a:IP=2", "a:IP=1", "", "",
+                  "a:2: [Pod] Network: 'a:IP=1' and 'a:IP=2' exclude each other\n" },
+                { "Network=a: -x all:K=V a:b", "", "", "", NULL },
+                { "PublishPort=8080:80 [::1]:53:53/udp 127.0.0.1:8000-8010:9000-9010/sctp 80:http", "",
+                  "8080:80|[::1]:53:53/udp|127.0.0.1:8000-8010:9000-9010/sctp|80:http", "", "" },
+                { "PublishPort=80-90:80", "", "", "",
+                  "a:2: [Pod] PublishPort: '80-90:80': ranges of different lengths\n" },
+                { "PublishPort=80:81 80:82", "", "80:81", "",
+                  "a:2: [Pod] PublishPort: '80:81' and '80:82' are the same port of the host\n" },
+                { "PublishPort=127.0.0.1:80:81 127.0.0.2:80:81 80:81/udp", "",
+                  "127.0.0.1:80:81|127.0.0.2:80:81|80:81/udp", "", "" },
+                { "PublishPort=0:80 65536:80 80 x:80 a:80:80 80-79:80-79 80:http/tcp 80:-", "", "", "",
+                  NULL },
+                { "DNS=8.8.8.8 ::1 8.8.8.8", "", "", "8.8.8.8|::1", "" },
+                { "DNS=host 8.8.8.8", "", "", "host",
+                  "a:2: [Pod] DNS: 'host' and '8.8.8.8' exclude each other\n" },
+        };
+
+        FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
+                _cleanup_free_ char *text = strf("[Pod]\n%s\n[App]\nImage=docker://redis\n", c->text);
+                _cleanup_loaded_ Loaded x = {};
+
+                load_as("shop", NULL, text, NULL, &x);
+                if (c->errors)
+                        expect_errors(&x.errors, c->errors);
+                else
+                        assert_true(x.errors.n > 0);
+                expect_strv(x.spec->networks, c->networks);
+                expect_strv(x.spec->ports, c->ports);
+                expect_strv(x.spec->dns, c->dns);
+        }
 }
 
 /* robustness.md P5, P6, P7, P8, and what pod-file.md calls an error */
@@ -446,21 +485,14 @@ static void test_broken_unit(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),
-                cmocka_unit_test(test_environment),
-                cmocka_unit_test(test_merge),
-                cmocka_unit_test(test_settings),
-                cmocka_unit_test(test_volumes),
-                cmocka_unit_test(test_sockets),
-                cmocka_unit_test(test_specifiers_p9),
-                cmocka_unit_test(test_template),
-                cmocka_unit_test(test_auto_update),
-                cmocka_unit_test(test_not_yet),
-                cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_error_order),
-                cmocka_unit_test(test_tables_are_sorted),
-                cmocka_unit_test(test_value_checks),
-                cmocka_unit_test(test_order),
+                cmocka_unit_test(test_defaults),      cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_merge),         cmocka_unit_test(test_settings),
+                cmocka_unit_test(test_volumes),       cmocka_unit_test(test_sockets),
+                cmocka_unit_test(test_specifiers_p9), cmocka_unit_test(test_template),
+                cmocka_unit_test(test_auto_update),   cmocka_unit_test(test_network),
+                cmocka_unit_test(test_not_yet),       cmocka_unit_test(test_errors),
+                cmocka_unit_test(test_error_order),   cmocka_unit_test(test_tables_are_sorted),
+                cmocka_unit_test(test_value_checks),  cmocka_unit_test(test_order),
                 cmocka_unit_test(test_broken_unit),
         };
 

@@ -15,6 +15,7 @@
 #include "basic/word.h"
 #include "podfile/place-check.h"
 #include "podfile/pod-spec.h"
+#include "podfile/port-mapping.h"
 #include "podfile/value-check.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
@@ -389,56 +390,15 @@ static bool is_host_name(const char *s) {
         return str_in_set(s, LOWER UPPER DIGITS ".-") && !strchr(".-", s[0]) && !strchr(".-", s[n - 1]);
 }
 
-static bool is_range(const char *s, size_t n) {
-        char copy[16];
-        char *dash;
-        unsigned a, b;
+static bool is_port_mapping(const char *s) {
+        PortMapping m;
 
-        if (n == 0 || n >= sizeof(copy))
-                return false;
-        memcpy(copy, s, n);
-        copy[n] = '\0';
-        dash = strchr(copy, '-');
-        if (dash)
-                *dash++ = '\0';
-        if (parse_uint(copy, 65535, &a) < 0 || a == 0)
-                return false;
-        return !dash || (parse_uint(dash, 65535, &b) >= 0 && b >= a);
+        return !port_mapping_parse(s, &m);
 }
 
-/* [HOSTIP:]HOSTPORT:PORT[/PROTOCOL], [HOSTIP:]HOSTPORT:PORTNAME */
-static bool is_port_mapping(const char *s) {
-        char copy[128];
-        char *slash, *inner, *outer;
-
-        if (strlen(s) >= sizeof(copy))
-                return false;
-        memcpy(copy, s, strlen(s) + 1);
-        slash = strchr(copy, '/');
-        if (slash) {
-                *slash++ = '\0';
-                if (!in_words(slash, "tcp\0udp\0sctp\0"))
-                        return false;
-        }
-        inner = strrchr(copy, ':');
-        if (!inner)
-                return false;
-        *inner++ = '\0';
-        if (!is_range(inner, strlen(inner)) &&
-            (*inner == '-' || !strpbrk(inner, LOWER) || !str_in_set(inner, LOWER DIGITS "-") || slash))
-                return false;
-        outer = strrchr(copy, ':');
-        if (outer) {
-                size_t n;
-
-                *outer++ = '\0';
-                n = strlen(copy);
-                if (copy[0] == '[' && copy[n - 1] == ']')
-                        copy[n - 1] = '\0';
-                if (strchr(copy, '/') || !is_address(copy[0] == '[' ? copy + 1 : copy))
-                        return false;
-        }
-        return is_range(outer ? outer : copy, strlen(outer ? outer : copy));
+/* One word of "options" in resolv.conf(5). */
+static bool is_dns_option(const char *s) {
+        return *s && str_in_set(s, LOWER UPPER DIGITS "_-:.");
 }
 
 /* NAME:IP, or host */
@@ -508,6 +468,7 @@ static const struct {
         [CHECK_APP_TMPFS] = { place_is_tmpfs, NULL, PLACE_TMPFS_WRONG },
         [CHECK_PRIVATE_USERS] = { place_is_private_users, NULL, PLACE_USERS_WRONG },
         [CHECK_AUTO_UPDATE] = { NULL, "no\0registry\0", "unknown word (no or registry)" },
+        [CHECK_DNS_OPTION] = { is_dns_option, NULL, "not an option of resolv.conf(5)" },
         [CHECK_DNS] = { is_dns, NULL, "not an address (or host, or none)" },
         [CHECK_HEALTH_ACTION] = { NULL, "none\0restart\0stop\0", "unknown word (none, restart or stop)" },
         [CHECK_PORT] = { is_port, NULL, "not a port (1 to 65535)" },

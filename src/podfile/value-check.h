@@ -26,6 +26,7 @@ typedef enum ValueCheck {
         CHECK_DEVICE,
         CHECK_DEVICE_POLICY,
         CHECK_DNS,
+        CHECK_DNS_OPTION,
         CHECK_ENVIRONMENT,
         CHECK_ERRNO,
         CHECK_EXIT_STATUS,

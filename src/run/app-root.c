@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "basic/alloc.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
+#include "basic/mount-fd.h"
 #include "basic/parse.h"
 #include "basic/path.h"
 #include "basic/str.h"
@@ -403,15 +405,36 @@ int app_root_find_directory(const PodApp *a, int root_fd, const Userns *users, A
                    : 0;
 }
 
-/* Writes a file of the app's /etc anew; a link that the image has there is removed, not followed. */
-static int write_etc(int root_fd, const char *name, const char *text, bool replace) {
-        _cleanup_close_ int dir = root_mkdirs(root_fd, "/etc", 0755), fd = -EBADF;
+/* Engines that build images leave empty files behind, as places for their own. */
+static bool has_text(int root_fd, const char *name) {
+        _cleanup_close_ int dir = root_open(root_fd, "/etc", O_PATH | O_DIRECTORY);
         struct stat st;
+
+        return dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
+               !(S_ISREG(st.st_mode) && st.st_size == 0);
+}
+
+/* One file for all apps, that is kept up to date. */
+static int mount_hosts(int root_fd, const char *path) {
+        _cleanup_close_ int file = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), tree = -EBADF,
+                            target = root_open(root_fd, "/etc/hosts", O_PATH | O_NOFOLLOW);
+        int r;
+
+        if (file < 0)
+                return -errno;
+        if (target < 0)
+                return target;
+        r = mount_clone(file, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                        &tree);
+        return r < 0 ? r : mount_move(tree, target);
+}
+
+/* Writes a file of the app's /etc anew; a link that the image has there is removed, not followed. */
+static int write_etc(int root_fd, const char *name, const char *text) {
+        _cleanup_close_ int dir = root_mkdirs(root_fd, "/etc", 0755), fd = -EBADF;
 
         if (dir < 0)
                 return dir;
-        if (!replace && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-                return 0;
         if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
                 return -errno;
         fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
@@ -468,10 +491,13 @@ int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Erro
                         return error_setf(e, r, "app '%s': cannot make %s in its root: %s", a->name, d->path,
                                           strerror(-r));
         }
-        r = write_etc(root_fd, "hostname", hostname, true);
-        if (r >= 0)
-                r = write_etc(root_fd, "hosts", c->hosts, c->replace_hosts);
-        if (r >= 0 && c->resolv_conf)
-                r = write_etc(root_fd, "resolv.conf", c->resolv_conf, true);
+        r = write_etc(root_fd, "hostname", hostname);
+        if (r >= 0 && (c->replace_hosts || !has_text(root_fd, "hosts"))) {
+                r = write_etc(root_fd, "hosts", c->hosts);
+                if (r >= 0 && c->hosts_file)
+                        r = mount_hosts(root_fd, c->hosts_file);
+        }
+        if (r >= 0 && c->resolv_conf && (!c->weak_resolv_conf || !has_text(root_fd, "resolv.conf")))
+                r = write_etc(root_fd, "resolv.conf", c->resolv_conf);
         return r < 0 ? error_setf(e, r, "app '%s': cannot write its /etc: %s", a->name, strerror(-r)) : 0;
 }

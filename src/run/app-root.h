@@ -10,8 +10,10 @@
 
 typedef struct AppRootContext {
         const char *hostname;
-        const char *hosts;  /* text of /etc/hosts for an app that has none */
-        bool replace_hosts; /* and for one that has */
+        const char *hosts;      /* text of /etc/hosts for an app that has none */
+        bool replace_hosts;     /* and for one that has */
+        const char *hosts_file; /* of the host, with @hosts and what changes; NULL: there is none */
+        bool weak_resolv_conf;  /* only for an app that has none */
         const Userns *users;
         const char *resolv_conf; /* text for the app's own; NULL: leave it alone */
 } AppRootContext;

@@ -18,6 +18,7 @@
 #include "pod/pod-list.h"
 #include "run/machine.h"
 #include "run/metadata.h"
+#include "run/network.h"
 #include "run/run.h"
 #include "run/start-failure.h"
 
@@ -75,15 +76,17 @@ char *run_journal_path(const char *uuid) {
  * @userdata: not used
  * @e:        sentence on failure; may be NULL
  *
- * That is its journal.
+ * That is its networks and its journal.
  *
  * Return: 0, errors of removing.
  */
 int run_release(Pod *p, void *userdata, Error *e) {
         _cleanup_free_ char *path = run_journal_path(pod_uuid(p));
         _cleanup_close_ int dir = open("/var/log/journal", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int r;
+        int r = network_down(p, e);
 
+        if (r < 0)
+                return r;
         if (!path)
                 return error_oom(e);
         if (dir < 0)
@@ -161,7 +164,8 @@ int run_explain(Pods *pods, const char *name, char ***ret, Error *e) {
 
 /**
  * run_stop_post() - put away what a pod of a unit left behind
- * @pods: all pods
+ * @pods:     all pods
+ * @data_dir: where they are
  * @name: machine name; its processes are gone
  * @e:    sentence on failure; may be NULL
  *
@@ -169,14 +173,18 @@ int run_explain(Pods *pods, const char *name, char ***ret, Error *e) {
  *
  * Return: 0, errors of the pods' directories.
  */
-int run_stop_post(Pods *pods, const char *name, Error *e) {
+int run_stop_post(Pods *pods, const char *data_dir, const char *name, Error *e) {
         _cleanup_pod_changes_ PodChanges changes = POD_CHANGES_INIT;
         PodGcOptions options = { .grace_usec = POD_GC_GRACE_USEC,
                                  .expire_prepared_usec = USEC_INFINITY,
                                  .release = run_release };
 
+        int r;
+
         metadata_clean();
         unregister(name);
         remove_runtime(name);
-        return pod_gc_name(pods, name, &options, &changes, e);
+        r = network_sweep(data_dir, true, e);
+        (void) RET_GATHER(r, pod_gc_name(pods, name, &options, &changes, r < 0 ? NULL : e));
+        return r;
 }

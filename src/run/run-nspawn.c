@@ -235,8 +235,9 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
 
 /**
  * nspawn_environment() - the environment in which systemd-nspawn is started
- * @environ: ours
- * @ret:     NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, PATH and TERM of it, and what nspawn is told; free with strv_free()
+ * @environ:     ours
+ * @own_network: it is in the pod's network already: kernel settings of that are the pod's, as with --private-network
+ * @ret:         NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, PATH and TERM of it, and what nspawn is told; free with strv_free()
  *
  * SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: nspawn looks for systemd's version in the root, where /usr is still empty, and would
  * choose cgroup v1, with which the pod's systemd misses the end of services. TMPFS_TMP: /tmp is nobody's in stage1. SECCOMP:
@@ -245,7 +246,7 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
  *
  * Return: 0, -ENOMEM.
  */
-int nspawn_environment(char *const *environ, char ***ret) {
+int nspawn_environment(char *const *environ, bool own_network, char ***ret) {
         static const char *const kept[] = {
                 "NOTIFY_SOCKET=", "LISTEN_FDS=",    "LISTEN_PID=", "LISTEN_FDNAMES=", "LISTEN_PIDFDID=",
                 "WATCHDOG_PID=",  "WATCHDOG_USEC=", "PATH=",       "TERM=",           "RKT_LOCK_FD=",
@@ -263,6 +264,8 @@ int nspawn_environment(char *const *environ, char ***ret) {
                 r = strv_extend(&env, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1");
         if (r >= 0)
                 r = strv_extend(&env, "SYSTEMD_NSPAWN_TMPFS_TMP=0");
+        if (r >= 0 && own_network)
+                r = strv_extend(&env, "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network");
         if (r >= 0)
                 r = strv_extend(&env, "SYSTEMD_SECCOMP=0");
         if (r >= 0)

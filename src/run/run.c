@@ -32,7 +32,10 @@
 #include "run/hosts.h"
 #include "run/machine.h"
 #include "run/metadata.h"
+#include "run/net-hosts.h"
+#include "run/network.h"
 #include "run/own-cgroup.h"
+#include "run/resolv-conf.h"
 #include "run/run-nspawn.h"
 #include "run/run.h"
 #include "run/stage1-filter.h"
@@ -54,7 +57,7 @@ typedef struct Run {
         PodManifest *manifest;
         const char *machine;
         const char *hostname;
-        bool host_network;
+        Network network;
         PodLogMode log;
         char *root;         /* path of the stage1 root */
         char *metadata_url; /* NULL: the apps have none */
@@ -71,24 +74,10 @@ static void run_done(Run *x) {
         free(x->root);
         free(x->metadata_url);
         pod_manifest_free(x->manifest);
+        network_done(&x->network);
         userns_done(&x->users);
         (void) fd_close(x->stage1_fd);
         (void) fd_close(x->pod_fd);
-}
-
-/* Which networks there are so far. */
-static int read_network(const PodManifest *m, bool *ret_host, Error *e) {
-        const char *words = pod_manifest_annotation(m, POD_ANNOTATION_NETWORK);
-
-        if (!words || !*words || streq(words, "none")) {
-                *ret_host = false;
-                return 0;
-        }
-        if (!streq(words, "host"))
-                return error_setf(e, -EOPNOTSUPP,
-                                  "network '%s' is not supported yet: there are none and host", words);
-        *ret_host = true;
-        return 0;
 }
 
 /* Without a journal on the host there is only the pod's. */
@@ -123,8 +112,7 @@ static int load(Run *x, Error *e) {
         x->facts = new0(AppFacts, x->manifest->n_apps);
         if (!x->facts)
                 return error_oom(e);
-        r = read_log(x->manifest, &x->log, e);
-        return r < 0 ? r : read_network(x->manifest, &x->host_network, e);
+        return read_log(x->manifest, &x->log, e);
 }
 
 /* nspawn finds out late, and in its own words. The file is machined's; without it the name is free. */
@@ -247,17 +235,17 @@ static int make_all(Run *x, const AppRootContext *c, Error *e) {
         return r;
 }
 
-/* With the host's network comes the host's way to look up names. */
 static int make_apps(Run *x, Error *e) {
         AppRootContext c = { .hostname = x->hostname, .users = &x->users };
         const VolumeContext volumes = volume_context(x);
         const char *words = pod_manifest_annotation(x->manifest, POD_ANNOTATION_HOSTS);
-        _cleanup_free_ char *resolv_conf = NULL, *host_file = NULL, *hosts = NULL;
+        _cleanup_free_ char *resolv_conf = NULL, *host_file = NULL, *hosts = NULL, *shared = NULL;
         size_t size;
-        int r;
+        int r = resolv_conf_make(x->manifest, &x->network, &resolv_conf, &c.weak_resolv_conf, e);
 
-        if (x->host_network && file_read_at(AT_FDCWD, "/etc/resolv.conf", TEXT_MAX, &resolv_conf, &size) >= 0)
-                c.resolv_conf = resolv_conf;
+        if (r < 0)
+                return r;
+        c.resolv_conf = resolv_conf;
         if (file_read_at(AT_FDCWD, "/etc/hosts", TEXT_MAX, &host_file, &size) < 0)
                 host_file = NULL;
         r = hosts_text(x->hostname, words, host_file, &hosts);
@@ -265,6 +253,12 @@ static int make_apps(Run *x, Error *e) {
                 return error_setf(e, r, "the pod manifest has a bad '%s'", POD_ANNOTATION_HOSTS);
         c.hosts = hosts;
         c.replace_hosts = words && *words;
+        if (x->network.kind == NETWORK_OWN && !streq_ptr(words, "host")) {
+                r = net_hosts_start(x->network.state->uuid, hosts, &shared, e);
+                if (r < 0)
+                        return r;
+                c.hosts_file = shared;
+        }
         r = volume_make_empty(&volumes, e);
         return r < 0 ? r : make_all(x, &c, e);
 }
@@ -325,7 +319,7 @@ static int app_context(const Run *x, bool console, AppUnitContext *ret, Error *e
                 .bind_log_sockets = HAVE_BIND_LOG_SOCKETS,
                 .console = console,
                 .metadata_url = x->metadata_url,
-                .host_network = x->host_network,
+                .host_network = x->network.kind == NETWORK_HOST,
         };
         if (ret->exit_policy < 0)
                 return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_EXIT_POLICY);
@@ -449,8 +443,8 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .root = x->root,
                 .host_journal = x->log != POD_LOG_JOURNAL ? HOST_JOURNAL : NULL,
                 .host_journal_only = x->log == POD_LOG_HOST,
-                .private_network = !x->host_network,
-                .metadata = x->metadata_url && !x->host_network,
+                .private_network = x->network.kind == NETWORK_NONE,
+                .metadata = x->metadata_url && x->network.kind != NETWORK_HOST,
                 .console = o->console,
                 .private_users = x->users.is_private,
                 .first_user = x->users.start,
@@ -471,10 +465,12 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 r = userns_pass_locks(&x->users);
         if (r < 0)
                 return error_setf(e, r, "cannot pass the pod's lock on: %s", strerror(-r));
-        r = nspawn_environment(environ, &envp);
+        r = nspawn_environment(environ, x->network.kind == NETWORK_OWN, &envp);
         if (r < 0)
                 return error_oom(e);
-        r = load_filter(x, e);
+        r = network_enter(&x->network, e);
+        if (r >= 0)
+                r = load_filter(x, e);
         if (r < 0)
                 return r;
         execve(NSPAWN_PATH, argv, envp);
@@ -492,15 +488,21 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
  * On failure it is in another mount namespace than before and has to exit.
  *
  * Return: never on success; -EEXIST: the machine's name is taken; -ENOENT: an image, a volume's source, a user, a group or
- * a program does not exist; -EOPNOTSUPP: network; other errors of the file system and of mounting.
+ * a program does not exist; what network_up() returns; other errors of the file system and of mounting.
  */
 int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
-        _cleanup_(run_done)
-                Run x = { .pod = p, .store = s, .pod_fd = -EBADF, .stage1_fd = -EBADF, .users = USERNS_INIT };
+        _cleanup_(run_done) Run x = { .pod = p,
+                                      .store = s,
+                                      .network = NETWORK_INIT,
+                                      .pod_fd = -EBADF,
+                                      .stage1_fd = -EBADF,
+                                      .users = USERNS_INIT };
         int r = load(&x, e);
 
         if (r >= 0)
                 r = check_name(x.machine, e);
+        if (r >= 0)
+                r = network_up(p, x.manifest, x.machine, x.hostname, &x.network, e);
         if (r >= 0)
                 r = userns_open(pod_manifest_annotation(x.manifest, POD_ANNOTATION_PRIVATE_USERS), x.machine,
                                 &x.users, e);
@@ -539,6 +541,7 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
         _cleanup_(run_done) Run x = { .pod = p,
                                       .store = s,
                                       .manifest = m,
+                                      .network = NETWORK_INIT,
                                       .pod_fd = -EBADF,
                                       .stage1_fd = -EBADF,
                                       .users = USERNS_INIT };
@@ -546,6 +549,8 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
         struct stat st;
         int r = load(&x, e);
 
+        if (r >= 0)
+                r = network_load(p, m, &x.network, e);
         if (r >= 0)
                 r = enter_namespace(e);
         if (r >= 0)

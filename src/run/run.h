@@ -34,4 +34,4 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e);
 int run_release(Pod *p, void *userdata, Error *e);
 char *run_journal_path(const char *uuid);
 int run_explain(Pods *pods, const char *name, char ***ret, Error *e);
-int run_stop_post(Pods *pods, const char *name, Error *e);
+int run_stop_post(Pods *pods, const char *data_dir, const char *name, Error *e);

@@ -228,11 +228,12 @@ static void test_environment(void **state) {
         char *in[] = { fds, secret, notify, NULL };
         _cleanup_strv_free_ char **out = NULL;
 
-        assert_int_equal(nspawn_environment(in, &out), 0);
+        assert_int_equal(nspawn_environment(in, true, &out), 0);
         assert_true(strv_contains(out, "LISTEN_FDS=1"));
         assert_true(strv_contains(out, "NOTIFY_SOCKET=/run/n"));
         assert_false(strv_contains(out, "SECRET=x"));
         assert_true(strv_contains(out, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1"));
+        assert_true(strv_contains(out, "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network"));
 }
 
 int main(void) {

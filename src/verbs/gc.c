@@ -5,6 +5,7 @@
 #include "basic/log.h"
 #include "basic/table.h"
 #include "pod/pod-gc.h"
+#include "run/network.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
 #include "verbs/verbs.h"
@@ -52,10 +53,15 @@ static int gc_run(const VerbContext *c, int argc, char **words, void *options, E
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_pod_changes_ PodChanges changes = POD_CHANGES_INIT;
         _cleanup_free_ char *grace = format_go_duration(args->grace);
+        _cleanup_error_ Error why = ERROR_INIT;
         int failed = 0, r;
 
         if (!grace)
                 return error_oom(e);
+        r = network_sweep(c->dir, true, &why);
+        if (r < 0) { /* their pods are looked at again below, one by one */
+                log_warning("%s", error_text(&why, r));
+        }
         r = pods_open_for(c->dir, &ps, e);
         if (r >= 0)
                 r = pod_gc(ps, &gc, &changes, e);

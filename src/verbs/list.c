@@ -52,11 +52,14 @@ static int set_time(Table *t, size_t column, bool full, Pod *p, int (*get)(Pod *
 
 /* The columns that stand only in a pod's first row. */
 static int set_pod_cells(Table *t, Pod *p, const ListArgs *args, Error *e) {
-        _cleanup_free_ char *uuid = args->full ? strdup(pod_uuid(p)) : strndup(pod_uuid(p), SHORT_UUID);
+        _cleanup_free_ char *uuid = args->full ? strdup(pod_uuid(p)) : strndup(pod_uuid(p), SHORT_UUID),
+                            *networks = NULL;
         int r = uuid ? table_set(t, COLUMN_UUID, uuid, NULL, e) : error_oom(e);
 
         if (r >= 0)
                 r = table_set(t, COLUMN_STATE, pod_state_to_string(pod_state(p)), NULL, e);
+        if (r >= 0 && pod_networks(p, &networks) >= 0)
+                r = table_set(t, COLUMN_NETWORKS, networks, NULL, e);
         if (r >= 0)
                 r = set_time(t, COLUMN_CREATED, args->full, p, pod_created_usec, e);
         if (r >= 0)

@@ -10,6 +10,7 @@
 #include "basic/log.h"
 #include "basic/str.h"
 #include "pod/pod-apps.h"
+#include "run/network.h"
 #include "verbs/pod-info.h"
 
 #define UUID_FILE_MAX 4096
@@ -163,6 +164,20 @@ int pod_image_title(const PodImage *i, char **ret) {
                         version = l->value;
         *ret = version ? strf("%s:%s", str_or(i->name, "-"), version) : strdup(str_or(i->name, "-"));
         return *ret ? 0 : -ENOMEM;
+}
+
+/**
+ * pod_networks() - addresses of a pod, as lists show them
+ * @p:   pod
+ * @ret: "default:ip4=172.16.28.2, ..."; "" for none, or when that cannot be read; to free()
+ *
+ * Return: 0; -ENOMEM.
+ */
+int pod_networks(Pod *p, char **ret) {
+        _cleanup_network_infos_ NetworkInfos infos = NETWORK_INFOS_INIT;
+
+        (void) network_info_read(p, &infos, NULL);
+        return network_infos_to_string(&infos, ret);
 }
 
 /**
@@ -330,6 +345,15 @@ static void write_apps(JsonWriter *w, Pod *p, const PodManifest *m) {
         json_write_end_array(w);
 }
 
+static void write_networks(JsonWriter *w, Pod *p) {
+        _cleanup_network_infos_ NetworkInfos infos = NETWORK_INFOS_INIT;
+
+        if (network_info_read(p, &infos, NULL) < 0 || infos.n == 0)
+                return;
+        json_write_key(w, "networks");
+        network_infos_write_json(&infos, w);
+}
+
 /**
  * pod_write_json() - a pod as an object
  * @p: pod; what cannot be read of it is left out
@@ -346,6 +370,7 @@ void pod_write_json(Pod *p, JsonWriter *w) {
                 write_member(w, "machine", machine);
         if (pod_read_manifest(p, &m, NULL) >= 0)
                 write_apps(w, p, m);
+        write_networks(w, p);
         write_time(w, "created_at", p, pod_created_usec);
         write_time(w, "started_at", p, pod_started_usec);
         if (m) {

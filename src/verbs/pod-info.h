@@ -19,5 +19,6 @@ const char *pod_app_state(Pod *p, const char *app);
 int pod_app_added_usec(Pod *p, const char *app, usec_t *ret);
 int pod_app_begun_usec(Pod *p, const char *app, usec_t *ret);
 void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWriter *w);
+int pod_networks(Pod *p, char **ret);
 void pod_write_json(Pod *p, JsonWriter *w);
 bool pod_is_over(PodState s);

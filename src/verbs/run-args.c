@@ -11,6 +11,7 @@
 #include "basic/strv.h"
 #include "verbs/run-args.h"
 #include "verbs/run-manifest.h"
+#include "verbs/run-network.h"
 
 #define ENV_FILE_MAX (1024 * 1024)
 
@@ -130,30 +131,6 @@ static int finish_mounts(RunArgs *a, Error *e) {
         return 0;
 }
 
-/**
- * run_networks_parse() - the value of --net
- * @value: "host" or "none"; NULL for what is the default
- * @ret:   names; NULL for the default; free with strv_free()
- * @e:     sentence on failure; may be NULL
- *
- * Return: 0; -EOPNOTSUPP, -EINVAL, -ENOMEM.
- */
-int run_networks_parse(const char *value, char ***ret, Error *e) {
-        _cleanup_strv_free_ char **list = NULL;
-
-        if (value && strv_split(value, ",", &list) < 0)
-                return error_oom(e);
-        STRV_FOREACH (n, list) {
-                if (!streq(*n, "host") && !streq(*n, "none"))
-                        return error_setf(e, -EOPNOTSUPP,
-                                          "--net=%s is not supported yet: use --net=host or --net=none", *n);
-                if (strv_length(list) > 1)
-                        return error_setf(e, -EINVAL, "--net=%s stands alone", *n);
-        }
-        *ret = TAKE_PTR(list);
-        return 0;
-}
-
 static int finish(RunArgs *a, Error *e) {
         int r = run_manifest_check(a, e);
 
@@ -164,8 +141,6 @@ static int finish(RunArgs *a, Error *e) {
                                   a->pod ? "must give only one app" : "must give a pod and an image");
         if (a->spec->n_apps == 0 && !a->pod_manifest && a->kind == RUN_IMAGES)
                 return error_setf(e, -EINVAL, "must provide at least one image or specify the pod manifest");
-        if (a->ports)
-                return error_setf(e, -EOPNOTSUPP, "--port is not supported yet");
         if (a->store_only && a->no_store)
                 return error_setf(e, -EINVAL, "both --store-only and --no-store specified");
         if (a->store_only)
@@ -175,9 +150,7 @@ static int finish(RunArgs *a, Error *e) {
         a->spec->metadata = a->mds_register;
         if (a->hostname && str_replace(&a->spec->hostname, a->hostname) < 0)
                 return error_oom(e);
-        if (strv_copy(a->hosts, &a->spec->hosts) < 0)
-                return error_oom(e);
-        r = run_networks_parse(a->net, &a->spec->networks, e);
+        r = run_network_set(a, a->spec, e);
         if (r >= 0)
                 r = finish_environment(a, e);
         return r < 0 ? r : finish_mounts(a, e);

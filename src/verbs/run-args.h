@@ -25,6 +25,10 @@ typedef struct RunArgs {
         const char *hostname;
         char **hosts; /* "NAME:IP", or "host" alone */
         char **ports; /* --port: "NAME:[IP:]PORT", not looked at yet */
+        char **dns;   /* repeated, and with commas */
+        char **dns_search;
+        char **dns_opt;
+        const char *dns_domain;
         char **set_env;
         char **limits; /* NAME=VALUE, see image/image-limits.h */
         char **set_env_files;
@@ -49,7 +53,6 @@ int run_clean_path(const char *path, char **ret);
 int run_set_no_overlay(const Option *o, const char *value, void *data, Error *e);
 const MountSpec *run_find_mount(const AppSpec *app, const char *target);
 
-int run_networks_parse(const char *value, char ***ret, Error *e);
 int run_args_parse(const VerbContext *c, const Verb *v, char **args, RunArgs *a, Error *e);
 void run_args_done(RunArgs *a);
 int run_args_set_image(RunArgs *a, size_t i, const ImageManifest *m, Error *e);

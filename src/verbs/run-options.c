@@ -479,7 +479,8 @@ const Option run_image_options[] = {
                   "gid=]" },
         { "working-dir", 0, OPTION_SET, APP(working_directory), set_app_string, .value = "PATH",
           .help = "image: working directory" },
-        { "port", 0, OPTION_STRV, offsetof(RunArgs, ports), .flags = OPTION_HIDDEN },
+        { "port", 0, OPTION_STRV, offsetof(RunArgs, ports), .value = "NAME:[IP:]PORT",
+          .help = "publish a port that an image names, at this port of the host" },
         { "stage1-from-dir", 0, OPTION_UNSUPPORTED },
         { "stage1-hash", 0, OPTION_UNSUPPORTED },
         { "stage1-name", 0, OPTION_UNSUPPORTED },
@@ -492,10 +493,14 @@ const Option run_image_options[] = {
 };
 
 const Option run_how_options[] = {
-        { "dns", 0, OPTION_UNSUPPORTED },
-        { "dns-domain", 0, OPTION_UNSUPPORTED },
-        { "dns-opt", 0, OPTION_UNSUPPORTED },
-        { "dns-search", 0, OPTION_UNSUPPORTED },
+        { "dns", 0, OPTION_STRV, offsetof(RunArgs, dns), .value = "IP,...",
+          .help = "name server of the pod; host: the host's file, none: none" },
+        { "dns-domain", 0, OPTION_STRING, offsetof(RunArgs, dns_domain), .value = "DOMAIN",
+          .help = "domain of the pod" },
+        { "dns-opt", 0, OPTION_STRV, offsetof(RunArgs, dns_opt), .value = "OPTION,...",
+          .help = "option of the pod's resolv.conf" },
+        { "dns-search", 0, OPTION_STRV, offsetof(RunArgs, dns_search), .value = "DOMAIN,...",
+          .help = "domain in which the pod looks for names" },
         { "hostname", 0, OPTION_STRING, offsetof(RunArgs, hostname), .value = "NAME",
           .help = "pod's host name (default rkt-UUID)" },
         { "hosts-entry", 0, OPTION_SET, .set = set_hosts_entry, .value = "IP=NAME,...",
@@ -505,7 +510,7 @@ const Option run_how_options[] = {
         { "mds-register", 0, OPTION_BOOL, offsetof(RunArgs, mds_register),
           .help = "let the apps ask the metadata service" },
         { "net", 0, OPTION_STRING, offsetof(RunArgs, net), .bare = "default", .value = "NETWORK",
-          .help = "host or none" },
+          .help = "default, default-restricted, host, none, all, or NAME[:KEY=VALUE;...],..." },
         {},
 };
 

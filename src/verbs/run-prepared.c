@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt run-prepared: a pod that "rkt prepare" made, in the foreground. What can still be chosen is where it runs, not what. */
-#include "basic/strv.h"
 #include "pod/pod-compose.h"
 #include "run/machine.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
-#include "verbs/run-args.h"
+#include "verbs/run-network.h"
 
 static int not_prepared(const Pod *p, Error *e) {
         return error_setf(e, -EINVAL, "pod \"%s\" is not prepared", pod_uuid(p));
@@ -26,24 +25,24 @@ static int take(Pod *p, Error *e) {
 /* The flags go into the manifest, so that who looks at the pod sees what runs. */
 static int set_up(Pod *p, const RunArgs *a, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
-        _cleanup_strv_free_ char **networks = NULL;
-        _cleanup_free_ char *words = NULL, *hosts = NULL;
-        int r;
+        int r = pod_read_manifest(p, &m, e);
 
-        if (!a->net && !a->hostname && !a->hosts && !a->mds_register)
-                return 0;
-        r = run_networks_parse(a->net, &networks, e);
         if (r >= 0)
-                r = pod_read_manifest(p, &m, e);
-        if (r < 0)
+                r = run_network_change(a, m, e);
+        if (r < 0 || (r == 0 && !a->hostname && !a->mds_register))
                 return r;
-        if (strv_join(networks, " ", &words) < 0 || strv_join(a->hosts, " ", &hosts) < 0 ||
-            (a->hosts && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTS, hosts) < 0) ||
-            (a->mds_register && pod_manifest_set_annotation(m, POD_ANNOTATION_METADATA, "yes") < 0) ||
-            (networks && pod_manifest_set_annotation(m, POD_ANNOTATION_NETWORK, words) < 0) ||
+        if ((a->mds_register && pod_manifest_set_annotation(m, POD_ANNOTATION_METADATA, "yes") < 0) ||
             (a->hostname && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTNAME, a->hostname) < 0))
                 return error_oom(e);
         return pod_write_manifest(p, m, e);
+}
+
+/* Before anything is changed. */
+static int check_flags(const RunArgs *a, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        int r = pod_manifest_new(&m);
+
+        return r < 0 ? error_oom(e) : run_network_change(a, m, e);
 }
 
 /* As long as nothing is changed, it stays prepared. */
@@ -53,11 +52,10 @@ static int run_prepared_run(const VerbContext *c, int argc, char **words, void *
         _cleanup_(store_freep) Store *s = NULL;
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_(pod_closep) Pod *p = NULL;
-        _cleanup_strv_free_ char **networks = NULL;
         _cleanup_free_ char *name = NULL;
         int r;
 
-        r = run_networks_parse(a->net, &networks, e);
+        r = check_flags(a, e);
         if (r >= 0)
                 r = pod_open_named(c->dir, argc, words, a->uuid_file, &ps, &p, e);
         if (r >= 0)

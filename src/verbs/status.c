@@ -92,13 +92,14 @@ static int print_all_signers(Pod *p, const char *dir, Error *e) {
 static int print_lines(Pod *p, const char *dir, Error *e) {
         PodState s = pod_state(p);
         bool exited = s == POD_EXITED || s == POD_EXITED_GARBAGE || s == POD_EXITED_DELETING;
+        _cleanup_free_ char *networks = NULL;
         pid_t pid = 0;
 
         (void) printf("state=%s\n", pod_state_to_string(s));
         if (print_time("created", p, pod_created_usec) < 0 || print_time("started", p, pod_started_usec) < 0)
                 return error_oom(e);
-        if (exited || s == POD_RUNNING)
-                (void) printf("networks=\n");
+        if ((exited || s == POD_RUNNING) && pod_networks(p, &networks) >= 0)
+                (void) printf("networks=%s\n", networks);
         if (pod_get_pid(p, &pid) >= 0)
                 (void) printf("pid=%d\n", (int) pid);
         (void) printf("exited=%s\n", exited ? "true" : "false");

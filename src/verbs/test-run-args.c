@@ -31,6 +31,7 @@ static int parse(char **words, RunArgs *a, Error *e) {
 
 static void done(RunArgs *a) {
         options_done(&(OptionTable){ run_image_options, a });
+        options_done(&(OptionTable){ run_how_options, a });
         run_args_done(a);
 }
 
@@ -267,12 +268,29 @@ static void test_refused(void **state) {
                         S("--seccomp=mode=remove,stat"), S("--seccomp=mode=remove,stat")),
                 REFUSED("invalid argument \"../x\" for --profile: it is no name", S("--profile=../x"),
                         S("i")),
-                REFUSED("--port is not supported yet", S("--port=http:80"), S("i")),
+                REFUSED("invalid argument \"http\" for --port: \"http\" is not in name:[ip:]port format",
+                        S("--port=http"), S("i")),
+                REFUSED("invalid argument \"http:x:80\" for --port: \"x:80\" is not a valid port number, or "
+                        "IP "
+                        "and port",
+                        S("--port=http:x:80"), S("i")),
+                REFUSED("--port flag does not work with 'none' networking", S("--port=http:80"),
+                        S("--net=none"), S("i")),
+                REFUSED("no other --dns options allowed when --dns=host is passed", S("--dns=host"),
+                        S("--dns=8.8.8.8"), S("i")),
+                REFUSED("Invalid IP passed to --dns: x", S("--dns=8.8.8.8,x"), S("i")),
+                REFUSED("Cannot call --dns-opt, --dns-search, or --dns-domain with --dns=none",
+                        S("--dns=none"), S("--dns-opt=debug"), S("i")),
                 REFUSED("invalid argument \"maybe\" for --no-overlay: it must be true or false",
                         S("--no-overlay=maybe"), S("i")),
                 REFUSED("--interactive is not supported yet", S("--interactive"), S("i")),
-                REFUSED("--net=foo is not supported yet: use --net=host or --net=none", S("--net=foo"),
+                REFUSED("invalid argument \"default,host\" for --net: host, none and all stand alone",
+                        S("--net=default,host"), S("i")),
+                REFUSED("invalid argument \"a,a\" for --net: network 'a' stands twice", S("--net=a,a"),
                         S("i")),
+                REFUSED("invalid argument \"a:b\" for --net: 'a:b' is not default, host, none, all or "
+                        "NAME[:KEY=VALUE;...]",
+                        S("--net=a:b"), S("i")),
                 REFUSED("both --store-only and --no-store specified", S("--store-only"), S("--no-store"),
                         S("i")),
                 REFUSED("unknown flag: --volum (did you mean --volume?)", S("--volum=x"), S("i")),

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the built-in networks need of rtnetlink, over libmnl. Each call is one request and its answer. */
+#include "run/net-link.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "basic/alloc.h"
+#include "basic/str.h"
+#include "run/net-address.h"
+
+#define BUFFER_SIZE  32768U
+#define MTU_FALLBACK 1500U
+
+struct NetLink {
+        struct mnl_socket *socket;
+        unsigned seq;
+        char buffer[BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+};
+
+static int parse_address(const char *s, NetAddress *ret, Error *e) {
+        return net_address_parse(s, ret) < 0 ? error_setf(e, -EINVAL, "'%.60s' is no address", s) : 0;
+}
+
+/**
+ * net_link_open() - talk to the kernel about the network of this thread
+ * @ret: for net_link_close()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM, errno of socket().
+ */
+int net_link_open(NetLink **ret, Error *e) {
+        NetLink *l = new0(NetLink, 1);
+
+        if (!l)
+                return error_oom(e);
+        l->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+        if (!l->socket || mnl_socket_bind(l->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+                int r = -errno;
+
+                (void) net_link_close(l);
+                return error_setf(e, r, "cannot open a netlink socket: %s", strerror(-r));
+        }
+        l->seq = (unsigned) time(NULL);
+        *ret = l;
+        return 0;
+}
+
+/**
+ * net_link_close() - end the conversation
+ * @l: may be NULL
+ *
+ * Return: NULL.
+ */
+NetLink *net_link_close(NetLink *l) {
+        if (l && l->socket)
+                (void) mnl_socket_close(l->socket);
+        free(l);
+        return NULL;
+}
+
+static struct nlmsghdr *start(NetLink *l, uint16_t type, unsigned flags) {
+        struct nlmsghdr *h = mnl_nlmsg_put_header(l->buffer);
+
+        h->nlmsg_type = type;
+        h->nlmsg_flags = (uint16_t) (NLM_F_REQUEST | NLM_F_ACK | flags);
+        h->nlmsg_seq = ++l->seq;
+        return h;
+}
+
+static int talk(NetLink *l, struct nlmsghdr *h, mnl_cb_t func, void *userdata) {
+        unsigned port = mnl_socket_get_portid(l->socket), seq = h->nlmsg_seq;
+        int r;
+
+        if (mnl_socket_sendto(l->socket, h, h->nlmsg_len) < 0)
+                return -errno;
+        do {
+                ssize_t n = mnl_socket_recvfrom(l->socket, l->buffer, sizeof(l->buffer));
+
+                if (n < 0)
+                        return -errno;
+                r = mnl_cb_run(l->buffer, (size_t) n, seq, port, func, userdata);
+        } while (r > MNL_CB_STOP);
+        return r < 0 ? -errno : 0;
+}
+
+static struct nlmsghdr *start_link(NetLink *l, uint16_t type, unsigned flags, int family, int index) {
+        struct nlmsghdr *h = start(l, type, flags);
+        struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+
+        m->ifi_family = (unsigned char) family;
+        m->ifi_index = index;
+        return h;
+}
+
+static int on_index(const struct nlmsghdr *h, void *userdata) {
+        const struct ifinfomsg *m = mnl_nlmsg_get_payload(h);
+
+        *(int *) userdata = m->ifi_index;
+        return MNL_CB_OK;
+}
+
+/**
+ * net_link_index() - the number of an interface
+ * @l:    conversation
+ * @name: of the interface
+ * @ret:  its index
+ *
+ * Return: 0, -ENODEV.
+ */
+int net_link_index(NetLink *l, const char *name, int *ret) {
+        struct nlmsghdr *h = start_link(l, RTM_GETLINK, 0, AF_UNSPEC, 0);
+        int index = 0, r;
+
+        mnl_attr_put_strz(h, IFLA_IFNAME, name);
+        r = talk(l, h, on_index, &index);
+        if (r < 0)
+                return r;
+        *ret = index;
+        return index > 0 ? 0 : -ENODEV;
+}
+
+static int need_index(NetLink *l, const char *name, int *ret, Error *e) {
+        int r = net_link_index(l, name, ret);
+
+        return r < 0 ? error_setf(e, r, "interface %s: %s", name, strerror(-r)) : 0;
+}
+
+/**
+ * net_link_make_bridge() - a bridge
+ * @l:    conversation
+ * @name: one that exists already is taken
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, errno of the kernel.
+ */
+int net_link_make_bridge(NetLink *l, const char *name, Error *e) {
+        struct nlmsghdr *h = start_link(l, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0);
+        struct nlattr *info;
+        int r;
+
+        mnl_attr_put_strz(h, IFLA_IFNAME, name);
+        info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+        mnl_attr_put_str(h, IFLA_INFO_KIND, "bridge");
+        mnl_attr_nest_end(h, info);
+        r = talk(l, h, NULL, NULL);
+        return r < 0 && r != -EEXIST ? error_setf(e, r, "cannot make bridge %s: %s", name, strerror(-r)) : 0;
+}
+
+/* What a pod sends to a published port of its own comes back to it through the port where it came in. */
+static int set_hairpin(NetLink *l, int index) {
+        struct nlmsghdr *h = start_link(l, RTM_SETLINK, 0, AF_BRIDGE, index);
+        struct nlattr *info = mnl_attr_nest_start(h, IFLA_PROTINFO);
+
+        mnl_attr_put_u8(h, IFLA_BRPORT_MODE, BRIDGE_MODE_HAIRPIN);
+        mnl_attr_nest_end(h, info);
+        return talk(l, h, NULL, NULL);
+}
+
+/**
+ * net_link_make_veth() - two interfaces that are joined, one on a bridge and one elsewhere
+ * @l:       conversation
+ * @name:    of ours, a port of the bridge, up
+ * @peer:    of the other
+ * @peer_ns: network namespace of the other
+ * @bridge:  name
+ * @mtu:     bytes, of both
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: 0, errno of the kernel.
+ */
+int net_link_make_veth(NetLink *l, const char *name, const char *peer, int peer_ns, const char *bridge,
+                       unsigned mtu, Error *e) {
+        struct nlattr *info, *data, *other;
+        struct nlmsghdr *h;
+        struct ifinfomsg *m;
+        int index = 0, r = need_index(l, bridge, &index, e);
+
+        if (r < 0)
+                return r;
+        h = start_link(l, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0);
+        m = mnl_nlmsg_get_payload(h);
+        m->ifi_flags = m->ifi_change = IFF_UP;
+        mnl_attr_put_strz(h, IFLA_IFNAME, name);
+        mnl_attr_put_u32(h, IFLA_MTU, mtu);
+        mnl_attr_put_u32(h, IFLA_MASTER, (uint32_t) index);
+        info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+        mnl_attr_put_str(h, IFLA_INFO_KIND, "veth");
+        data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
+        other = mnl_attr_nest_start(h, VETH_INFO_PEER);
+        (void) mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
+        mnl_attr_put_strz(h, IFLA_IFNAME, peer);
+        mnl_attr_put_u32(h, IFLA_MTU, mtu);
+        mnl_attr_put_u32(h, IFLA_NET_NS_FD, (uint32_t) peer_ns);
+        mnl_attr_nest_end(h, other);
+        mnl_attr_nest_end(h, data);
+        mnl_attr_nest_end(h, info);
+        r = talk(l, h, NULL, NULL);
+        if (r < 0)
+                return error_setf(e, r, "cannot make interface %s on %s: %s", name, bridge, strerror(-r));
+        r = need_index(l, name, &index, e);
+        if (r < 0)
+                return r;
+        r = set_hairpin(l, index);
+        return r < 0 ? error_setf(e, r, "cannot set up interface %s on %s: %s", name, bridge, strerror(-r))
+                     : 0;
+}
+
+/**
+ * net_link_up() - switch an interface on
+ * @l:    conversation
+ * @name: of the interface
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, -ENODEV, errno of the kernel.
+ */
+int net_link_up(NetLink *l, const char *name, Error *e) {
+        struct nlmsghdr *h;
+        struct ifinfomsg *m;
+        int index = 0, r = need_index(l, name, &index, e);
+
+        if (r < 0)
+                return r;
+        h = start_link(l, RTM_NEWLINK, 0, AF_UNSPEC, index);
+        m = mnl_nlmsg_get_payload(h);
+        m->ifi_flags = m->ifi_change = IFF_UP;
+        r = talk(l, h, NULL, NULL);
+        return r < 0 ? error_setf(e, r, "cannot switch on interface %s: %s", name, strerror(-r)) : 0;
+}
+
+/**
+ * net_link_remove() - remove an interface
+ * @l:    conversation
+ * @name: of the interface; if there is none, that is fine
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, errno of the kernel.
+ */
+int net_link_remove(NetLink *l, const char *name, Error *e) {
+        struct nlmsghdr *h;
+        int index = 0, r = net_link_index(l, name, &index);
+
+        if (r == -ENODEV)
+                return 0;
+        if (r >= 0) {
+                h = start_link(l, RTM_DELLINK, 0, AF_UNSPEC, index);
+                r = talk(l, h, NULL, NULL);
+        }
+        return r < 0 && r != -ENODEV ? error_setf(e, r, "cannot remove interface %s: %s", name, strerror(-r))
+                                     : 0;
+}
+
+/**
+ * net_link_add_address() - give an interface an address
+ * @l:       conversation
+ * @name:    of the interface
+ * @address: "172.16.28.2/24" or "fd00::2/64"; one that it has already is fine
+ * @e:       sentence on failure; may be NULL
+ *
+ * An address of IPv6 is usable at once: we know that nobody else has it.
+ *
+ * Return: 0, -EINVAL, -ENODEV, errno of the kernel.
+ */
+int net_link_add_address(NetLink *l, const char *name, const char *address, Error *e) {
+        struct ifaddrmsg *m;
+        struct nlmsghdr *h;
+        int index = 0, r;
+        NetAddress p;
+
+        r = parse_address(address, &p, e);
+        if (r >= 0)
+                r = need_index(l, name, &index, e);
+        if (r < 0)
+                return r;
+        h = start(l, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+        m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+        m->ifa_family = (unsigned char) p.family;
+        m->ifa_prefixlen = (unsigned char) p.length;
+        m->ifa_flags = p.family == AF_INET6 ? IFA_F_NODAD : 0;
+        m->ifa_index = (unsigned) index;
+        mnl_attr_put(h, IFA_LOCAL, p.size, p.bytes);
+        mnl_attr_put(h, IFA_ADDRESS, p.size, p.bytes);
+        if (p.family == AF_INET) {
+                uint32_t host = p.length < 31 ? htonl(UINT32_MAX >> p.length) : 0, broadcast;
+
+                memcpy(&broadcast, p.bytes, sizeof(broadcast));
+                broadcast |= host;
+                if (host != 0)
+                        mnl_attr_put(h, IFA_BROADCAST, sizeof(broadcast), &broadcast);
+        }
+        r = talk(l, h, NULL, NULL);
+        return r < 0 && r != -EEXIST ? error_setf(e, r, "cannot give interface %s the address %s: %s", name,
+                                                  address, strerror(-r))
+                                     : 0;
+}
+
+/**
+ * net_link_add_default_route() - the way to everywhere else
+ * @l:       conversation
+ * @name:    of the interface
+ * @gateway: address
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: 0, also when there was one already; -EINVAL, -ENODEV, errno of the kernel.
+ */
+int net_link_add_default_route(NetLink *l, const char *name, const char *gateway, Error *e) {
+        struct nlmsghdr *h;
+        struct rtmsg *m;
+        int index = 0, r;
+        NetAddress p;
+
+        r = parse_address(gateway, &p, e);
+        if (r >= 0)
+                r = need_index(l, name, &index, e);
+        if (r < 0)
+                return r;
+        h = start(l, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+        m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+        m->rtm_family = (unsigned char) p.family;
+        m->rtm_table = RT_TABLE_MAIN;
+        m->rtm_protocol = RTPROT_STATIC;
+        m->rtm_scope = RT_SCOPE_UNIVERSE;
+        m->rtm_type = RTN_UNICAST;
+        mnl_attr_put(h, RTA_GATEWAY, p.size, p.bytes);
+        mnl_attr_put_u32(h, RTA_OIF, (uint32_t) index);
+        r = talk(l, h, NULL, NULL);
+        return r < 0 && r != -EEXIST
+                       ? error_setf(e, r, "cannot set the default route by %s: %s", gateway, strerror(-r))
+                       : 0;
+}
+
+/* One attribute of a number, of many messages. */
+typedef struct Number {
+        size_t offset; /* of the attributes in the message */
+        uint16_t type;
+        uint32_t wanted; /* 0: any */
+        uint32_t value;
+        bool found;
+} Number;
+
+static int on_attribute(const struct nlattr *a, void *userdata) {
+        Number *n = userdata;
+
+        if (mnl_attr_get_type(a) == n->type && mnl_attr_validate(a, MNL_TYPE_U32) >= 0 &&
+            (n->wanted == 0 || mnl_attr_get_u32(a) == n->wanted)) {
+                n->value = mnl_attr_get_u32(a);
+                n->found = true;
+        }
+        return MNL_CB_OK;
+}
+
+static int on_message(const struct nlmsghdr *h, void *userdata) {
+        Number *n = userdata;
+
+        return mnl_attr_parse(h, (unsigned) n->offset, on_attribute, n);
+}
+
+/**
+ * net_link_has_ports() - is anything on a bridge?
+ * @l:      conversation
+ * @bridge: name
+ * @e:      sentence on failure; may be NULL
+ *
+ * Return: 1, 0; -ENODEV: no such bridge; errno of the kernel.
+ */
+int net_link_has_ports(NetLink *l, const char *bridge, Error *e) {
+        Number port = { .offset = sizeof(struct ifinfomsg), .type = IFLA_MASTER };
+        struct nlmsghdr *h;
+        int index = 0, r = need_index(l, bridge, &index, e);
+
+        if (r < 0)
+                return r;
+        port.wanted = (uint32_t) index;
+        h = start_link(l, RTM_GETLINK, NLM_F_DUMP, AF_UNSPEC, 0);
+        h->nlmsg_flags &= (uint16_t) ~NLM_F_ACK;
+        r = talk(l, h, on_message, &port);
+        return r < 0 ? error_setf(e, r, "cannot list interfaces: %s", strerror(-r)) : port.found;
+}
+
+/**
+ * net_link_default_mtu() - how large a packet may be on the way out of this host
+ * @l:   conversation
+ * @ret: bytes: of the interface that leads out, as the kernel would choose for an address that nobody has; 1500 without one
+ *
+ */
+void net_link_default_mtu(NetLink *l, unsigned *ret) {
+        const struct in_addr nowhere = { .s_addr = htonl(0xc0000201) }; /* 192.0.2.1, for documentation */
+        struct nlmsghdr *h = start(l, RTM_GETROUTE, 0);
+        struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+        Number out = { .offset = sizeof(struct rtmsg), .type = RTA_OIF },
+               mtu = { .offset = sizeof(struct ifinfomsg), .type = IFLA_MTU };
+        int r;
+
+        m->rtm_family = AF_INET;
+        m->rtm_dst_len = 32;
+        mnl_attr_put(h, RTA_DST, sizeof(nowhere), &nowhere);
+        r = talk(l, h, on_message, &out);
+        if (r >= 0 && out.found)
+                r = talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, (int) out.value), on_message, &mtu);
+        *ret = r >= 0 && mtu.value >= 576 && mtu.value <= 65535 ? mtu.value : MTU_FALLBACK;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Interfaces, addresses and routes, by rtnetlink. A NetLink is a conversation with the kernel about the network namespace in
+ * which it was opened. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "basic/error.h"
+
+typedef struct NetLink NetLink;
+
+int net_link_open(NetLink **ret, Error *e);
+NetLink *net_link_close(NetLink *l);
+DEFINE_CLEANUP(NetLink *, net_link_close);
+
+int net_link_index(NetLink *l, const char *name, int *ret);
+int net_link_make_bridge(NetLink *l, const char *name, Error *e);
+int net_link_make_veth(NetLink *l, const char *name, const char *peer, int peer_ns, const char *bridge,
+                       unsigned mtu, Error *e);
+int net_link_up(NetLink *l, const char *name, Error *e);
+int net_link_remove(NetLink *l, const char *name, Error *e);
+int net_link_add_address(NetLink *l, const char *name, const char *address, Error *e);
+int net_link_add_default_route(NetLink *l, const char *name, const char *gateway, Error *e);
+int net_link_has_ports(NetLink *l, const char *bridge, Error *e);
+void net_link_default_mtu(NetLink *l, unsigned *ret);

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Pod networks: the built-in ones, with Debian's plugins and without them; ports; names; what is left afterwards.
+
+All of it twice: `network` hides the plugins by an empty mount for the second round."""
+import contextlib
+import json
+import pathlib
+import re
+import socket
+import subprocess
+
+import pytest
+
+from conftest import app_section
+
+CNI = pathlib.Path("/usr/lib/cni")
+WWW = "mkdir -p /www; echo from-{0} > /www/index.html; httpd -f -p [::]:80 -h /www"
+LISTEN = """import socket, sys
+kind = sys.argv[1]
+s = socket.socket(type=socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM, proto=132 if kind == "sctp" else 0)
+s.settimeout(10)
+s.bind(("", int(sys.argv[2])))
+kind == "udp" or s.listen()
+print("ready", flush=True)
+print((s if kind == "udp" else s.accept()[0]).recv(100).decode(), end="")"""
+SEND = """import socket, sys
+kind = sys.argv[1]
+s = socket.socket(type=socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM, proto=132 if kind == "sctp" else 0)
+s.settimeout(10)
+s.connect((sys.argv[2], int(sys.argv[3])))
+s.send(b"hello")"""
+POD = "[Pod]\nInsecureOptions=image\n"
+
+
+@pytest.fixture(scope="module", params=["cni", "built-in"])
+def method(request, host):
+    """Who makes the built-in networks."""
+    if request.param == "built-in":
+        host.run("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", CNI)
+    yield request.param
+    if request.param == "built-in":
+        host.run("umount", CNI)
+
+
+class Network:
+    """What tests ask of pods and of the host's network."""
+
+    def __init__(self, host, pods, images):
+        self.host, self.pods, self.images = host, pods, images
+
+    def server(self, name, pod, more=""):
+        """A pod with a web server that says who it is."""
+        name = self.pods.write(name, POD + pod + app_section("main", self.images.busybox, WWW.format("t-" + name), more))
+        self.pods.start(name)
+        return name
+
+    def leader(self, name):
+        """PID 1 of a pod."""
+        return self.host.run("machinectl", "show", name, "--property=Leader", "--value").out.strip()
+
+    def inside(self, name, *command, **kwargs):
+        """Run a program of the host in a pod's network."""
+        return self.host.run("nsenter", "-t", self.leader(name), "-n", *command, **kwargs)
+
+    def in_app(self, name, *command, **kwargs):
+        """Run a program of the app."""
+        return self.host.run("nsenter", "-t", self.leader(name), "-m", "-n", "chroot", "/opt/stage2/main/rootfs", *command,
+                             **kwargs)
+
+    def info(self, name):
+        """The networks of a running pod, as rkt list has them."""
+        found = [p for p in json.loads(self.host.rkt("list", "--format=json").out)
+                 if p["machine"] == name and p["state"] == "running"]
+        return found[0].get("networks", [])
+
+    def get(self, url, *before, check=True):
+        """What a web server answers."""
+        return self.host.run(*before, "curl", "-sS", "--max-time", "5", "--retry", "20", "--retry-delay", "0",
+                             "--retry-connrefused", "--retry-max-time", "5", url, check=check).out.strip()
+
+    def refused(self, url, *before):
+        """Whether nobody listens there."""
+        done = self.host.run(*before, "curl", "-sS", "--max-time", "2", url, check=False)
+        return done.rc in (7, 28)
+
+    def left(self):
+        """What networks leave behind, which is nothing."""
+        links = self.host.run("ip", "-o", "link").out
+        found = re.findall(r": (rkt[-0-9][^:@]*)[:@]", links) + re.findall(r": (veth[^:@]*)[:@]", links)
+        found += [p.name for p in pathlib.Path("/run/netns").glob("cni-*")]
+        found += [p.name for p in pathlib.Path("/run/rkt/net").glob("*-*")]
+        table = self.host.run("nft", "list", "table", "inet", "rkt", check=False)
+        return found + ([table.out] if table.rc == 0 else [])
+
+
+@pytest.fixture
+def net(host, pods, images):
+    """Networks of this test's pods."""
+    made = Network(host, pods, images)
+    yield made
+    pods.cleanup()
+    host.run("rkt", "gc", "--grace-period=0s")
+    assert made.left() == []
+
+
+@pytest.fixture
+def outside(host):
+    """A command prefix that runs on another machine, which knows this host as 10.99.0.1 and fd99::1."""
+    host.sh("""ip netns add outside; ip link add out0 type veth peer name out1 netns outside
+        ip addr add 10.99.0.1/24 dev out0; ip addr add fd99::1/64 dev out0 nodad; ip link set out0 up
+        ip -n outside addr add 10.99.0.2/24 dev out1; ip -n outside addr add fd99::2/64 dev out1 nodad
+        ip -n outside link set out1 up; ip -n outside link set lo up""")
+    yield ("ip", "netns", "exec", "outside")
+    host.sh("ip netns del outside; ip link del out0 2>/dev/null || :")
+
+
+def has_sctp():
+    """Whether the kernel can."""
+    try:
+        socket.socket(type=socket.SOCK_STREAM, proto=132).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def listening(port):
+    """A program of the host that listens."""
+    with socket.create_server(("0.0.0.0", port), reuse_port=False) as server:
+        yield server
+
+
+def test_default_network(host, pods, net, outside, method):
+    """NET-04, NET-05, NET-07..NET-11, NET-16, LST-03, PFWD: two pods in the network default."""
+    web = net.server("web", "Network=default\nPublishPort=18080:80 127.0.0.1:18081:80 18090-18092:80-82\n"
+                     "PublishPort=10.99.0.1:18083:80 [fd99::1]:18084:80 19000:9000/udp 19001:9001/sctp\n")
+    cat = net.server("cat", "Network=default\nHostName=kitty\n")
+    (one,), (two,) = net.info(web), net.info(cat)
+    assert one["netName"] == "default" and one["ifName"] == "eth0" and one["method"] == method
+    assert one["mask"] == "255.255.255.0" and one["ip"].startswith("172.16.28.") and one["ip"] != two["ip"]
+    assert one["ip"] in host.run("machinectl", "status", web).out
+    assert any(m["machine"] == web and one["ip"] in m["addresses"] for m in host.machines())
+    uuid = pods.uuid(web)
+    assert f"networks=default:ip4={one['ip']}" in host.rkt("status", uuid).out
+    assert f"default:ip4={one['ip']}" in host.rkt("list").out
+    info = json.loads(pathlib.Path(f"/var/lib/rkt/pods/run/{uuid}/net-info.json").read_text())
+    assert info == [one]
+
+    # of its own, and of the other by address and by name
+    assert host.run("readlink", "/proc/self/ns/net").out != net.inside(web, "readlink", "/proc/self/ns/net").out
+    assert net.get(f"http://{one['ip']}/") == f"from-{web}"
+    assert net.get(f"http://[{one['ip6']}]/") == f"from-{web}"
+    for url in (f"http://{one['ip']}/", f"http://{web}/", f"http://[{one['ip6']}]/"):
+        assert net.in_app(cat, "/bin/wget", "-T", "5", "-qO-", url).out == f"from-{web}\n", url
+    assert net.in_app(web, "/bin/wget", "-T", "5", "-qO-", "http://kitty/").out == f"from-{cat}\n"
+
+    # ports: of the host's addresses, its localhost, the pod itself, another pod, another machine
+    for url in ("http://172.16.28.1:18080/", "http://127.0.0.1:18080/", "http://127.0.0.1:18081/", "http://127.0.0.1:18090/",
+                "http://10.99.0.1:18083/", "http://[fd99::1]:18084/", "http://[fd99::1]:18080/"):
+        assert net.get(url) == f"from-{web}", url
+    for prefix in (("nsenter", "-t", net.leader(web), "-n"), ("nsenter", "-t", net.leader(cat), "-n"), outside):
+        for url in ("http://10.99.0.1:18080/", "http://[fd99::1]:18080/", "http://10.99.0.1:18090/"):
+            assert net.get(url, *prefix) == f"from-{web}", (prefix, url)
+    assert net.refused("http://127.0.0.1:18083/") and net.refused("http://10.99.0.1:18081/", *outside)
+    assert net.refused("http://10.99.0.1:18084/") and net.refused("http://[::1]:18080/")
+    for kind, port in (("udp", 9000), ("sctp", 9001)):
+        if kind == "sctp" and not has_sctp():
+            print("sctp: only the rule is looked at, this kernel has no SCTP")
+            assert "sctp dport 19001" in host.run("nft", "list", "table", "inet", "rkt").out
+            continue
+        listen = subprocess.Popen(["nsenter", "-t", net.leader(web), "-n", "python3", "-c", LISTEN, kind, str(port)],
+                                  stdout=subprocess.PIPE, text=True)
+        assert listen.stdout.readline() == "ready\n"
+        host.run(*outside, "python3", "-c", SEND, kind, "10.99.0.1", port + 10000)
+        assert listen.communicate(timeout=15)[0] == "hello"
+
+    # NAT: the other machine sees the host; and nobody comes in by what a published port needs
+    seen = subprocess.Popen([*outside, "python3", "-c", "import socket; s = socket.create_server(('10.99.0.2', 80)); "
+                             "print('ready', flush=True); print(s.accept()[1][0])"], stdout=subprocess.PIPE, text=True)
+    assert seen.stdout.readline() == "ready\n"
+    net.inside(cat, "python3", "-c", "import socket; socket.create_connection(('10.99.0.2', 80), 5)")
+    assert seen.communicate(timeout=10)[0] == "10.99.0.1\n"
+    with listening(18099):
+        assert net.refused("http://127.0.0.1:18099/", "nsenter", "-t", net.leader(web), "-n")
+        host.sh("ip -n outside route add 127.0.0.0/8 via 10.99.0.1 2>/dev/null || :")
+
+    # what somebody flushes comes back
+    host.run("nft", "flush", "ruleset")
+    assert net.refused("http://10.99.0.1:18080/", *outside)
+    host.run("systemctl", "restart", "rkt-net")
+    assert net.get("http://10.99.0.1:18080/", *outside) == f"from-{web}"
+
+    # ports that are taken
+    other = pods.write("other", POD + "Network=default\nPublishPort=8085:80 18091:80\n" + app_section(
+        "main", net.images.busybox, "sleep infinity"))
+    assert pods.start(other, check=False).rc != 0
+    assert f"port 18091/tcp of the host is taken by pod '{web}' ({uuid})" in host.status(f"pod@{other}")
+    with listening(8085):
+        assert pods.start(other, check=False).rc != 0
+        assert "port 8085/tcp of the host is in use by a program" in host.status(f"pod@{other}")
+
+    # kill -9: nothing is left, and names go
+    host.run("systemctl", "kill", "--kill-whom=all", "--signal=KILL", f"pod@{web}")
+    pods.ended(web)
+    assert web not in net.in_app(cat, "/bin/cat", "/etc/hosts").out
+    assert net.refused("http://127.0.0.1:18080/")
+    pods.stop(cat)
+    assert net.left() == []
+
+
+NETD = pathlib.Path("/etc/rkt/net.d")
+RESULT = '{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.9.0.2/24"}],"dns":{"nameservers":["1.2.3.4"]}}'
+FAKE = """#!/bin/sh
+[ "$CNI_COMMAND" = VERSION ] && exec echo '{"cniVersion":"1.0.0","supportedVersions":["0.3.1","0.4.0"]}'
+in=$(cat)
+case $in in *1.1.0*) echo '{"cniVersion":"1.0.0","code":1,"msg":"incompatible CNI versions"}'; exit 1;; esac
+{ env | grep -E '^CNI_'; echo STDIN; echo "$in"; echo END; } >> /run/cni-fake.log
+"""
+
+
+@pytest.fixture
+def net_d():
+    """Write configurations and plugins into net.d; all is gone afterwards."""
+    made = []
+
+    def write(name, text, executable=False):
+        NETD.mkdir(parents=True, exist_ok=True)
+        path = NETD / name
+        path.write_text(text if isinstance(text, str) else json.dumps(text))
+        path.chmod(0o755 if executable else 0o644)
+        made.append(path)
+        return path
+
+    log = pathlib.Path("/run/cni-fake.log")
+    log.unlink(missing_ok=True)
+    yield write
+    for path in made:
+        path.unlink()
+    log.unlink(missing_ok=True)
+
+
+def calls():
+    """What the fake plugin was called with, as dictionaries; "stdin" is what it read."""
+    found = []
+    for text in pathlib.Path("/run/cni-fake.log").read_text().split("\nEND\n")[:-1]:
+        head, stdin = text.split("STDIN\n", 1)
+        found.append({**dict(line.split("=", 1) for line in head.splitlines()), "stdin": stdin})
+    return found
+
+
+def test_what_plugins_are_told(host, pods, net, net_d):
+    """NET-21, NET-24, NET-25, NET-27, NET-28, NET-29, NET-30: environment, stdin, order, versions, DNS; DEL once for each ADD."""
+    long = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz54"
+    one = '{ "name": "%s", "cniVersion": "0.3.1",\n  "type": "fake" }\n' % long
+    net_d("fake", FAKE + f"[ $CNI_COMMAND != ADD ] || echo '{RESULT}'\n", executable=True)
+    net_d("10-one.conf", one)
+    net_d("20-two.conflist", {"cniVersion": "1.1.0", "name": "rkt.kubernetes.io", "plugins": [
+        {"type": "fake", "capabilities": {"ips": True}}, {"type": "fake", "capabilities": {"portMappings": True}, "k": 1}]})
+    name = pods.write("told", POD + f"Network={long}:k=v,IP=1.2.3.9 rkt.kubernetes.io:ip=10.9.0.7 PublishPort=18080:80\n".replace(
+        " PublishPort", "\nPublishPort") + app_section("main", net.images.busybox, "sleep infinity"))
+    pods.start(name)
+    uuid = pods.uuid(name)
+    assert [(n["netName"], n["ip"], n["method"]) for n in net.info(name)] == [
+        (long, "10.9.0.2", "cni"), ("rkt.kubernetes.io", "10.9.0.2", "cni")]
+    assert net.in_app(name, "/bin/cat", "/etc/resolv.conf").out == "nameserver 1.2.3.4\n"
+    pods.stop(name)
+    made = calls()
+    assert [(c["CNI_COMMAND"], c["CNI_IFNAME"]) for c in made] == [
+        ("ADD", "eth0"), ("ADD", "eth1"), ("ADD", "eth1"), ("DEL", "eth1"), ("DEL", "eth1"), ("DEL", "eth0")]
+    for call in made:
+        assert call["CNI_VERSION"] == "0.1.0" and call["CNI_CONTAINERID"] == uuid
+        assert call["CNI_NETNS"] == f"/var/run/netns/cni-{uuid}"
+        assert call["CNI_PATH"].startswith("/etc/rkt/net.d:/usr/lib/rkt/plugins/net:")
+        assert call["CNI_ARGS"] == ("k=v;IP=1.2.3.9" if call["CNI_IFNAME"] == "eth0" else "")
+    assert made[0]["stdin"] == made[-1]["stdin"] == one.rstrip()
+    first, second, last = (json.loads(made[i]["stdin"]) for i in (1, 2, 3))
+    assert first == {"cniVersion": "0.4.0", "name": "rkt.kubernetes.io", "type": "fake", "runtimeConfig": {"ips": ["10.9.0.7"]}}
+    mapping = {"hostPort": 18080, "containerPort": 80, "protocol": "tcp"}
+    assert second == {"cniVersion": "0.4.0", "name": "rkt.kubernetes.io", "type": "fake", "k": 1,
+                      "runtimeConfig": {"portMappings": [mapping]}, "prevResult": json.loads(RESULT)}
+    assert last == second
+
+
+@pytest.mark.parametrize("script,message", [
+    ("echo '{\"cniVersion\":\"0.4.0\",\"code\":11,\"msg\":\"come back later\",\"details\":\"busy\"}'; exit 1", "come back later: busy"),
+    ("echo 'it went wrong' >&2; exit 3", "exit status 3: it went wrong"),
+    ("head -c 300000 /dev/zero | tr '\\0' x", "it printed more than"),
+    ("echo '{\"ips\":[{\"address\":\"nonsense\"}]}'", "'nonsense' in the result is no address"),
+    ("kill -9 $$", "exit status 137"),
+    ("exec sleep 60", "it did not end within 1 seconds"),
+], ids=["error", "stderr", "flood", "rubbish", "killed", "hangs"])
+def test_plugin_fails(host, pods, net, net_d, script, message):
+    """Issue 7, 2: the pod does not start, the plugin's message is shown, what had been added is removed."""
+    net_d("fake", FAKE + "[ $CNI_COMMAND = ADD ] || exit 0\n[ \"$CNI_IFNAME\" = eth1 ] || exec echo '{}'\n" + script + "\n",
+          executable=True)
+    for name in ("a", "b"):
+        net_d(f"{name}.conf", {"cniVersion": "0.4.0", "name": name, "type": "fake"})
+    name = pods.write("bad", POD + "Network=a b\n" + app_section("main", net.images.busybox, "sleep infinity") +
+                      "\n[Service]\nEnvironment=RKT_CNI_TIMEOUT_SEC=1\n")
+    assert pods.start(name, check=False).rc != 0
+    status = host.status(f"pod@{name}")
+    assert message in status and "network 'b'" in status
+    assert [(c["CNI_COMMAND"], c["CNI_IFNAME"]) for c in calls()] == [("ADD", "eth0"), ("ADD", "eth1"), ("DEL", "eth1"), ("DEL", "eth0")]
+    assert net.left() == []
+
+
+def test_own_networks(host, pods, net, net_d, outside):
+    """NET-06, NET-12..NET-15, NET-19, NET-20, NET-22, NET-23: bridge and ptp of Debian's plugins, ports of theirs and ours;
+    default-restricted; requested addresses; a network that takes the place of default; one that is not there."""
+    net_d("bridge.conf", {"cniVersion": "0.4.0", "name": "bridge", "type": "bridge", "bridge": "t-br0", "ipMasq": True,
+                          "isGateway": True, "ipam": {"type": "host-local", "subnet": "11.11.5.0/24",
+                                                      "routes": [{"dst": "0.0.0.0/0"}]}})
+    net_d("own.conf", {"name": "default", "type": "ptp", "ipMasq": True, "ipam": {
+        "type": "host-local", "subnet": "172.16.29.0/24", "routes": [{"dst": "0.0.0.0/0"}]}})
+    bridge = net.server("bridge", "Network=bridge default-restricted:IP=172.31.42.42\nPublishPort=18080:80\n")
+    ptp = net.server("ptp", "Network=default:IP=172.16.29.123\nPublishPort=18081:80\n")
+    try:
+        assert [n["ip"].rsplit(".", 1)[0] for n in net.info(bridge)] == ["11.11.5", "172.31.42"]
+        assert net.info(ptp)[0]["ip"] == "172.16.29.123" and net.info(ptp)[0]["netConf"] == "/etc/rkt/net.d/own.conf"
+        for url in ("http://11.11.5.1:18080/", "http://127.0.0.1:18080/", "http://172.31.42.42/"):
+            assert net.get(url) == f"from-{bridge}", url
+        for url in ("http://172.16.29.1:18081/", "http://127.0.0.1:18081/", "http://172.16.29.123/"):
+            assert net.get(url) == f"from-{ptp}", url
+        for prefix in (outside, ("nsenter", "-t", net.leader(bridge), "-n"), ("nsenter", "-t", net.leader(ptp), "-n")):
+            assert net.get("http://10.99.0.1:18080/", *prefix) == f"from-{bridge}", prefix
+            assert net.get("http://10.99.0.1:18081/", *prefix) == f"from-{ptp}", prefix
+        other = pods.write("other", POD + "Network=default-restricted:IP=172.31.42.42\n" + app_section(
+            "main", net.images.busybox, "sleep infinity"))
+        assert pods.start(other, check=False).rc != 0
+        assert 'requested IP address "172.31.42.42" is not available in network: default-restricted' in host.status(f"pod@{other}")
+        done = host.rkt("run", "--insecure-options=image", "--net=default-restricted:IP=172.31.42.42", net.images.busybox,
+                        check=False)
+        assert done.rc == 254 and 'requested IP address "172.31.42.42" is not available' in done.err
+        pods.write("other", POD + "Network=nowhere\n" + app_section("main", net.images.busybox, "sleep infinity"))
+        assert pods.start(other, check=False).rc != 0
+        assert "there is no network 'nowhere' in /etc/rkt/net.d; known are default, default-restricted, host, none, bridge" \
+            in host.status(f"pod@{other}")
+        # a reboot: the namespaces are gone, what plugins keep on disk is not
+        left = list(pathlib.Path("/var/lib/cni/networks/bridge").glob("11.*"))
+        assert left
+    finally:
+        for name in (bridge, ptp):
+            pods.stop(name)
+        host.sh("ip link del t-br0")
+    assert not list(pathlib.Path("/var/lib/cni/networks/bridge").glob("11.*"))
+
+
+def test_names(host, pods, net, images):
+    """DNS-01..DNS-08, NET-30, HOSTS-02: resolv.conf, by flags; none where there is no way out."""
+    def resolv(*flags):
+        return host.rkt("--insecure-options=image", "run", *flags, images.busybox, "--exec=/bin/sh", "--", "-c",
+                        "cat /etc/resolv.conf; sha1sum /etc/resolv.conf", check=False).all
+
+    out = resolv("--net=default", "--dns=8.8.8.8", "--dns=8.8.4.4", "--dns-search=foo.com,bar.com", "--dns-opt=debug",
+                 "--dns-opt=use-vc,rotate", "--dns-domain=example.net")
+    for line in ("domain example.net", "search foo.com bar.com", "nameserver 8.8.8.8", "nameserver 8.8.4.4",
+                 "options debug use-vc rotate"):
+        assert line in out
+    assert "No such file" in resolv("--net=default-restricted")
+    path = pathlib.Path("/etc/resolv.conf")
+    before = path.read_text() if path.exists() else None
+    path.write_text("# a host\nnameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch home\n")
+    try:
+        assert host.run("sha1sum", path).out.split()[0] in resolv("--net=none", "--dns=host")
+        out = resolv("--net=default")
+        assert "nameserver 9.9.9.9" in out and "search home" in out and "127.0.0.53" not in out
+        assert "No such file" in resolv("--net=default", "--dns=none")
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_text(before)
