@@ -121,14 +121,18 @@ static int remove_tree_beneath(int fd, const char *directory, const char *name) 
         return dir < 0 ? -errno : remove_tree_at(dir, name);
 }
 
+/* That a pod lies among the garbage has to be on disk before the first of its files goes. */
+static int sync_directory(const Pods *ps, PodDirectory d, Error *e) {
+        int r = fsync_dir_at(ps->fd, pod_directory_to_string(d));
+
+        return r < 0 && r != -ENOENT ? error_setf(e, r, "cannot sync '%s': %s", ps->path, strerror(-r)) : 0;
+}
+
 /* Removes the files of a locked pod in a garbage directory; the big trees first, as what they belong to is known. */
 static int remove_files(Pod *p, Error *e) {
         static const char *const first[] = { "stage1", "overlay", "sharedVolumes" };
-        int r;
+        int r = 0;
 
-        r = fsync_dir_at(p->pods->fd, pod_directory_to_string(p->directory));
-        if (r < 0)
-                return error_setf(e, r, "cannot sync '%s': %s", p->pods->path, strerror(-r));
         FOREACH_ARRAY (name, first, ELEMENTSOF(first))
                 (void) RET_GATHER(r, remove_tree_at(p->fd, *name));
         if (r >= 0)
@@ -147,7 +151,7 @@ static int release_and_remove(Pod *p, const PodGcOptions *o, Error *e) {
         return remove_files(p, e);
 }
 
-/* Removes a pod that lies in a garbage directory; -EBUSY: somebody else does. */
+/* Removes a pod that lies in a garbage directory, which is synced; -EBUSY: somebody else does. */
 static int sweep(Pod *p, const PodGcOptions *o, PodChanges *c) {
         _cleanup_error_ Error e = ERROR_INIT;
         usec_t marked;
@@ -221,6 +225,38 @@ static int sweep_strays(Pods *ps, const PodGcOptions *o, PodChanges *c) {
         return 0;
 }
 
+/* One that is needed again is locked again; thousands of pods have thousands of descriptors otherwise. */
+static void let_go(Pod *p) {
+        p->fd = fd_close(p->fd);
+        p->locked = false;
+}
+
+/* All are marked before the first is removed: so one sync is enough, instead of one for each, with all that it waits for. */
+static int collect(Pods *ps, const PodList *l, const PodGcOptions *o, PodChanges *c, Error *e) {
+        int r = 0;
+
+        for (size_t i = 0; i < l->n_pods && r >= 0; i++) {
+                r = mark(l->pods[i], o, c);
+                let_go(l->pods[i]);
+        }
+        if (r < 0)
+                return error_oom(e);
+        if (o->mark_only)
+                return 0;
+        r = sync_directory(ps, POD_DIRECTORY_EXITED_GARBAGE, e);
+        if (r >= 0)
+                r = sync_directory(ps, POD_DIRECTORY_GARBAGE, e);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < l->n_pods && r >= 0; i++) {
+                r = sweep(l->pods[i], o, c);
+                let_go(l->pods[i]);
+        }
+        if (r >= 0)
+                r = sweep_strays(ps, o, c);
+        return r < 0 ? error_oom(e) : 0;
+}
+
 /**
  * pod_gc() - collect all pods that are over
  * @ps:      pods
@@ -237,19 +273,14 @@ int pod_gc(Pods *ps, const PodGcOptions *options, PodChanges *changes, Error *e)
         int r;
 
         r = pod_list_load(ps, &l, e);
-        if (r < 0)
-                return r;
-        FOREACH_ARRAY (p, l.pods, l.n_pods) {
-                r = mark(*p, options, changes);
-                if (r >= 0 && !options->mark_only)
-                        r = sweep(*p, options, changes);
-                /* Ends our lock. */
-                *p = pod_close(*p);
-                if (r < 0)
-                        return error_oom(e);
-        }
-        r = options->mark_only ? 0 : sweep_strays(ps, options, changes);
-        return r < 0 ? error_oom(e) : 0;
+        return r < 0 ? r : collect(ps, &l, options, changes, e);
+}
+
+static int sync_and_sweep(Pod *p, const PodGcOptions *o, PodChanges *c) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = sync_directory(p->pods, p->directory, &e);
+
+        return r < 0 ? record(c, POD_CHANGE_REMOVED, p, r, &e) : sweep(p, o, c);
 }
 
 /* Its maker was killed before the pod had a name, or whoever removed it was: nobody else would come for it before gc. */
@@ -287,7 +318,7 @@ int pod_gc_name(Pods *ps, const char *name, const PodGcOptions *options, PodChan
                 if (is_half_made(pod_state(p))) {
                         r = mark(p, &now, changes);
                         if (r >= 0)
-                                r = sweep(p, &now, changes);
+                                r = sync_and_sweep(p, &now, changes);
                         l.pods[i] = pod_close(p);
                         if (r < 0)
                                 return error_oom(e);
@@ -299,7 +330,7 @@ int pod_gc_name(Pods *ps, const char *name, const PodGcOptions *options, PodChan
                         continue;
                 r = mark(p, &now, changes);
                 if (r >= 0 && !newest)
-                        r = sweep(p, &now, changes);
+                        r = sync_and_sweep(p, &now, changes);
                 if (p->directory == POD_DIRECTORY_EXITED_GARBAGE)
                         newest = false;
                 l.pods[i] = pod_close(p);
@@ -349,5 +380,6 @@ int pod_remove(Pod *p, const PodGcOptions *options, Error *e) {
                 if (r < 0)
                         return r;
         }
-        return release_and_remove(p, &now, e);
+        r = sync_directory(p->pods, p->directory, e);
+        return r < 0 ? r : release_and_remove(p, &now, e);
 }

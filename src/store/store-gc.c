@@ -224,14 +224,12 @@ static bool has_blobs(const Gc *g, const StoreImage *i) {
         return store_layers_size(g->store, i->layers, &size, NULL) >= 0 && size == i->size;
 }
 
-/* Does a pod need it? One of an OCI image needs all its layers. */
+/* Does a pod need it? Of an OCI image the topmost layer tells: those below one with an opaque root are in no pod
+ * (store-stack.c), and to keep one image too many does no harm. */
 static bool is_used(const Gc *g, const StoreImage *i) {
-        if (!i->layers)
-                return strv_contains(g->used_blobs, i->key);
-        STRV_FOREACH (l, i->layers)
-                if (!strv_contains(g->used_blobs, *l))
-                        return false;
-        return true;
+        size_t n = strv_length(i->layers);
+
+        return strv_contains(g->used_blobs, n > 0 ? i->layers[n - 1] : i->key);
 }
 
 static int add_layers(const char ***keys, size_t *n_keys, const StoreImage *i) {

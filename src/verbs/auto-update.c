@@ -238,6 +238,15 @@ static int update_entry(AutoUpdate *u, const PodEntry *entry, bool is_named, Err
         return errors.n == 0 && spec->auto_update ? update_pod(u, spec, is_named, e) : 0;
 }
 
+/* What was done for the others is told all the same. */
+static int pass_over(AutoUpdate *u, int r, Error *e) {
+        log_error("%s", error_text(e, r));
+        error_done(e);
+        u->n_pods++;
+        u->n_failed++;
+        return 0;
+}
+
 static int update_all(AutoUpdate *u, const PodIndex *index, int argc, char **names, Error *e) {
         int r = 0;
 
@@ -247,6 +256,8 @@ static int update_all(AutoUpdate *u, const PodIndex *index, int argc, char **nam
                 r = entry ? update_entry(u, entry, true, e)
                           : error_setf(e, -ENOENT, "there is no pod file for '%s' (see rkt pod list)",
                                        names[i]);
+                if (r < 0 && r != -ENOMEM && argc > 1)
+                        r = pass_over(u, r, e);
         }
         for (size_t i = 0; argc == 0 && i < index->n && r >= 0; i++)
                 r = update_entry(u, &index->entries[i], false, e);

@@ -228,6 +228,8 @@ def test_what_is_refused(host, world):
     stopped = world.pods.write("stopped", pod_text(world.image))
     assert world.update(stopped) == {stopped: "false"} and world.registry.requests == []
     assert f"pod '{stopped}' does not run" in host.rkt("auto-update", stopped).err
+    done = host.rkt("auto-update", stopped, "typo", check=254)
+    assert stopped in done.out and "there is no pod file for 'typo'" in done.err and "1 of 2 pods" in done.err
     lock = pathlib.Path(DATA, "auto-update/.lock")
     done = host.run("flock", str(lock), "rkt", "auto-update", check=False)
     assert done.rc == 254 and "another rkt auto-update is at work" in done.err

@@ -367,6 +367,19 @@ def test_real_registry(host, no_layers, debian_registry, tmp_path):  # pylint: d
     assert not [p for p in pathlib.Path(DATA, "cas/blob").rglob("sha*-*") if p.is_file()]
 
 
+def test_image_with_hidden_layers_in_use(host, registry, pods):
+    """A layer whose root is opaque hides those below, which no pod has then: the image of a running pod stays all the same."""
+    registry.publish(image(base_layer(**{".wh..wh..opq": b""}), script="sleep 1000"))
+    name = pods.write("hidden", f"[Pod]\nInsecureOptions=image\n[App main]\nImage=docker://{registry.host}/a/b\n")
+    pods.start(name)
+    host.rkt("image", "gc", "--grace-period=0s")
+    assert host.rkt("image", "list", "--no-legend", "--fields=name").out.split() == [f"{registry.host}/a/b:latest"]
+    pods.stop(name)
+    host.rkt("gc", "--grace-period=0s")
+    host.rkt("image", "gc", "--grace-period=0s")
+    assert not host.rkt("image", "list", "--no-legend").out
+
+
 @pytest.mark.parametrize("path", ["f", "d/f"])
 def test_image_in_use(host, registry, pods, path):
     """An image of a running pod is not removed, its base image is, but no layer that the pod needs; also if the child does
