@@ -203,6 +203,8 @@ static _noreturn_ void supervise(Parent *p) {
                 if (poll(&fd, 1, STEP_MSEC) > 0)
                         on_signal(p);
         }
+        if (p->f->ended)
+                p->f->ended(p->f->userdata);
         finish(p);
 }
 

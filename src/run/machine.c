@@ -278,7 +278,7 @@ static int is_main_process(sd_bus *bus) {
 }
 
 /* "machine-" and the name as systemd-escape(1) would have it, as machined calls its scopes. */
-static int scope_name(const char *name, char **ret) {
+static int unit_name(const char *name, const char *suffix, char **ret) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
 
         strbuf_add(&b, "machine-");
@@ -287,7 +287,7 @@ static int scope_name(const char *name, char **ret) {
                         strbuf_addf(&b, "\\x%02x", (unsigned) (unsigned char) *name);
                 else
                         strbuf_add_n(&b, name, 1);
-        strbuf_add(&b, ".scope");
+        strbuf_add(&b, suffix);
         return strbuf_steal(&b, ret);
 }
 
@@ -325,7 +325,7 @@ int machine_enter_scope(const char *name, const char *description, Error *e) {
                 return r;
         if (is_main_process(bus) > 0)
                 return 1;
-        if (scope_name(name, &scope) < 0)
+        if (unit_name(name, ".scope", &scope) < 0)
                 return error_oom(e);
         r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
                                            "StartTransientUnit");
@@ -334,4 +334,83 @@ int machine_enter_scope(const char *name, const char *description, Error *e) {
         if (r < 0)
                 return error_setf(e, r, "cannot describe the scope: %s", strerror(-r));
         return run_job(bus, call, "cannot start a scope for the pod", e);
+}
+
+static int append_command(sd_bus_message *m, const char *const *argv) {
+        size_t n = 0;
+        int r = sd_bus_message_open_container(m, 'r', "sv");
+
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "ExecStart");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "a(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'r', "sasb");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", argv[0]);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "s");
+        for (; argv[n] && r >= 0; n++)
+                r = sd_bus_message_append(m, "s", argv[n]);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "b", 0);
+        for (size_t i = 0; i < 4 && r >= 0; i++)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+static int append_service(sd_bus_message *m, const char *unit, const char *description,
+                          const char *const *argv) {
+        int r = sd_bus_message_append(m, "ss", unit, "fail");
+
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "(sv)");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)", "Description", "s", description,
+                                          "Slice", "s", "machine.slice", "Type", "s", "exec", "KillMode", "s",
+                                          "mixed", "Delegate", "b", 1, "TasksMax", "t", UINT64_C(16384));
+        if (r >= 0)
+                r = append_command(m, argv);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
+}
+
+/**
+ * machine_start_service() - run a command that runs a pod as a service of systemd's
+ * @name:        machine name; the unit is called machine-NAME.service
+ * @description: of the unit
+ * @argv:        NULL-terminated; argv[0] is a path
+ * @ret_unit:    the unit's name; to free()
+ * @e:           sentence on failure; may be NULL
+ *
+ * The service is in machine.slice. The call returns when the command has been executed.
+ *
+ * Return: 0; errors of the bus, -EIO if systemd refused.
+ */
+int machine_start_service(const char *name, const char *description, const char *const *argv, char **ret_unit,
+                          Error *e) {
+        _cleanup_bus_reply_ sd_bus_message *call = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        _cleanup_free_ char *unit = NULL;
+        int r = open_bus(&bus, e);
+
+        if (r < 0)
+                return r;
+        if (unit_name(name, ".service", &unit) < 0)
+                return error_oom(e);
+        r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
+                                           "StartTransientUnit");
+        if (r >= 0)
+                r = append_service(call, unit, description, argv);
+        if (r < 0)
+                return error_setf(e, r, "cannot describe the service: %s", strerror(-r));
+        r = run_job(bus, call, "cannot start a service for the pod", e);
+        if (r >= 0)
+                *ret_unit = TAKE_PTR(unit);
+        return r;
 }

@@ -115,8 +115,16 @@ static int load(Run *x, Error *e) {
         return read_log(x->manifest, &x->log, e);
 }
 
-/* nspawn finds out late, and in its own words. The file is machined's; without it the name is free. */
-static int check_name(const char *name, Error *e) {
+/**
+ * run_check_name() - is the name of a machine free?
+ * @name: machine name
+ * @e:    sentence on failure; may be NULL
+ *
+ * nspawn finds out late, and in its own words. The file is machined's; without it the name is free.
+ *
+ * Return: 0; -EEXIST; -ENOMEM.
+ */
+int run_check_name(const char *name, Error *e) {
         _cleanup_machine_ Machine machine = MACHINE_INIT;
         _cleanup_free_ char *path = strf("/run/systemd/machines/%s", name);
 
@@ -128,6 +136,33 @@ static int check_name(const char *name, Error *e) {
                 e, -EEXIST,
                 "a machine named '%s' is running already (%s): stop it, or give this pod another name", name,
                 str_or(machine.unit, "not of systemd"));
+}
+
+/* From here on this is a child of the process that was started. Neither that one nor the console is to be in the pod's way. */
+static int split(Run *x, const RunOptions *o, Error *e) {
+        _cleanup_free_ char *notify = NULL;
+        pid_t parent;
+        int r = pod_path(x->pod, "notify", &notify);
+
+        if (r < 0)
+                return error_oom(e);
+        r = foreground_split(&(Foreground){ .machine = x->machine,
+                                            .manifest = x->manifest,
+                                            .notify_path = notify,
+                                            .ended = o->ended,
+                                            .userdata = o->userdata },
+                             e);
+        if (r < 0)
+                return r;
+        parent = getppid();
+        return own_cgroup_set_aside(&parent, 1, e);
+}
+
+/* With the standard's service, if the pod wants it. */
+static int make_metadata(Run *x, Error *e) {
+        if (!streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_METADATA), "yes"))
+                return 0;
+        return metadata_register(x->pod, x->manifest, x->store, &x->metadata_url, e);
 }
 
 static int enter_namespace(Error *e) {
@@ -411,29 +446,6 @@ static int load_filter(Run *x, Error *e) {
         return stage1_filter_load(&f, e);
 }
 
-/* From here on this is a child of the process that was started. Neither that one nor the console is to be in the pod's way. */
-static int split(Run *x, Error *e) {
-        _cleanup_free_ char *notify = NULL;
-        pid_t parent;
-        int r = pod_path(x->pod, "notify", &notify);
-
-        if (r < 0)
-                return error_oom(e);
-        r = foreground_split(
-                &(Foreground){ .machine = x->machine, .manifest = x->manifest, .notify_path = notify }, e);
-        if (r < 0)
-                return r;
-        parent = getppid();
-        return own_cgroup_set_aside(&parent, 1, e);
-}
-
-/* With the standard's service, if the pod wants it. */
-static int make_metadata(Run *x, Error *e) {
-        if (!streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_METADATA), "yes"))
-                return 0;
-        return metadata_register(x->pod, x->manifest, x->store, &x->metadata_url, e);
-}
-
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         _cleanup_strv_free_ char **argv = NULL, **envp = NULL;
@@ -452,8 +464,6 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         };
         int r = nspawn_argv(x->manifest, &c, &argv, e);
 
-        if (r >= 0 && o->console)
-                r = split(x, e);
         if (r >= 0)
                 r = pod_set_ppid(x->pod, getpid(), e);
         if (r >= 0 && o->console)
@@ -500,7 +510,9 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
         int r = load(&x, e);
 
         if (r >= 0)
-                r = check_name(x.machine, e);
+                r = run_check_name(x.machine, e);
+        if (r >= 0 && options->console)
+                r = split(&x, options, e);
         if (r >= 0)
                 r = network_up(p, x.manifest, x.machine, x.hostname, &x.network, e);
         if (r >= 0)

@@ -16,6 +16,10 @@ typedef struct RunOptions {
         bool console;
         /* The process is the main process of a systemd unit or the only one of a scope made for it. Always true today. */
         bool keep_unit;
+        /* console: called when the pod has ended and its lock is free, by the process that was started. That one has only its
+         * standard descriptors then. May be NULL. */
+        void (*ended)(void *userdata);
+        void *userdata;
 } RunOptions;
 
 /* An app that is added to a running pod. */
@@ -30,6 +34,7 @@ typedef struct RunApp {
 
 int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e);
 void run_app_done(RunApp *a);
+int run_check_name(const char *name, Error *e);
 int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e);
 int run_release(Pod *p, void *userdata, Error *e);
 char *run_journal_path(const char *uuid);

@@ -10,7 +10,7 @@
 static int prepare(const VerbContext *c, RunArgs *a, Error *e) {
         PodPrepareOptions options = {
                 .to = POD_DIRECTORY_PREPARED,
-                .name_from_uuid = true,
+                .name_from_uuid = !a->pod_name,
                 .warning = a->quiet ? NULL : run_print_message,
         };
         _cleanup_(store_freep) Store *s = NULL;

@@ -148,6 +148,14 @@ static int finish(RunArgs *a, Error *e) {
         if (a->no_store)
                 a->spec->pull = PULL_NEWER;
         a->spec->metadata = a->mds_register;
+        if (a->pod_name && !pod_name_is_valid(a->pod_name))
+                return error_setf(
+                        e, -EINVAL,
+                        "invalid argument \"%s\" for --pod-name: it is 1 to 63 lower case letters, digits "
+                        "and inner dashes",
+                        a->pod_name);
+        if (a->pod_name && str_replace(&a->spec->name, a->pod_name) < 0)
+                return error_oom(e);
         if (a->hostname && str_replace(&a->spec->hostname, a->hostname) < 0)
                 return error_oom(e);
         r = run_network_set(a, a->spec, e);

@@ -34,7 +34,10 @@ typedef struct RunArgs {
         char **set_env_files;
         char **global_mounts; /* "VOLUME=TARGET" */
         char **signatures;    /* of the apps, in their order; "" for none */
+        const char *pod_name; /* --pod-name; NULL: rkt-UUID */
         bool mds_register;
+        bool remove; /* --rm */
+        bool detach;
         bool inherit_env;
         bool pull_given; /* --pull-policy */
         bool store_only;

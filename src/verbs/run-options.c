@@ -441,6 +441,8 @@ const Option run_image_options[] = {
         { "no-store", 0, OPTION_BOOL, offsetof(RunArgs, no_store), .flags = OPTION_HIDDEN },
         { "oom-score-adj", 0, OPTION_SET, .set = run_set_oom, .value = "N",
           .help = "image: adjust the score of the out-of-memory killer" },
+        { "pod-name", 0, OPTION_STRING, offsetof(RunArgs, pod_name), .value = "NAME",
+          .help = "pod: what it is called, and its host (default rkt-UUID)" },
         { "pod-manifest", 0, OPTION_STRING, offsetof(RunArgs, pod_manifest), .value = "FILE",
           .help = "run what this appc pod manifest says, with images of the store" },
         { "private-users", 0, OPTION_SET, .set = set_private_users, .bare = "true", .value = "USERS",
@@ -515,6 +517,9 @@ const Option run_how_options[] = {
 };
 
 const Option run_options[] = {
+        { "detach", 0, OPTION_BOOL, offsetof(RunArgs, detach),
+          .help = "run in the background, as a unit of systemd, and print the pod's UUID" },
+        { "rm", 0, OPTION_BOOL, offsetof(RunArgs, remove), .help = "remove the pod when it has ended" },
         { "uuid-file-save", 0, OPTION_STRING, offsetof(RunArgs, uuid_file_save), .value = "FILE",
           .help = "write the pod's UUID there" },
         {},
@@ -527,6 +532,7 @@ const Option run_prepare_options[] = {
 };
 
 const Option run_prepared_options[] = {
+        { "rm", 0, OPTION_BOOL, offsetof(RunArgs, remove), .help = "remove the pod when it has ended" },
         { "uuid-file", 0, OPTION_STRING, offsetof(RunArgs, uuid_file), .value = "FILE",
           .help = "read the pod's UUID from there" },
         {},

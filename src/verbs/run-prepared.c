@@ -4,6 +4,7 @@
 #include "run/machine.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
+#include "verbs/run-foreground.h"
 #include "verbs/run-network.h"
 
 static int not_prepared(const Pod *p, Error *e) {
@@ -47,7 +48,6 @@ static int check_flags(const RunArgs *a, Error *e) {
 
 /* As long as nothing is changed, it stays prepared. */
 static int run_prepared_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
-        const RunOptions run = { .console = true, .keep_unit = true };
         const RunArgs *a = options;
         _cleanup_(store_freep) Store *s = NULL;
         _cleanup_(pods_closep) Pods *ps = NULL;
@@ -65,12 +65,14 @@ static int run_prepared_run(const VerbContext *c, int argc, char **words, void *
         if (r >= 0)
                 r = pod_machine_name(p, &name, e);
         if (r >= 0)
+                r = run_check_name(name, e);
+        if (r >= 0)
                 r = machine_enter_scope(name, "rkt pod", e);
         if (r >= 0)
                 r = pod_move(p, POD_DIRECTORY_RUN, e);
         if (r >= 0)
                 r = set_up(p, a, e);
-        return r < 0 ? r : run_pod(p, s, &run, e);
+        return r < 0 ? r : run_foreground(c, a, s, p, e);
 }
 
 const Verb verb_run_prepared = {

@@ -1,20 +1,51 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt run: a pod in the foreground, from images and flags. The steps are those of pod@.service; what differs is that the pod is
  * named after its UUID, and that the terminal (or the caller's pipe) gets what the apps print. */
-#include "run/run.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/log.h"
 #include "basic/strv.h"
+#include "config.h"
 #include "pod/pod-prepare.h"
 #include "run/machine.h"
+#include "run/run.h"
 #include "verbs/pod-info.h"
+#include "verbs/run-foreground.h"
 #include "verbs/run-images.h"
 
-/* Images, then the pod's directory, then its scope; then this process becomes the pod. */
-static int run_foreground(const VerbContext *c, RunArgs *a, Error *e) {
-        const RunOptions run = { .console = true, .keep_unit = true };
+/* As a service of systemd's that runs what has been prepared. */
+static int detach(const VerbContext *c, const RunArgs *a, Pod *p, const char *name, Error *e) {
+        _cleanup_free_ char *uuid = strdup(pod_uuid(p)), *dir = strf("--dir=%s", c->dir), *unit = NULL;
+        const char *argv[] = {
+                RKT_BIN_DIR "/rkt", dir, "run-prepared", a->remove ? "--rm" : "--rm=false", uuid, NULL
+        };
+        int r;
+
+        if (!uuid || !dir)
+                return error_oom(e);
+        p = pod_close(p); /* and with it the lock */
+        r = machine_start_service(name, "rkt pod", argv, &unit, e);
+        if (r < 0)
+                return r;
+        (void) puts(uuid);
+        log_info("Running as unit: %s", unit);
+        return 0;
+}
+
+static int run_now(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, const char *name, Error *e) {
+        int r = machine_enter_scope(name, "rkt pod", e);
+
+        return r < 0 ? r : run_foreground(c, a, s, p, e);
+}
+
+/* Images, then the pod's directory, then its scope; then a child of this process becomes the pod. */
+static int run_all(const VerbContext *c, RunArgs *a, Error *e) {
         PodPrepareOptions prepare = {
-                .to = POD_DIRECTORY_RUN,
+                .to = a->detach ? POD_DIRECTORY_PREPARED : POD_DIRECTORY_RUN,
                 .uuid_file = a->uuid_file_save,
-                .name_from_uuid = true,
+                .name_from_uuid = !a->pod_name,
                 .warning = run_print_message,
         };
         _cleanup_(store_freep) Store *s = NULL;
@@ -24,7 +55,9 @@ static int run_foreground(const VerbContext *c, RunArgs *a, Error *e) {
         _cleanup_free_ char *name = NULL;
         int r;
 
-        r = store_open(c->dir, 0, &s, e);
+        r = a->pod_name ? run_check_name(a->pod_name, e) : 0;
+        if (r >= 0)
+                r = store_open(c->dir, 0, &s, e);
         if (r >= 0)
                 r = run_images_get(c, &verb_run, a, s, &ids, e);
         prepare.ids = ids;
@@ -35,13 +68,13 @@ static int run_foreground(const VerbContext *c, RunArgs *a, Error *e) {
                 r = pod_prepare(ps, s, a->spec, &prepare, &p, e);
         if (r >= 0)
                 r = pod_machine_name(p, &name, e);
-        if (r >= 0)
-                r = machine_enter_scope(name, "rkt pod", e);
-        return r < 0 ? r : run_pod(p, s, &run, e);
+        if (r < 0)
+                return r;
+        return a->detach ? detach(c, a, TAKE_PTR(p), name, e) : run_now(c, a, s, p, name, e);
 }
 
 static int run_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
-        return run_verb(c, &verb_run, words, options, run_foreground, e);
+        return run_verb(c, &verb_run, words, options, run_all, e);
 }
 
 const Verb verb_run = {

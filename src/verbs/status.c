@@ -7,6 +7,7 @@
 #include "basic/table.h"
 #include "store/store-ref.h"
 #include "verbs/pod-info.h"
+#include "verbs/pod-stats.h"
 #include "verbs/pod-wait.h"
 #include "verbs/verbs.h"
 
@@ -15,6 +16,7 @@ typedef struct StatusArgs {
         const char *uuid_file;
         int64_t wait; /* microseconds; 0: no; negative: for ever */
         int64_t wait_ready;
+        bool stats;
 } StatusArgs;
 
 /* --wait[=true|false|DURATION] */
@@ -135,7 +137,8 @@ static int status_run(const VerbContext *c, int argc, char **words, void *option
                 r = pod_wait_over(p, c->dir, args->wait, e);
         if (r < 0)
                 return r;
-        return format == TABLE_TEXT ? print_lines(p, c->dir, e) : print_json(p, format, e);
+        r = format == TABLE_TEXT ? print_lines(p, c->dir, e) : print_json(p, format, e);
+        return r >= 0 && args->stats && format == TABLE_TEXT ? pod_print_stats(p, e) : r;
 }
 
 static const Option status_options[] = {
@@ -145,6 +148,8 @@ static const Option status_options[] = {
         { "wait-ready", 0, OPTION_SET, offsetof(StatusArgs, wait_ready), set_wait, .bare = "true",
           .value = "true|DURATION",
           .help = "wait for the pod to be ready, for that long if a duration is given" },
+        { "stats", 0, OPTION_BOOL, offsetof(StatusArgs, stats),
+          .help = "what the pod and its apps use, too" },
         { "format", 0, OPTION_STRING, offsetof(StatusArgs, format), .value = "FORMAT",
           .help = "json or json-pretty instead of lines" },
         { "uuid-file", 0, OPTION_STRING, offsetof(StatusArgs, uuid_file), .value = "FILE",

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """rkt run in the foreground: exit statuses, environment, volumes, users, signals, its unit."""
+import json
 import os
 import pathlib
 import signal
@@ -258,3 +259,54 @@ def test_program_that_cannot_be_started(run, host):
     done = host.rkt(*RUN, "--volume=bin,kind=host,source=/usr/bin", "--mount=volume=bin,target=/var/host-bin", run.image,
                     "--exec=/var/host-bin/ls", "--", "/", check=False)
     assert done.rc != 0 and ("could not be started as '/var/host-bin/ls'" in done.err or "error while loading" in done.err)
+
+
+def test_rm(host, run):
+    """--rm: nothing is left of the pod, whatever its end was; its status is rkt's (rkt#1818)."""
+    file = run.tmp / "other"
+    for code, script in ((0, "echo once"), (7, "exit 7")):
+        run.shell(script, before=["--rm", f"--uuid-file-save={file}"], check=code)
+        assert "no matches found" in host.rkt("status", file.read_text(), check=254).err
+    process, uuid = run.start("trap 'exit 0' TERM; while :; do sleep 0.1; done", before=["--rm"])
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGTERM and "no matches found" in host.rkt("status", uuid, check=254).err
+    prepared = host.rkt("--insecure-options=image", "prepare", "--quiet", run.image, "--exec=/bin/true").out.strip()
+    host.rkt("run-prepared", "--rm", prepared)
+    assert "no matches found" in host.rkt("status", prepared, check=254).err
+
+
+def test_pod_name_and_stats(host, run):
+    """--pod-name: machine and host are called so, and it stands wherever a UUID may (rkt#3944); status --stats: what it uses."""
+    name = f"t-named-{os.getpid()}"
+    process, uuid = run.start("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo $(hostname); trap 'exit 0' TERM;"
+                              "while :; do sleep 0.1; done", before=[f"--pod-name={name}"])
+    assert host.rkt("status", name).out == host.rkt("status", uuid).out
+    assert name in [m["machine"] for m in host.machines()]
+    stats = dict(li.split("=", 1) for li in host.rkt("status", "--stats", name).out.splitlines())
+    assert float(stats["cpu"].rstrip("s")) > 0 and float(stats["app-busybox-cpu"].rstrip("s")) > 0
+    refused = run.shell("true", before=[f"--pod-name={name}"], check=254)
+    assert f"a machine named '{name}' is running already" in refused.err
+    assert json.loads(host.rkt("cat-manifest", name).out)["apps"][0]["name"] == "busybox"
+    assert host.rkt("stop", name).out == f'"{uuid}"\n'
+    assert process.communicate(timeout=20)[0] == f"{name}\n" and process.returncode == 0
+    host.rkt("status", "--wait=15s", name)
+    assert host.rkt("rm", name).out == f'"{uuid}"\n'
+    for bad in ("", "-x", "a/b", "a b", "x" * 70):
+        assert "invalid argument" in run.shell("true", before=[f"--pod-name={bad}"], check=254).err
+
+
+def test_detach(host, run):
+    """--detach: a service in machine.slice, named on standard error; the UUID alone on standard output (rkt#2087)."""
+    done = run.shell("trap 'exit 0' TERM; while :; do sleep 0.1; done", before=["--detach", "--rm", "--hostname=h1"])
+    uuid = done.out.strip()
+    unit = f"machine-rkt\\x2d{uuid.replace('-', chr(92) + 'x2d')}.service"
+    assert f"run: Running as unit: {unit}" in done.err
+    host.rkt("status", "--wait-ready=30s", uuid)
+    assert host.show(unit, "ActiveState", "Slice") == {"ActiveState": "active", "Slice": "machine.slice"}
+    assert host.run("machinectl", "show", f"rkt-{uuid}", "--property=Unit", "--value").out.strip() == unit
+    host.run("systemctl", "stop", unit)
+    assert host.run("systemctl", "is-failed", unit, check=False).out.strip() in ("inactive", "unknown")
+    assert "no matches found" in host.rkt("status", uuid, check=254).err
+    refused = host.rkt(*RUN, "--detach", "/no/such.aci", check=254)
+    assert refused.out == "" and "/no/such.aci" in refused.err

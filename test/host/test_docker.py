@@ -373,7 +373,7 @@ def test_image_with_hidden_layers_in_use(host, registry, pods):
     name = pods.write("hidden", f"[Pod]\nInsecureOptions=image\n[App main]\nImage=docker://{registry.host}/a/b\n")
     pods.start(name)
     host.rkt("image", "gc", "--grace-period=0s")
-    assert host.rkt("image", "list", "--no-legend", "--fields=name").out.split() == [f"{registry.host}/a/b:latest"]
+    assert host.rkt("image", "list", "--no-legend", "--fields=name").out.split() == [f"{registry.host.replace(':', '_')}/a/b:latest"]
     pods.stop(name)
     host.rkt("gc", "--grace-period=0s")
     host.rkt("image", "gc", "--grace-period=0s")

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A pod in the foreground; with --rm, nothing is left of it afterwards. */
+#include "verbs/run-foreground.h"
+
+#include "basic/log.h"
+#include "pod/pod-gc.h"
+#include "run/run.h"
+#include "verbs/pod-info.h"
+
+typedef struct Removal {
+        const char *data_dir;
+        const char *uuid;
+} Removal;
+
+/* What does not go, gc takes. */
+static void remove_pod(void *userdata) {
+        const PodGcOptions options = { .release = run_release };
+        const Removal *x = userdata;
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = pods_open_for(x->data_dir, &ps, &e);
+
+        if (r >= 0)
+                r = pod_open_uuid(ps, x->uuid, &p, &e);
+        if (r >= 0)
+                r = pod_remove(p, &options, &e);
+        if (r < 0)
+                log_warning("cannot remove the pod: %s, ignoring", error_text(&e, r));
+}
+
+/**
+ * run_foreground() - run a pod as a child of this process, which ends with it
+ * @c: global flags
+ * @a: --rm
+ * @s: store with the pod's images
+ * @p: pod in run/, locked
+ * @e: sentence on failure; may be NULL
+ *
+ * Return: what run_pod() returns; never on success.
+ */
+int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Error *e) {
+        Removal removal = { .data_dir = c->dir, .uuid = pod_uuid(p) };
+        const RunOptions run = {
+                .console = true,
+                .keep_unit = true,
+                .ended = a->remove ? remove_pod : NULL,
+                .userdata = &removal,
+        };
+
+        return run_pod(p, s, &run, e);
+}

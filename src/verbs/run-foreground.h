@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The last step of "rkt run" and "rkt run-prepared". */
+#pragma once
+
+#include "pod/pod.h"
+#include "store/store.h"
+#include "verbs/run-args.h"
+
+int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Error *e);
