@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt image gc: out of the store what nobody used for a while. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "basic/fd.h"
 #include "basic/log.h"
@@ -69,6 +70,8 @@ static int gc_run(const VerbContext *c, int argc, char **args, void *options, Er
         _cleanup_(done_done) Done d = {};
         int r, k;
 
+        if (geteuid() != 0 && !verb_dir_is_given(c))
+                return error_setf(e, -EACCES, "permission denied: only root collects images");
         r = store_open(c->dir, 0, &store, e);
         if (r >= 0)
                 r = collect(store, c->dir, options, &d, e);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The rkt program: the table of its commands. Groups (image, pod) stand together. */
+#include "basic/log.h"
 #include "basic/strv.h"
 #include "config/config.h"
+#include "verbs/request.h"
 #include "verbs/verbs.h"
 
 /* clang-format off */
@@ -65,8 +67,16 @@ static int on_ready(const VerbContext *c, Error *e) {
 
 int main(int argc, char **argv) {
         _cleanup_strv_free_ char **words = NULL;
-        int r = verbs_program(verbs, argc, argv, &words);
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = verbs_program(verbs, argc, argv, &words), status;
 
+        if (r == 0 && argc > 0) {
+                r = request_run(argv + 1, &status, &e);
+                if (r > 0)
+                        return status;
+                if (r < 0)
+                        log_error("%s", error_text(&e, r));
+        }
         if (r < 0)
                 return EXIT_RKT_FAILED;
         if (r == 0)

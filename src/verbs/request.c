@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The user's side of rkt-request@.service (helper/rkt-request.c): passes the command line on, with the files that it names,
+ * opened here with the user's rights; prints what comes back. */
+#include "verbs/request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/request.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "image/image-name.h"
+
+typedef struct Request {
+        char **words;
+        int files[REQUEST_FILES_MAX];
+        unsigned n_files;
+} Request;
+
+static void request_done(Request *x) {
+        strv_free(x->words);
+        for (unsigned i = 0; i < x->n_files; i++)
+                (void) fd_close(x->files[i]);
+}
+
+/* These are asked for; what else there is either needs no rights, or is for root. */
+static bool is_served(const char *first, const char *second) {
+        static const struct {
+                const char *group, *name;
+        } verbs[] = {
+                { NULL, "fetch" },           { NULL, "list" },     { NULL, "status" },
+                { NULL, "cat-manifest" },    { "image", "fetch" }, { "image", "list" },
+                { "image", "cat-manifest" }, { "image", "rm" },    { "app", "list" },
+                { "app", "status" },
+        };
+
+        FOREACH_ARRAY (v, verbs, ELEMENTSOF(verbs))
+                if (v->group ? streq(v->group, first) && streq_ptr(second, v->name) : streq(v->name, first))
+                        return true;
+        return false;
+}
+
+/* Who names a data directory or configuration means their own. */
+static bool is_private(const char *word) {
+        static const char *const flags[] = { "--dir",         "--local-config", "--system-config",
+                                             "--user-config", "--help",         "-h" };
+
+        FOREACH_ARRAY (f, flags, ELEMENTSOF(flags)) {
+                const char *rest = startswith(word, *f);
+
+                if (rest && (!*rest || *rest == '='))
+                        return true;
+        }
+        return false;
+}
+
+static bool is_wanted(char **words) {
+        const char *first = NULL, *second = NULL;
+
+        for (; *words; words++) {
+                if (is_private(*words))
+                        return false;
+                if (**words == '-')
+                        continue;
+                if (!first)
+                        first = *words;
+                else if (!second)
+                        second = *words;
+        }
+        return first && is_served(first, second);
+}
+
+static int add_file(Request *x, const char *path, unsigned *ret) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+        if (fd < 0)
+                return -errno;
+        *ret = x->n_files;
+        x->files[x->n_files++] = fd;
+        return 0;
+}
+
+/* A word that is the path of an image becomes the image, with its signature if there is one beside it. */
+static int add_word(Request *x, const char *word, Error *e) {
+        _cleanup_(image_name_freep) ImageName *name = NULL;
+        _cleanup_free_ char *signature = strf("%s.asc", word);
+        unsigned file, asc;
+        int r;
+
+        if (!signature)
+                return error_oom(e);
+        if (*word == '-' || image_name_parse(word, &name, NULL) < 0 || name->type != IMAGE_NAME_PATH)
+                return strv_extend(&x->words, word) < 0 ? error_oom(e) : 0;
+        if (x->n_files + 2 > REQUEST_FILES_MAX)
+                return error_setf(e, -E2BIG, "too many files at once");
+        r = add_file(x, name->text, &file);
+        if (r < 0)
+                return error_setf(e, r, "cannot open %s: %s", word, strerror(-r));
+        r = add_file(x, signature, &asc) < 0 ? strv_extendf(&x->words, "%c%u", REQUEST_FILE, file)
+                                             : strv_extendf(&x->words, "%c%u:%u", REQUEST_FILE, file, asc);
+        return r < 0 ? error_oom(e) : 0;
+}
+
+static int send_request(int fd, const Request *x, Error *e) {
+        char control[CMSG_SPACE(sizeof(int) * REQUEST_FILES_MAX)] = {};
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        struct iovec iov;
+        struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+        for (char **w = x->words; *w; w++)
+                strbuf_add_n(&b, *w, strlen(*w) + 1);
+        if (b.failed)
+                return error_oom(e);
+        if (b.size > REQUEST_SIZE_MAX)
+                return error_setf(e, -E2BIG, "the command line is too long");
+        iov = (struct iovec){ .iov_base = b.data, .iov_len = b.size };
+        if (x->n_files > 0) {
+                struct cmsghdr *c;
+
+                m.msg_control = control;
+                m.msg_controllen = CMSG_SPACE(sizeof(int) * x->n_files);
+                c = CMSG_FIRSTHDR(&m);
+                c->cmsg_level = SOL_SOCKET;
+                c->cmsg_type = SCM_RIGHTS;
+                c->cmsg_len = CMSG_LEN(sizeof(int) * x->n_files);
+                memcpy(CMSG_DATA(c), x->files, sizeof(int) * x->n_files);
+        }
+        return sendmsg(fd, &m, MSG_NOSIGNAL) < 0
+                       ? error_setf(e, -errno, "cannot ask rkt-request.socket: %s", strerror(errno))
+                       : 0;
+}
+
+static int print_answers(int fd, int *ret_status, Error *e) {
+        static char buffer[REQUEST_SIZE_MAX];
+
+        for (;;) {
+                ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return error_setf(e, n < 0 ? -errno : -EIO,
+                                          "rkt-request@.service ended early; its journal may say why");
+                if (buffer[0] == REQUEST_STATUS && n == 2) {
+                        *ret_status = (unsigned char) buffer[1];
+                        return 1;
+                }
+                if (buffer[0] == REQUEST_OUT || buffer[0] == REQUEST_ERR)
+                        (void) fd_write_all(buffer[0] == REQUEST_OUT ? STDOUT_FILENO : STDERR_FILENO,
+                                            buffer + 1, (size_t) n - 1);
+        }
+}
+
+/**
+ * request_run() - have a command done by the service of group rkt
+ * @words:      command line, without the program's name
+ * @ret_status: exit status, if it was done
+ * @e:          sentence on failure; may be NULL
+ *
+ * Return: 1: done; 0: not a matter for the service; -EPERM: the service is not for this user; errors of files and sockets.
+ */
+int request_run(char **words, int *ret_status, Error *e) {
+        const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = REQUEST_SOCKET };
+        _cleanup_(request_done) Request x = {};
+        _cleanup_close_ int fd = -EBADF;
+        int r = 0;
+
+        if (geteuid() == 0 || !is_wanted(words))
+                return 0;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return error_setf(e, -errno, "cannot make a socket: %s", strerror(errno));
+        if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+                return errno == EACCES
+                               ? error_setf(e, -EPERM,
+                                            "cannot run as unprivileged user: you are not in group rkt")
+                               : 0;
+        for (; *words && r >= 0; words++)
+                r = add_word(&x, *words, e);
+        if (r >= 0)
+                r = send_request(fd, &x, e);
+        return r < 0 ? r : print_answers(fd, ret_status, e);
+}

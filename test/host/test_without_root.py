@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What people may do who are not root: group rkt by rkt-request.socket, everybody else nothing."""
+import json
+import os
+import pathlib
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def people(host):
+    """cat is in group rkt, adm in rkt and rkt-admin, eve in none."""
+    for user, groups in (("t-cat", "rkt"), ("t-adm", "rkt,rkt-admin"), ("t-eve", "")):
+        host.run("useradd", "--create-home", *(["--groups", groups] if groups else []), user)
+    yield "t-cat", "t-adm", "t-eve"
+    for user in ("t-cat", "t-adm", "t-eve"):
+        host.run("userdel", "--remove", user, check=False)
+
+
+def as_user(host, user, *words, check=True):
+    """rkt as somebody else."""
+    return host.run("runuser", "-u", user, "--", "rkt", *words, check=check)
+
+
+def owned(path, user):
+    """A copy of a file that is its user's alone."""
+    copy = pathlib.Path("/home", user, os.path.basename(path))
+    shutil.copy(path, copy)
+    shutil.chown(copy, user, user)
+    copy.chmod(0o600)
+    return copy
+
+
+def test_members_read(host, pods, images, people):  # pylint: disable=unused-argument
+    """NRT-01: after root has run a pod with overlay and one without, a member of group rkt lists images and pods, and looks
+    at them; nothing that a file of root's would do is obeyed."""
+    cat = people[0]
+    host.rkt("--insecure-options=image", "run", "--net=host", images.busybox, "--exec=/bin/true")
+    host.rkt("--insecure-options=image", "run", "--net=host", "--no-overlay", images.busybox, "--exec=/bin/true")
+    assert "example.com/busybox" in as_user(host, cat, "image", "list").out
+    listed = as_user(host, cat, "list", "--format=json")
+    assert listed.err == "" and {p["name"] for p in pods.ours()} <= {p["name"] for p in json.loads(listed.out)}
+    uuid = pods.ours()[-1]["name"]
+    assert as_user(host, cat, "status", uuid).out == host.rkt("status", uuid).out
+    assert json.loads(as_user(host, cat, "cat-manifest", uuid).out)["apps"][0]["name"] == "busybox"
+    assert "ImageManifest" in as_user(host, cat, "image", "cat-manifest", "example.com/busybox").out
+    assert as_user(host, cat, "status", "ffffffff", check=254).err == \
+        'status: cannot get pod: no matches found for "ffffffff"\n'
+    assert "is for root" in as_user(host, cat, "status", "--uuid-file=/etc/shadow", check=254).err
+
+
+def test_members_fetch_and_remove(host, images, people, trusted, no_images):  # pylint: disable=unused-argument
+    """NRT-02: a member of group rkt fetches what can be verified, and removes; image gc is root's: permission denied. Without
+    verification only a member of rkt-admin fetches."""
+    cat, adm, _ = people
+    mine = owned(images.busybox, cat)
+    trusted.sign(mine, f"{mine}.asc")
+    shutil.chown(f"{mine}.asc", cat, cat)
+    fetched = as_user(host, cat, "fetch", mine)
+    assert fetched.out.startswith("sha512-") and len(fetched.out) == len("sha512-") + 33, fetched
+    assert "example.com/busybox" in host.rkt("image", "list").out
+    assert "successfully removed" in as_user(host, cat, "image", "rm", fetched.out.strip()).out
+    os.unlink(f"{mine}.asc")
+    assert as_user(host, cat, "fetch", mine, check=False).rc == 254
+    for flags in (("--insecure-options=image",), ("--insecure-options", "image")):
+        refused = as_user(host, cat, *flags, "fetch", mine, check=254)
+        assert "permission denied" in refused.err or "cannot run as unprivileged user" in refused.err, refused
+    assert host.rkt("image", "list", "--no-legend").out == ""
+    theirs = owned(images.busybox, adm)
+    key = as_user(host, adm, "--insecure-options=image", "fetch", theirs).out.strip()
+    assert "successfully removed" in as_user(host, cat, "image", "rm", key).out
+    assert "permission denied" in as_user(host, cat, "image", "gc", check=254).err
+
+
+def test_files_are_opened_by_who_asks(host, images, people):
+    """A path is opened with the user's own rights; a file that they cannot read is not read by root."""
+    cat = people[0]
+    secret = pathlib.Path("/root/secret.aci")
+    shutil.copy(images.busybox, secret)
+    try:
+        refused = as_user(host, cat, "fetch", secret, check=254)
+        assert "Permission denied" in refused.err, refused
+    finally:
+        secret.unlink()
+
+
+def test_others(host, people):
+    """ROOT-01 ROOT-02 ROOT-03 ROOT-04 ROOT-05 ROOT-06: who is in no group of ours is told so, and so is a member for what is
+    root's."""
+    cat, _, eve = people
+    for verb in (("list",), ("image", "list"), ("fetch", "example.com/x"), ("status", "x"), ("image", "rm", "x")):
+        refused = as_user(host, eve, *verb, check=254)
+        assert "cannot run as unprivileged user" in refused.err and refused.out == "", refused
+    for user in (cat, eve):
+        for verb in ("enter", "gc", "prepare", "rm", "run", "run-prepared"):
+            assert as_user(host, user, verb, check=254).err == f"{verb}: cannot run as unprivileged user\n"
