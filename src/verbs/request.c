@@ -89,7 +89,7 @@ static int add_file(Request *x, const char *path, unsigned *ret) {
 static int add_word(Request *x, const char *word, Error *e) {
         _cleanup_(image_name_freep) ImageName *name = NULL;
         _cleanup_free_ char *signature = strf("%s.asc", word);
-        unsigned file, asc;
+        unsigned file = 0, asc = 0;
         int r;
 
         if (!signature)
