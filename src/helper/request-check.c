@@ -194,7 +194,7 @@ static int find_verb(char *const *words, size_t *ret, size_t *ret_n, Error *e) {
  * Return: 0, -EPERM, -EINVAL, -ENOMEM.
  */
 int request_check(char *const *words, size_t n_files, bool is_admin, Error *e) {
-        size_t verb, n_names, n = 0;
+        size_t verb = 0, n_names = 0, n = 0;
         int r = find_verb(words, &verb, &n_names, e);
 
         for (; r >= 0 && *words; words++) {

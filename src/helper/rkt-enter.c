@@ -8,6 +8,8 @@
  *   rkt-enter ready APP...      rkt-ready.service: leaves the mark of readiness; ends the pod if an app has no unit
  *   rkt-enter hook APP KIND     ExecStartPre= and the like of an app: runs hook-APP@KIND.service
  *   rkt-enter hold              waits for the end of its input: of whoever has entered an app (run/enter-unit.c)
+ *   rkt-enter kubernetes-log PATH
+ *                               rkt-log@APP.service of an app with a log file for a kubelet
  *   rkt-enter shell UNIT        container-shell@N.service, as machined made it: "User=" says which app
  *
  * Whoever enters an app becomes a unit of the pod, enter-APP@N.service, with the app's own sandbox. It is started over the
@@ -33,6 +35,7 @@
 #include "basic/tmpfile.h"
 #include "helper/app-hook-run.h"
 #include "helper/app-output.h"
+#include "helper/kubernetes-log.h"
 #include "run/console.h"
 #include "run/enter-unit.h"
 #include "run/manager-bus.h"
@@ -431,11 +434,13 @@ int main(int argc, char **argv) {
                 r = app_hook_run(argv[2], argv[3]);
         else if (argc == 2 && streq(argv[1], "hold"))
                 r = verb_hold();
+        else if (argc == 3 && streq(argv[1], "kubernetes-log"))
+                r = kubernetes_log_run(argv[2]);
         else if (argc == 3 && streq(argv[1], "shell"))
                 r = verb_shell(argv[2]);
         else
                 fputs("Usage: rkt-enter status APP [PROGRAM] | ended POLICY APP | ready APP... | hook APP "
-                      "KIND | hold | shell UNIT\n",
+                      "KIND | hold | kubernetes-log PATH | shell UNIT\n",
                       stderr);
         return r < 0 ? 255 : r;
 }

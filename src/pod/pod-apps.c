@@ -73,18 +73,18 @@ static int remove_suffixed(Pod *p, const char *dir, const char *app, const char 
 /* hook-APP@KIND.service and enter-APP@.service.d, too. */
 static int remove_units(Pod *p, const char *app) {
         _cleanup_free_ char *hook = strf("hook-%s@", app), *enter = strf("enter-%s@.service.d", app),
-                            *service = strf("%s.service", app);
+                            *service = strf("%s.service", app), *log = strf("rkt-log@%s.", app);
         _cleanup_close_ int fd = pod_open_beneath(pod_fd(p), POD_UNITS_DIR, O_RDONLY | O_DIRECTORY);
         _cleanup_strv_free_ char **names = NULL;
         int r;
 
-        if (!hook || !enter || !service)
+        if (!hook || !enter || !service || !log)
                 return -ENOMEM;
         if (fd < 0)
                 return fd == -ENOENT ? 0 : fd;
         r = dir_list_at(fd, ".", &names);
         for (char **n = names; r >= 0 && n && *n; n++)
-                if (streq(*n, enter) || streq(*n, service) || startswith(*n, hook))
+                if (streq(*n, enter) || streq(*n, service) || startswith(*n, hook) || startswith(*n, log))
                         r = remove_tree_at(fd, *n);
         return r;
 }

@@ -15,6 +15,7 @@
 #include "pod/pod-compose.h"
 #include "run/app-stdio.h"
 #include "run/console.h"
+#include "run/kubernetes-log.h"
 
 static const char *last_value(const AppSettings *s, const char *key) {
         char *const *const lists[] = { s->profile, s->file };
@@ -36,8 +37,13 @@ static bool to_journal(const AppSettings *s, const char *key) {
         return !value || streq(value, "journal");
 }
 
+static bool has_log_file(const PodApp *a, const AppUnitContext *c) {
+        return c->kubernetes_log && kubernetes_log_path(a);
+}
+
 static bool has_relay(const PodApp *a, const AppSettings *s, const AppUnitContext *c) {
-        return !c->console && (c->log == POD_LOG_BOTH || pod_app_annotation(a, APP_ANNOTATION_DOCKER)) &&
+        return !c->console && !has_log_file(a, c) &&
+               (c->log == POD_LOG_BOTH || pod_app_annotation(a, APP_ANNOTATION_DOCKER)) &&
                (to_journal(s, "StandardOutput") || to_journal(s, "StandardError"));
 }
 
@@ -61,7 +67,7 @@ bool app_stdio_passes_messages(const PodApp *a, const AppSettings *s, const AppU
  * @b: lines are added
  */
 void app_stdio_add_unit(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
-        if (has_relay(a, s, c))
+        if (has_relay(a, s, c) || has_log_file(a, c))
                 strbuf_addf(b, "Requires=rkt-log@%s.socket\nAfter=rkt-log@%s.socket\n", a->name, a->name);
 }
 
@@ -71,6 +77,8 @@ static void add_output(const PodApp *a, const AppSettings *s, const AppUnitConte
 
         if (!to_journal(s, key))
                 strbuf_addf(b, "%s=%s\n", key, last_value(s, key));
+        else if (has_log_file(a, c))
+                strbuf_addf(b, "%s=file:/rkt/stdio/%s.%s\n", key, a->name, error ? "err" : "out");
         else if (c->console)
                 strbuf_addf(b, "%s=file:%s\n", key, error ? CONSOLE_STDERR : CONSOLE_STDOUT);
         else if (has_relay(a, s, c))
@@ -181,7 +189,9 @@ int app_stdio_units(const PodApp *a, const AppUnitContext *c, char ***ret_names,
         char *text;
         int r = app_settings_load(a, &s);
 
-        if (r >= 0 && has_relay(a, &s, c)) {
+        if (r >= 0 && has_log_file(a, c))
+                r = kubernetes_log_units(a, &names, &texts);
+        else if (r >= 0 && has_relay(a, &s, c)) {
                 socket_text(a, app_stdio_passes_messages(a, &s, c), &socket);
                 service_text(a, &s, c, &service);
                 r = strv_extendf(&names, "rkt-log@%s.socket", a->name);

@@ -51,6 +51,7 @@ typedef struct AppUnitContext {
         bool host_network;
         PodLogMode log;
         bool bind_log_sockets; /* systemd knows BindLogSockets= */
+        bool kubernetes_log;   /* apps that name a log file have one */
         bool console;          /* what the app prints goes to the pod's console (console.h) */
 } AppUnitContext;
 

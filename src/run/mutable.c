@@ -18,6 +18,7 @@
 #include "basic/tmpfile.h"
 #include "pod/pod-apps.h"
 #include "pod/pod-compose.h"
+#include "run/kubernetes-log.h"
 #include "run/manager-job.h"
 #include "run/metadata.h"
 #include "run/pod-bus.h"
@@ -57,6 +58,22 @@ static int forget(MutablePod *x, const char *app, Error *e) {
 static int unit_of(const char *app, char **ret, Error *e) {
         *ret = strf("%s.service", app);
         return *ret ? 0 : error_oom(e);
+}
+
+/* What copies the app's output, if anything does: after the app, which may have said something at its end. */
+static void stop_log(MutablePod *x, const char *app) {
+        static const char *const kinds[] = { "socket", "service" };
+        _cleanup_bus_ sd_bus *bus = NULL;
+
+        if (pod_bus_open(x->leader, &bus, NULL) < 0)
+                return;
+        FOREACH_ARRAY (kind, kinds, ELEMENTSOF(kinds)) {
+                _cleanup_free_ char *unit = strf("rkt-log@%s.%s", app, *kind);
+
+                if (unit)
+                        (void) sd_bus_call_method(bus, NULL, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
+                                                  "StopUnit", NULL, NULL, "ss", unit, "replace");
+        }
 }
 
 /* "StartUnit" or "StopUnit", until its job is done. */
@@ -316,7 +333,11 @@ int mutable_pod_add(MutablePod *x, Store *s, const PodSpec *spec, const PodPrepa
         if (r == -EEXIST && pod_manifest_find_app(x->manifest, app))
                 return r;
         if (r >= 0)
+                r = kubernetes_log_check(pod_manifest_find_app(x->manifest, app), e);
+        if (r >= 0)
                 r = check_capabilities(x, pod_manifest_find_app(x->manifest, app), e);
+        if (r >= 0)
+                r = kubernetes_log_create(x->manifest, pod_manifest_find_app(x->manifest, app), e);
         if (r >= 0)
                 r = build(x, s, app, e);
         if (r >= 0)
@@ -395,6 +416,8 @@ int mutable_pod_remove(MutablePod *x, const char *app, Error *e) {
                 r = run_job(x, "StopUnit", app, "cannot stop", e);
         if (r < 0)
                 return r;
+        if (x->leader > 0)
+                stop_log(x, app);
         pod_manifest_remove_app(x->manifest, app);
         pod_manifest_remove_unused_volumes(x->manifest);
         r = pod_write_manifest(x->pod, x->manifest, e);

@@ -30,6 +30,7 @@
 #include "run/console.h"
 #include "run/foreground.h"
 #include "run/hosts.h"
+#include "run/kubernetes-log.h"
 #include "run/machine.h"
 #include "run/metadata.h"
 #include "run/net-hosts.h"
@@ -352,6 +353,7 @@ static int app_context(const Run *x, bool console, AppUnitContext *ret, Error *e
                 .exit_policy = policy ? pod_exit_policy_from_string(policy) : POD_EXIT_ON_FAILURE,
                 .log = x->log,
                 .bind_log_sockets = HAVE_BIND_LOG_SOCKETS,
+                .kubernetes_log = kubernetes_log_dir(x->manifest),
                 .console = console,
                 .metadata_url = x->metadata_url,
                 .host_network = x->network.kind == NETWORK_HOST,
@@ -534,6 +536,8 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                 r = userns_save(&x.users, x.pod_fd, e);
         if (r >= 0)
                 r = map_stage1(&x, e);
+        if (r >= 0)
+                r = kubernetes_log_mount(x.manifest, x.stage1_fd, e);
         return r < 0 ? r : become_nspawn(&x, options, e);
 }
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* TIME STREAM TAG TEXT, one line for each of the app's, or for each 16 KiB of a long one: its pieces have the tag P, the last one F.
+ * The named pipes stay with the pod's systemd: this ends when there is nothing to do for a while, and is started again. */
+#include "helper/kubernetes-log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "basic/macro.h"
+
+#define LOG_DIR   "/rkt/kubernetes/log"
+#define FIRST_FD  3 /* as sd_listen_fds(3) has them: standard output, standard error */
+#define N_STREAMS 2
+#define TEXT_MAX  16384U
+#define IDLE_MSEC 10000
+
+typedef struct Stream {
+        const char *name;
+        size_t size;
+        char text[TEXT_MAX];
+} Stream;
+
+static Stream streams[N_STREAMS] = { { .name = "stdout" }, { .name = "stderr" } };
+
+static int write_piece(int file, const Stream *s, const char *text, size_t size, bool is_last) {
+        struct timespec now;
+        struct tm tm;
+        char head[96], day[32];
+        struct iovec iov[3];
+        int n;
+
+        (void) clock_gettime(CLOCK_REALTIME, &now);
+        if (!gmtime_r(&now.tv_sec, &tm) || strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+                return -EINVAL;
+        n = snprintf(head, sizeof(head), "%s.%09ldZ %s %c ", day, now.tv_nsec, s->name, is_last ? 'F' : 'P');
+        iov[0] = (struct iovec){ head, (size_t) n };
+        iov[1] = (struct iovec){ (void *) (uintptr_t) text, size };
+        iov[2] = (struct iovec){ (void *) (uintptr_t) "\n", 1 };
+        return writev(file, iov, 3) < 0 ? -errno : 0;
+}
+
+/* Whole lines go out; what is left of the last one is kept. */
+static int write_lines(int file, Stream *s) {
+        char *p = s->text, *end = s->text + s->size, *newline;
+        int r = 0;
+
+        while (r >= 0 && (newline = memchr(p, '\n', (size_t) (end - p)))) {
+                r = write_piece(file, s, p, (size_t) (newline - p), true);
+                p = newline + 1;
+        }
+        s->size = (size_t) (end - p);
+        memmove(s->text, p, s->size);
+        if (r >= 0 && s->size == TEXT_MAX) {
+                r = write_piece(file, s, s->text, s->size, false);
+                s->size = 0;
+        }
+        return r;
+}
+
+/* Returns 0 when there is nothing more to read for now. */
+static int copy(int file, Stream *s, int fd) {
+        ssize_t n = read(fd, s->text + s->size, TEXT_MAX - s->size);
+        int r;
+
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        s->size += (size_t) n;
+        r = write_lines(file, s);
+        return r < 0 ? r : n > 0;
+}
+
+static int open_file(const char *path) {
+        const struct open_how how = {
+                .flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                .mode = 0640,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        _cleanup_close_ int dir = open(LOG_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        long fd = dir < 0 ? -1 : syscall(SYS_openat2, dir, path, &how, sizeof(how));
+
+        return fd < 0 ? -errno : (int) fd;
+}
+
+/**
+ * kubernetes_log_run() - copy an app's output to its log file
+ * @path: of the file, in the directory of log files
+ *
+ * Return: 0, negative errno of open(), read() and write().
+ */
+int kubernetes_log_run(const char *path) {
+        _cleanup_close_ int file = open_file(path);
+        int r = file < 0 ? file : 1;
+
+        while (r > 0) {
+                struct pollfd fds[N_STREAMS];
+
+                for (int i = 0; i < N_STREAMS; i++)
+                        fds[i] = (struct pollfd){ .fd = FIRST_FD + i, .events = POLLIN };
+                r = poll(fds, N_STREAMS, IDLE_MSEC);
+                for (int i = 0; i < N_STREAMS && r > 0; i++)
+                        if (fds[i].revents != 0 && copy(file, &streams[i], FIRST_FD + i) < 0)
+                                r = -EIO;
+        }
+        for (int i = 0; i < N_STREAMS && r >= 0; i++)
+                if (streams[i].size > 0)
+                        r = write_piece(file, &streams[i], streams[i].text, streams[i].size, false);
+        return r < 0 ? log_error_errno(r, "cannot write the log file %s: %m", path) : 0;
+}
