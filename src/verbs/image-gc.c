@@ -70,9 +70,9 @@ static int gc_run(const VerbContext *c, int argc, char **args, void *options, Er
         _cleanup_(done_done) Done d = {};
         int r, k;
 
-        if (geteuid() != 0 && !verb_dir_is_given(c))
-                return error_setf(e, -EACCES, "permission denied: only root collects images");
         r = store_open(c->dir, 0, &store, e);
+        if (r == -EACCES && geteuid() != 0)
+                return error_setf(e, r, "permission denied: only root collects images");
         if (r >= 0)
                 r = collect(store, c->dir, options, &d, e);
         tell(&d);

@@ -42,6 +42,23 @@ def test_admin_enters_a_pod(host, pods, images, people):
     assert "entered" not in refused.out and refused.rc != 0, refused
 
 
+def test_admin_enters_a_pod_without_a_file(host, pods, images, people, tmp_path):  # pylint: disable=unused-argument
+    """The same for a pod of rkt run, by its machine's name."""
+    ann, bob = people
+    file = tmp_path / "uuid"
+    process = host.spawn("rkt", "--insecure-options=image", "run", "--net=host", f"--uuid-file-save={file}", images.busybox,
+                         "--exec=/bin/sleep", "--", "1000")
+    try:
+        host.wait_for("the UUID", lambda: file.exists() and file.read_text(), timeout=60)
+        host.rkt("status", "--wait-ready=60s", file.read_text())
+        line = f"machinectl --no-ask-password --quiet shell busybox@rkt-{file.read_text()} /bin/echo entered"
+        assert "entered" in as_user(host, ann, "script", "--quiet", "--return", "--command", line, "/dev/null").out
+        assert "entered" not in as_user(host, bob, "script", "--quiet", "--return", "--command", line, "/dev/null").out
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
 def test_nothing_else_is_given(host, pods, images, people):
     """Another unit, enabling, and anybody else: refused."""
     ann, bob = people

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""rktlet's commands, word for word: every line of "rktlet" in cluster-drivers. It reads both outputs as one."""
+import contextlib
+import json
+import pathlib
+import re
+import shutil
+import tempfile
+import time
+import uuid
+
+import pytest
+
+from images import oci
+
+DIR = "/var/lib/rktlet-test"
+GLOBALS = ["--debug=false", f"--dir={DIR}", "--insecure-options=image,ondisk"]
+ENVIRONMENT = {"RKT_EXPERIMENT_APP": "true", "RKT_EXPERIMENT_ATTACH": "true"}
+BUSYBOX = pathlib.Path("/usr/bin/busybox").read_bytes()
+IMAGE = oci.Image([oci.tar({"bin": None, "bin/busybox": (0o755, BUSYBOX), "bin/sh": "busybox"})], app={"Cmd": ["/bin/sh"]},
+                  docker=True)
+LOG = "coreos.com/rkt/experiment/"
+
+
+class Rktlet:
+    """Composes commands as rktlet does: globals between the first word and the rest."""
+
+    def __init__(self, host, tmp):
+        self.host, self.tmp, self.image, self.unit = host, tmp, None, None
+
+    def rkt(self, verb, *args, check=True):
+        """One command."""
+        return self.host.rkt(verb, *GLOBALS, *args, check=check, env=ENVIRONMENT)
+
+    def combined(self, *args):
+        """Both outputs of a command that succeeds."""
+        return self.rkt(*args).all
+
+    def document(self, *args):
+        """A command with JSON: one line in all."""
+        lines = self.combined(*args).splitlines()
+        assert len(lines) == 1, lines
+        return json.loads(lines[0])
+
+    def sandbox(self, *flags):
+        """RunPodSandbox: through systemd-run, which returns when the sandbox is ready; the UUID is read from a descriptor that
+        was open before."""
+        self.unit = f"rktlet-{uuid.uuid4()}"
+        with tempfile.NamedTemporaryFile("r", prefix="rktlet_", encoding="utf-8") as file:
+            self.host.run("systemd-run", f"--unit={self.unit}", "--setenv=RKT_EXPERIMENT_APP=true",
+                          "--setenv=RKT_EXPERIMENT_ATTACH=true", "--service-type=notify", "--slice=kubepods-test.slice",
+                          "rkt", "app", *GLOBALS, "--debug", "sandbox", f"--uuid-file-save={file.name}",
+                          f"--annotation={LOG}logmode=k8s-plain", f"--annotation={LOG}kubernetes-log-dir={self.tmp}",
+                          *flags)
+            return file.read()
+
+    def app_status(self, pod, app):
+        """ContainerStatus."""
+        return self.document("app", "status", pod, f"--app={app}", "--format=json")
+
+    def end(self):
+        """No more than rktlet leaves behind."""
+        if self.unit:
+            self.host.run("systemctl", "stop", self.unit, check=False)
+            self.host.run("systemctl", "reset-failed", self.unit, check=False)
+        for pod in json.loads(self.rkt("list", "--format=json").out) or []:
+            self.rkt("rm", pod["name"], check=False)
+        shutil.rmtree(DIR, ignore_errors=True)
+
+
+@pytest.fixture
+def rktlet(host, tmp_path, pods):  # pylint: disable=unused-argument
+    """rktlet's data directory and its commands."""
+    made = Rktlet(host, tmp_path)
+    with contextlib.ExitStack() as stack:
+        stack.callback(made.end)
+        yield made
+
+
+
+
+def test_images(rktlet, fake_registry):
+    """rktlet 2: ListImages of an empty store, PullImage twice, ImageStatus, RemoveImage; and the pods of an empty directory."""
+    def listed():
+        return rktlet.document("image", "list", "--full", "--format=json", "--sort=importtime")
+
+    assert not listed() and not rktlet.document("list", "--format=json")
+    fake_registry.publish(IMAGE, "library/box", "latest")
+    name = f"{fake_registry.host}/library/box:latest"
+    for _ in range(2):
+        key = rktlet.combined("image", "fetch", "--pull-policy=update", "--full=true", f"docker://{name}").splitlines()[-1]
+        assert re.fullmatch(r"sha512-[0-9a-f]{64}", key)
+    entry, = listed()
+    assert entry["id"] == key and {"name", "import_time", "last_used_time", "size"} <= set(entry)
+    assert len(str(entry["import_time"])) == 19 and isinstance(entry["size"], int)
+    manifest = json.loads(rktlet.combined("image", "cat-manifest", key))
+    original = {a["name"]: a["value"] for a in manifest["annotations"]}["appc.io/docker/originalname"]
+    assert original in (name, name.removesuffix(":latest")) and manifest["app"]["user"].isdigit()
+    assert rktlet.rkt("image", "rm", key).rc == 0 and not listed()
+
+
+def check_pod(rktlet, pod):
+    """PodSandboxStatus, ListPodSandbox: fields, and that the rest may be absent."""
+    status = rktlet.document("status", pod, "--format=json", "--wait-ready=10s")
+    assert status == rktlet.document("status", pod, "--format=json")
+    assert (status["name"], status["state"]) == (pod, "running") and len(str(status["created_at"])) == 10
+    assert status["user_annotations"]["k8s.io/reserved/pod-attempt"] == "0"
+    assert json.loads(status["user_annotations"]["kubectl.kubernetes.io/last-applied-configuration"]) == {"a": ["b,c", "d=e"]}
+    assert status["user_labels"] == {"io.kubernetes.pod.name": "web"}
+    mine, = rktlet.document("list", "--format=json")
+    assert mine["name"] == pod and mine["state"] == "running" and not mine.get("networks")
+
+
+def check_exec(rktlet, pod):
+    """ExecSync: streams apart, the exit status passed through."""
+    done = rktlet.rkt("app", "exec", "--app=0-web", pod, "/bin/sh", "-c", "echo out; echo err >&2; exit 43", check=43)
+    assert (done.out, done.err) == ("out\n", "err\n")
+    assert rktlet.rkt("app", "exec", "--app=0-web", pod, "/bin/cat", "/etc/k8s/name").out == "volume\n"
+    assert rktlet.rkt("app", "exec", "--app=0-web", pod, "/bin/sh", "-c", "echo $K:$HOSTNAME; pwd; id -u").out == \
+        "a=b c:\n/tmp\n0\n"
+
+
+def add_command(rktlet, pod, image, name, log, *more):
+    """CreateContainer, with the empty word that a default seccomp profile makes."""
+    return ["add", pod, image, f"--annotation={LOG}kubernetes-log-path={log}", f"--name={name}", "--stdin=stream",
+            "--stdout=stream", "--stderr=stream", "--user-annotation=k8s.io/reserved/image-name=busybox",
+            "--user-label=io.kubernetes.container.name=web", "--environment=K=a=b c", "--cpu-shares=2", "--oom-score-adj=100",
+            "", "--caps-retain=CAP_CHOWN,CAP_NET_BIND_SERVICE,CAP_NET_ADMIN", "--user=0", "--supplementary-gids=1,2",
+            "--working-dir=/tmp",
+            f"--mnt-volume=name={uuid.uuid4()},kind=host,source={rktlet.tmp}/volume,target=/etc/k8s,readOnly=true", *more]
+
+
+def test_containers(rktlet, host, images, tmp_path):
+    """SBX-08, rktlet 1 to 5: a sandbox below a slice, two containers, logs, exec, stop, start of another attempt, rm."""
+    host.rkt(*GLOBALS, "fetch", images.busybox)
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "volume/name").write_text("volume\n")
+    (tmp_path / "web").mkdir()
+    pod = rktlet.sandbox("--net=host", "--hosts-entry=host", "--hostname=node",
+                         "--user-annotation=k8s.io/reserved/pod-uid=1", "--user-annotation=k8s.io/reserved/pod-attempt=0",
+                         '--user-annotation=kubectl.kubernetes.io/last-applied-configuration={"a":\n["b,c","d=e"]}',
+                         "--user-label=io.kubernetes.pod.name=web")
+    assert re.fullmatch(r"[0-9a-f-]{36}", pod)
+    check_pod(rktlet, pod)
+    before = time.time_ns()
+    name = "example.com/busybox"
+    script = "echo HelloFromAppInSandbox; echo bad >&2; printf unfinished; exec sleep 1000"
+    rktlet.rkt("app", *add_command(rktlet, pod, name, "0-web", "web/0.log", "--exec=/bin/sh", "--", "-c", script, "---"))
+    assert rktlet.app_status(pod, "0-web")["state"] == "created"
+    assert rktlet.combined("app", "start", pod, "--app=0-web") == ""
+    assert rktlet.app_status(pod, "0-web")["state"] == "running"
+    log = tmp_path / "web/0.log"
+    host.wait_for("the log", lambda: len(log.read_text().splitlines()) == 2)
+    stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"
+    lines = sorted(log.read_text().splitlines(), key=lambda li: li.split(" ", 1)[1])
+    assert re.fullmatch(stamp + " stderr F bad", lines[0]) and re.fullmatch(stamp + " stdout F HelloFromAppInSandbox", lines[1])
+    pid = int(host.rkt(*GLOBALS, "status", pod).out.split("pid=")[1].split()[0])
+    assert "/kubepods-test.slice/" in pathlib.Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8") or \
+        "/kubepods.slice/kubepods-test.slice/" in pathlib.Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")
+    check_exec(rktlet, pod)
+    assert "is no path" in rktlet.rkt("app", *add_command(rktlet, pod, name, "1-web", "../x.log"), check=254).all
+    assert rktlet.combined("app", "stop", pod, "--app=0-web") == ""
+    status = rktlet.app_status(pod, "0-web")
+    assert status["state"] == "exited" and status["exit_code"] == 0
+    assert before < status["created_at"] <= status["started_at"] <= status["finished_at"] < time.time_ns()
+    assert status["mounts"][0]["container_path"] == "/etc/k8s" and status["mounts"][0]["read_only"] is True
+    assert status["user_annotations"] == {"k8s.io/reserved/image-name": "busybox"}
+    rktlet.rkt("app", *add_command(rktlet, pod, name, "1-web", "web/1.log", "--exec=/bin/false"))
+    rktlet.rkt("app", "start", pod, "--app=1-web")
+    host.wait_for("its end", lambda: rktlet.app_status(pod, "1-web").get("exit_code") == 1)
+    assert rktlet.combined("app", "rm", pod, "--app=0-web") == ""
+    assert [a["name"] for a in rktlet.document("status", pod, "--format=json")["apps"]] == ["1-web"]
+    assert rktlet.rkt("stop", "--force=false", pod).rc == 0
+    host.wait_for("the end", lambda: rktlet.document("status", pod, "--format=json")["state"] == "exited", timeout=60)
+    assert re.search(r'pod "[^"]+" is already stopped', rktlet.combined("stop", "--force=true", pod))
+    assert re.search('stop: cannot get pod: no matches found for "[^"]+"',
+                     rktlet.rkt("stop", "--force=true", str(uuid.uuid4()), check=False).all)
+    assert rktlet.app_status(pod, "1-web")["exit_code"] == 1
+    assert rktlet.combined("app", "rm", pod, "--app=1-web") == ""
+    assert rktlet.rkt("app", *add_command(rktlet, pod, name, "2-web", "web/2.log"), check=254).rc == 254
+    assert rktlet.rkt("rm", pod).rc == 0
+    assert not rktlet.document("list", "--format=json")
