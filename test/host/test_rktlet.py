@@ -116,8 +116,8 @@ def check_exec(rktlet, pod):
     done = rktlet.rkt("app", "exec", "--app=0-web", pod, "/bin/sh", "-c", "echo out; echo err >&2; exit 43", check=43)
     assert (done.out, done.err) == ("out\n", "err\n")
     assert rktlet.rkt("app", "exec", "--app=0-web", pod, "/bin/cat", "/etc/k8s/name").out == "volume\n"
-    assert rktlet.rkt("app", "exec", "--app=0-web", pod, "/bin/sh", "-c", "echo $K:$HOSTNAME; pwd; id -u").out == \
-        "a=b c:\n/tmp\n0\n"
+    assert rktlet.rkt("app", "exec", "--app=0-web", pod, "/bin/sh", "-c", "echo $K; hostname; pwd; id -u").out == \
+        "a=b c\nnode\n/tmp\n0\n"
 
 
 def add_command(rktlet, pod, image, name, log, *more):
