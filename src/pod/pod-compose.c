@@ -12,8 +12,10 @@
 #include "pod/app-check.h"
 #include "pod/pod-compose.h"
 #include "pod/pod-docker.h"
+#include "pod/pod-health.h"
 #include "pod/pod-network.h"
 #include "pod/pod-sysctl.h"
+#include "podfile/pod-credential.h"
 
 typedef struct Compose {
         const PodSpec *spec;
@@ -212,6 +214,22 @@ static int set_pairs(char *const *assignments, AcPair **pairs, size_t *n) {
         return r;
 }
 
+/* Their names; what they are is nobody's business. */
+static int set_credentials(PodApp *a, const AppSpec *s) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = 0;
+
+        FOREACH_ARRAY (c, s->credentials.items, s->credentials.n) {
+                char *id = pod_credential_id(c);
+
+                if (id)
+                        r = strv_consume(&names, id);
+                if (r < 0)
+                        return r;
+        }
+        return set_list(a, APP_ANNOTATION_CREDENTIALS, names);
+}
+
 static int annotate_app(const Compose *c, PodApp *a, const ImageManifest *im, const AppSpec *s, Error *e) {
         int r = set_pairs(s->annotations, &a->annotations, &a->n_annotations);
 
@@ -223,6 +241,8 @@ static int annotate_app(const Compose *c, PodApp *a, const ImageManifest *im, co
                 r = set_profile(c, a);
         if (r >= 0)
                 r = set_sockets(c, a);
+        if (r >= 0)
+                r = set_credentials(a, s);
         if (r >= 0 && (s->user || s->group) && a->app->n_event_handlers > 0)
                 r = pod_app_set_annotation(a, APP_ANNOTATION_HANDLERS, "user");
         if (r >= 0)
@@ -428,6 +448,8 @@ static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Erro
         r = set_app(c, a->app, s, image, e);
         if (r >= 0)
                 r = annotate_app(c, a, im, s, e);
+        if (r >= 0 && !c->options->manifest)
+                r = pod_health_annotate(a, im, s, &c->warnings, e);
         if (r >= 0 &&
             (set_pairs(s->user_annotations, &a->app->user_annotations, &a->app->n_user_annotations) < 0 ||
              set_pairs(s->user_labels, &a->app->user_labels, &a->app->n_user_labels) < 0))

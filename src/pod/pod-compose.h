@@ -37,7 +37,9 @@
 #define APP_ANNOTATION_REQUIRES "rkt.systemd/requires" /* the same */
 #define APP_ANNOTATION_WANTS    "rkt.systemd/wants"    /* the same */
 #define APP_ANNOTATION_BINDS_TO "rkt.systemd/binds-to" /* the same */
-#define APP_ANNOTATION_GROUPS   "rkt.systemd/groups"   /* supplementary groups by name, separated by spaces */
+#define APP_ANNOTATION_CREDENTIALS                                                                           \
+        "rkt.systemd/credentials" /* names, or beginnings and "*", besides APP.ID; separated by spaces */
+#define APP_ANNOTATION_GROUPS "rkt.systemd/groups" /* supplementary groups by name, separated by spaces */
 #define APP_ANNOTATION_GROUP                                                                                 \
         "rkt.systemd/group" /* "of-user": the one that the image's passwd gives the user */
 #define APP_ANNOTATION_HANDLERS                                                                              \

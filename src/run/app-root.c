@@ -23,7 +23,6 @@
 #include "run/app-root.h"
 
 #define DATABASE_MAX (4U * 1024 * 1024) /* bytes of /etc/passwd and /etc/group */
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* A regular file of the image, whole. */
 static int read_database(int root_fd, const char *path, char **ret) {
@@ -251,7 +250,7 @@ int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
         if (strchr(word, '/'))
                 return f->exec_path ? 0 : error_oom(e);
         path = ac_pairs_get(a->app->environment, a->app->n_environment, "PATH");
-        if (strv_split(str_or(path, DEFAULT_PATH), ":", &dirs) < 0)
+        if (strv_split(str_or(path, APP_DEFAULT_PATH), ":", &dirs) < 0)
                 return error_oom(e);
         for (char **d = dirs; d && *d; d++) {
                 _cleanup_free_ char *candidate = path_join(*d, word);
@@ -264,7 +263,7 @@ int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
                 }
         }
         return error_setf(e, -ENOENT, "app '%s': no program '%s' in the image's PATH (%s)", a->name, word,
-                          str_or(path, DEFAULT_PATH));
+                          str_or(path, APP_DEFAULT_PATH));
 }
 
 static const char *find_top(const char *const *tops, size_t n, const char *path) {

@@ -219,6 +219,8 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
                 r = strv_extend(&argv, "--bind=/dev/null:/dev/console");
         if (r >= 0 && c->private_network)
                 r = strv_extend(&argv, "--private-network");
+        for (char *const *w = c->credentials; w && *w && r >= 0; w++)
+                r = strv_extendf(&argv, "--load-credential=%s", *w);
         if (r >= 0)
                 r = add_users(&argv, c);
         if (r >= 0)
