@@ -362,6 +362,10 @@ static int add_mount(Compose *c, PodApp *a, const MountSpec *s) {
         return r;
 }
 
+static bool is_kernel_directory(const char *path) {
+        return same_path(path, "/dev") || same_path(path, "/proc") || same_path(path, "/sys");
+}
+
 /* Mount points of the image: by the volume of that name, else by an empty one of their own. */
 static int add_mount_point(Compose *c, PodApp *a, const AcMountPoint *p) {
         _cleanup_free_ char *name = NULL;
@@ -369,6 +373,11 @@ static int add_mount_point(Compose *c, PodApp *a, const AcMountPoint *p) {
 
         if (is_mounted(a, p->path))
                 return 0;
+        if (is_kernel_directory(p->path) && !pod_manifest_find_volume(c->m, p->name))
+                return strv_extendf(
+                        &c->warnings,
+                        "no volume specified for mount point \"%s\": %s is the kernel's, as in all apps",
+                        p->name, p->path);
         if (pod_manifest_find_volume(c->m, p->name))
                 return mount_volume(c, a, p->name, p->path);
         name = strf("%s-%s", a->name, p->name);

@@ -25,8 +25,7 @@
 #define POD_ANNOTATION_INSECURE      "rkt.systemd/insecure"    /* words of InsecureOptions= */
 #define POD_ANNOTATION_MUTABLE       "coreos.com/rkt/stage1/mutable" /* "true": apps come and go (rkt's name) */
 #define POD_ANNOTATION_PRIVATE_USERS "rkt.systemd/private-users"     /* "pick", "identity" or START:LENGTH */
-#define POD_ANNOTATION_VOLUMES                                                                               \
-        "rkt.systemd/volumes" /* words VOLUME:OPTION,...: slave, suid, dev, noexec, noidmap */
+#define POD_ANNOTATION_VOLUMES       "rkt.systemd/volumes" /* words VOLUME:OPTION,...: suid, dev, noexec, noidmap */
 
 /* Annotations of an app. */
 #define APP_ANNOTATION_UNIT     "rkt.systemd/unit"     /* lines KEY=VALUE for [Service], as they are */
