@@ -79,7 +79,7 @@ static int lock_block(uint32_t start, short type, int *ret_fd) {
 }
 
 static int take_block(Userns *u, uint32_t start, short type) {
-        int fd, r = lock_block(start, type, &fd);
+        int fd = -EBADF, r = lock_block(start, type, &fd);
 
         if (r < 0)
                 return r;
