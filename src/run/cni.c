@@ -109,7 +109,8 @@ static int environment(const CniContext *x, const char *command, const NetAttach
         if (r >= 0)
                 r = strv_extendf(&env, "CNI_IFNAME=%s", a->if_name);
         if (r >= 0)
-                r = strv_extendf(&env, "CNI_ARGS=%s", str_or(a->args, ""));
+                r = strv_extendf(&env, "CNI_ARGS=%s",
+                                 a->conf_path ? str_or(a->args, "") : ""); /* else they were for us */
         if (r >= 0)
                 r = strv_extend(&env, "CNI_PATH=" CNI_DIRECTORIES);
         if (r >= 0)

@@ -166,6 +166,18 @@ static int set_hairpin(NetLink *l, int index) {
 }
 
 /**
+ * net_link_hairpin() - let a port of a bridge send back what came in by it
+ * @l:    conversation
+ * @name: of the interface; one that is no port stays as it is
+ */
+void net_link_hairpin(NetLink *l, const char *name) {
+        int index;
+
+        if (net_link_index(l, name, &index) >= 0)
+                (void) set_hairpin(l, index);
+}
+
+/**
  * net_link_make_veth() - two interfaces that are joined, one on a bridge and one elsewhere
  * @l:       conversation
  * @name:    of ours, a port of the bridge, up
@@ -385,6 +397,41 @@ int net_link_has_ports(NetLink *l, const char *bridge, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot list interfaces: %s", strerror(-r)) : port.found;
 }
 
+/* Through which interface the kernel would send. */
+static int find_way(NetLink *l, const NetAddress *to, int *ret) {
+        Number out = { .offset = sizeof(struct rtmsg), .type = RTA_OIF };
+        struct nlmsghdr *h = start(l, RTM_GETROUTE, 0);
+        struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
+        int r;
+
+        m->rtm_family = (unsigned char) to->family;
+        m->rtm_dst_len = (unsigned char) (to->size * 8);
+        mnl_attr_put(h, RTA_DST, to->size, to->bytes);
+        r = talk(l, h, on_message, &out);
+        if (r >= 0 && !out.found)
+                r = -ENETUNREACH;
+        if (r >= 0)
+                *ret = (int) out.value;
+        return r;
+}
+
+/**
+ * net_link_way() - the interface that leads to an address
+ * @l:       conversation about this thread's network
+ * @address: may have a prefix, which does not count
+ * @ret:     name
+ *
+ * Return: 0, -EINVAL, -ENETUNREACH, errno of the kernel.
+ */
+int net_link_way(NetLink *l, const char *address, char ret[16]) {
+        NetAddress a;
+        int index = 0, r = net_address_parse(address, &a);
+
+        if (r >= 0)
+                r = find_way(l, &a, &index);
+        return r < 0 ? r : if_indextoname((unsigned) index, ret) ? 0 : -errno;
+}
+
 /**
  * net_link_default_mtu() - how large a packet may be on the way out of this host
  * @l:   conversation
@@ -392,18 +439,13 @@ int net_link_has_ports(NetLink *l, const char *bridge, Error *e) {
  *
  */
 void net_link_default_mtu(NetLink *l, unsigned *ret) {
-        const struct in_addr nowhere = { .s_addr = htonl(0xc0000201) }; /* 192.0.2.1, for documentation */
-        struct nlmsghdr *h = start(l, RTM_GETROUTE, 0);
-        struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
-        Number out = { .offset = sizeof(struct rtmsg), .type = RTA_OIF },
-               mtu = { .offset = sizeof(struct ifinfomsg), .type = IFLA_MTU };
-        int r;
+        NetAddress nowhere;
+        Number mtu = { .offset = sizeof(struct ifinfomsg), .type = IFLA_MTU };
+        int index = 0, r = net_address_parse("192.0.2.1", &nowhere); /* for documentation */
 
-        m->rtm_family = AF_INET;
-        m->rtm_dst_len = 32;
-        mnl_attr_put(h, RTA_DST, sizeof(nowhere), &nowhere);
-        r = talk(l, h, on_message, &out);
-        if (r >= 0 && out.found)
-                r = talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, (int) out.value), on_message, &mtu);
+        if (r >= 0)
+                r = find_way(l, &nowhere, &index);
+        if (r >= 0)
+                r = talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, index), on_message, &mtu);
         *ret = r >= 0 && mtu.value >= 576 && mtu.value <= 65535 ? mtu.value : MTU_FALLBACK;
 }

@@ -23,4 +23,6 @@ int net_link_remove(NetLink *l, const char *name, Error *e);
 int net_link_add_address(NetLink *l, const char *name, const char *address, Error *e);
 int net_link_add_default_route(NetLink *l, const char *name, const char *gateway, Error *e);
 int net_link_has_ports(NetLink *l, const char *bridge, Error *e);
+void net_link_hairpin(NetLink *l, const char *name);
+int net_link_way(NetLink *l, const char *address, char ret[16]);
 void net_link_default_mtu(NetLink *l, unsigned *ret);

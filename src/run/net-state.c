@@ -358,6 +358,16 @@ int net_state_add_network(NetState *s, NetAttachment **ret) {
 }
 
 /**
+ * net_state_forget_ports() - give back the ports of the host
+ * @s: state
+ */
+void net_state_forget_ports(NetState *s) {
+        json_list_free(&port_type, s->ports, s->n_ports);
+        s->ports = NULL;
+        s->n_ports = 0;
+}
+
+/**
  * net_state_has_address() - does a pod have this address?
  * @s:       state
  * @address: without prefix

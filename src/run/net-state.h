@@ -84,4 +84,5 @@ int net_states_put(const NetState *s, Error *e);
 int net_states_remove(const char *uuid);
 
 int net_state_add_network(NetState *s, NetAttachment **ret);
+void net_state_forget_ports(NetState *s);
 bool net_state_has_address(const NetState *s, const char *address);

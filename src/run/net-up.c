@@ -98,6 +98,18 @@ static int publish(NetLink *host, Error *e) {
         return r < 0 || !host ? r : net_builtin_sweep(host, &states, e);
 }
 
+/* Results before 0.3.0 do not name the host's interfaces. */
+static int add_way(NetLink *host, NetAttachment *a, Error *e) {
+        STRV_FOREACH (address, a->addresses) {
+                char name[16];
+
+                if (net_link_way(host, *address, name) >= 0 && !streq(name, "lo") &&
+                    !strv_contains(a->host_ifs, name) && strv_extend(&a->host_ifs, name) < 0)
+                        return error_oom(e);
+        }
+        return 0;
+}
+
 static int add_by_plugins(Up *u, const NetBuiltin *b, NetAttachment *a, Error *e) {
         const CniContext x = { .uuid = u->state->uuid, .namespace = u->state->namespace };
         _cleanup_(cni_conf_freep) CniConf *c = NULL;
@@ -115,7 +127,7 @@ static int add_by_plugins(Up *u, const NetBuiltin *b, NetAttachment *a, Error *e
                 r = cni_add(&x, c, a, e);
         if (r >= 0 && !b && a->result) /* of ours, all is known */
                 r = cni_result_parse(a->result, strlen(a->result), a, e);
-        return r;
+        return r < 0 ? r : add_way(u->host, a, e);
 }
 
 static int add_one(Up *u, NetAttachment *a, Error *e) {
@@ -142,6 +154,9 @@ static int up(Up *u, Error *e) {
                 if (r >= 0 && sync)
                         r = save(u->state, u->pod_fd, true, e);
         }
+        if (r >= 0 && u->state->port_network >= 0) /* for what a pod sends to its own port */
+                STRV_FOREACH (i, u->state->networks[u->state->port_network].host_ifs)
+                        net_link_hairpin(u->host, *i);
         if (r >= 0)
                 r = save(u->state, u->pod_fd, sync, e);
         return r < 0 ? r : publish(NULL, e);
@@ -217,12 +232,13 @@ static int remove_all(NetState *s, int pod_fd, NetLink *host, Error *e) {
                         s->networks[i] = (NetAttachment){};
                         s->networks[kept++] = a;
                 }
-        if (kept == s->n_networks && kept > 0)
-                return r;
         s->n_networks = kept;
         s->port_network = -1;
+        net_state_forget_ports(s);
+        if (kept > 0 && pod_fd >= 0)
+                (void) net_state_write_at(pod_fd, NET_STATE_FILE, s, true, NULL);
         if (kept > 0)
-                (void) save(s, pod_fd, true, NULL);
+                (void) net_states_put(s, NULL);
         return r;
 }
 
@@ -244,8 +260,10 @@ int net_down(const char *uuid, int pod_fd, Error *e) {
         r = net_link_open(&host, e);
         if (r >= 0)
                 r = remove_all(s, pod_fd, host, e);
-        if (r < 0)
+        if (r < 0) {
+                (void) publish(host, NULL);
                 return r;
+        }
         r = net_states_remove(uuid);
         if (r >= 0)
                 r = net_namespace_remove(s->namespace, e);

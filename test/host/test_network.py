@@ -32,7 +32,7 @@ s.send(b"hello")"""
 POD = "[Pod]\nInsecureOptions=image\n"
 
 
-@pytest.fixture(scope="module", params=["cni", "built-in"])
+@pytest.fixture(params=["cni", "built-in"])
 def method(request, host):
     """Who makes the built-in networks."""
     if request.param == "built-in":
@@ -313,7 +313,7 @@ def test_own_networks(host, pods, net, net_d, outside):
     net_d("own.conf", {"name": "default", "type": "ptp", "ipMasq": True, "ipam": {
         "type": "host-local", "subnet": "172.16.29.0/24", "routes": [{"dst": "0.0.0.0/0"}]}})
     bridge = net.server("bridge", "Network=bridge default-restricted:IP=172.31.42.42\nPublishPort=18080:80\n")
-    ptp = net.server("ptp", "Network=default:IP=172.16.29.123\nPublishPort=18081:80\n")
+    ptp = net.server("ptp", "Network=default:IP=172.16.29.123\nPublishPort=18081:80\nPrivateUsers=pick\n")
     try:
         assert [n["ip"].rsplit(".", 1)[0] for n in net.info(bridge)] == ["11.11.5", "172.31.42"]
         assert net.info(ptp)[0]["ip"] == "172.16.29.123" and net.info(ptp)[0]["netConf"] == "/etc/rkt/net.d/own.conf"
@@ -335,14 +335,27 @@ def test_own_networks(host, pods, net, net_d, outside):
         assert pods.start(other, check=False).rc != 0
         assert "there is no network 'nowhere' in /etc/rkt/net.d; known are default, default-restricted, host, none, bridge" \
             in host.status(f"pod@{other}")
-        # a reboot: the namespaces are gone, what plugins keep on disk is not
-        left = list(pathlib.Path("/var/lib/cni/networks/bridge").glob("11.*"))
-        assert left
+        assert list(pathlib.Path("/var/lib/cni/networks/bridge").glob("11.*"))
     finally:
         for name in (bridge, ptp):
             pods.stop(name)
         host.sh("ip link del t-br0")
     assert not list(pathlib.Path("/var/lib/cni/networks/bridge").glob("11.*"))
+
+
+def test_after_a_reboot(host, net, net_d, tmp_path):
+    """Issue 7, 1: namespaces and rules are gone, what a plugin keeps on disk is not; gc asks it to forget."""
+    net_d("bridge.conf", {"cniVersion": "0.4.0", "name": "bridge", "type": "bridge", "bridge": "t-br1",
+                          "ipam": {"type": "host-local", "subnet": "11.11.6.0/24"}})
+    uuid = "12345678-0000-4000-8000-000000000000"
+    (tmp_path / "net").mkdir()
+    wanted = {"uuid": uuid, "namespace": f"/var/run/netns/cni-{uuid}", "networks": [{"name": "bridge", "ifName": "eth0"}], "ports": []}
+    host.sh(f"/usr/lib/rkt/rkt-net up /var/lib/rkt 3<{tmp_path}", stdin=json.dumps(wanted))
+    leases = pathlib.Path("/var/lib/cni/networks/bridge")
+    assert [p.name for p in leases.glob("11.*")] == ["11.11.6.2"]
+    host.sh(f"umount /run/netns/cni-{uuid}; rm /run/netns/cni-{uuid} /run/rkt/net/{uuid}.json; ip link del t-br1")
+    host.sh(f"/usr/lib/rkt/rkt-net down /var/lib/rkt {uuid} 3<{tmp_path}")
+    assert not list(leases.glob("11.*")) and not (tmp_path / "net/state.json").exists()
 
 
 def test_names(host, pods, net, images):
@@ -370,3 +383,30 @@ def test_names(host, pods, net, images):
             path.unlink()
         else:
             path.write_text(before)
+
+
+def test_many_times(host, net, method, tmp_path):
+    """Issue 7, 6: thirty times up and down, four side by side, leave no interface, rule, address and namespace."""
+    script = tmp_path / "loop"
+    script.write_text("""import json, os, subprocess, sys, uuid
+pod = sys.argv[1]
+os.makedirs(pod + "/net")
+os.dup2(os.open(pod, os.O_RDONLY), 3)
+for _ in range(int(sys.argv[2])):
+    name = str(uuid.uuid4())
+    wanted = {"uuid": name, "machine": "m" + name[:8], "namespace": "/var/run/netns/cni-" + name,
+              "networks": [{"name": n, "ifName": f"eth{i}"} for i, n in enumerate(("default", "default-restricted"))],
+              "ports": [{"protocol": "tcp", "hostPort": 20000 + int(sys.argv[3]), "podPort": 80, "count": 1}]}
+    up = subprocess.run(["/usr/lib/rkt/rkt-net", "up", "/var/lib/rkt"], input=json.dumps(wanted), pass_fds=[3], check=True,
+                        stdout=subprocess.PIPE, text=True).stdout
+    print(*(a for n in json.loads(up)["networks"] for a in n["addresses"]), *{n["method"] for n in json.loads(up)["networks"]})
+    subprocess.run(["/usr/lib/rkt/rkt-net", "down", "/var/lib/rkt", name], pass_fds=[3], check=True)
+""")
+    count = 30 // 4 + 1
+    running = [host.spawn("python3", script, tmp_path / f"pod{i}", count, i) for i in range(4)]
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert len(out.splitlines()) == count and all(line.endswith(method) for line in out.splitlines())
+    assert net.left() == []
+    assert not [line for line in host.run("ip", "-o", "link").out.splitlines() if "rkt" in line]
