@@ -2,6 +2,7 @@
 /* The file system beneath a directory descriptor. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include "basic/fs-at.h"
 #include "basic/path.h"
 #include "basic/str.h"
+
+#define LINKS_MAX 40U /* as the kernel follows */
 
 /**
  * root_open() - open a path of an image, its links resolved as if @root_fd were "/"
@@ -33,15 +36,25 @@ int root_open(int root_fd, const char *path, int flags) {
         return fd < 0 ? -errno : (int) fd;
 }
 
-/**
- * root_mkdirs() - make a directory of an image and its parents, links resolved inside the root
- * @root_fd: the image's root directory
- * @path:    absolute; normalized
- * @mode:    of new directories
- *
- * Return: an O_PATH descriptor of the directory; -ENOTDIR, -ELOOP, other errno.
- */
-int root_mkdirs(int root_fd, const char *path, mode_t mode) {
+static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned depth);
+
+/* parent: text of the directory with the link, without a slash at its end. */
+static int mkdirs_behind(int root_fd, int dir_fd, const char *parent, const char *name, mode_t mode,
+                         unsigned depth) {
+        _cleanup_free_ char *path = NULL;
+        char target[PATH_MAX];
+        ssize_t n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
+
+        if (n < 0)
+                return errno == EINVAL ? -ENOENT : -errno;
+        if (depth == LINKS_MAX)
+                return -ELOOP;
+        target[n] = '\0';
+        path = *target == '/' ? strdup(target) : strf("%s/%s", parent, target);
+        return path ? mkdirs(root_fd, path, mode, depth + 1) : -ENOMEM;
+}
+
+static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned depth) {
         _cleanup_close_ int fd = -EBADF;
         const char *p = path;
 
@@ -49,16 +62,17 @@ int root_mkdirs(int root_fd, const char *path, mode_t mode) {
         if (fd < 0)
                 return fd;
         while (*p) {
-                _cleanup_free_ char *sub = NULL, *name = NULL;
+                _cleanup_free_ char *sub = NULL, *name = NULL, *parent = NULL;
                 int next;
 
+                parent = strndup(path, (size_t) (p - path));
                 p += strspn(p, "/");
                 if (!*p)
                         break;
                 name = strndup(p, strcspn(p, "/"));
                 p += strcspn(p, "/");
                 sub = strndup(path, (size_t) (p - path));
-                if (!name || !sub)
+                if (!name || !sub || !parent)
                         return -ENOMEM;
                 next = root_open(root_fd, sub, O_PATH | O_DIRECTORY);
                 if (next == -ENOENT) {
@@ -66,12 +80,28 @@ int root_mkdirs(int root_fd, const char *path, mode_t mode) {
                                 return -errno;
                         next = root_open(root_fd, sub, O_PATH | O_DIRECTORY);
                 }
+                if (next == -ENOENT)
+                        next = mkdirs_behind(root_fd, fd, parent, name, mode, depth);
                 if (next < 0)
                         return next;
                 fd_close(fd);
                 fd = next;
         }
         return TAKE_FD(fd);
+}
+
+/**
+ * root_mkdirs() - make a directory of an image and its parents, links resolved inside the root
+ * @root_fd: the image's root directory
+ * @path:    absolute; normalized
+ * @mode:    of new directories
+ *
+ * A link that leads to nothing gets what it leads to.
+ *
+ * Return: an O_PATH descriptor of the directory; -ENOTDIR, -ELOOP, other errno.
+ */
+int root_mkdirs(int root_fd, const char *path, mode_t mode) {
+        return mkdirs(root_fd, path, mode, 0);
 }
 
 /**

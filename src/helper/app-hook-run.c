@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -21,9 +23,15 @@
 
 #define HOOK_DIR "/run/rkt"
 
-/* systemd starts us with the bind mounts of the app: /run is the app's. What we need is the pod's, and nothing of what an app
- * may have made is to be followed. */
-static int enter_pod(void) {
+/**
+ * app_hook_enter_pod() - leave the mounts of an app for those of its pod
+ *
+ * systemd starts us with the bind mounts of the app: /run is the app's. What we need is the pod's, and nothing of what an app
+ * may have made is to be followed.
+ *
+ * Return: 0, or a negative errno.
+ */
+int app_hook_enter_pod(void) {
         _cleanup_close_ int root = open("/proc/1/root", O_PATH | O_DIRECTORY | O_CLOEXEC),
                             ns = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
 
@@ -48,23 +56,55 @@ static int write_variables(const char *app, const char *kind) {
         return r < 0 ? r : file_write_at(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
 }
 
-static int start_and_wait(const char *unit, char **ret_result) {
-        _cleanup_bus_reply_ sd_bus_message *reply = NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
+/* SIGTERM becomes readable. */
+static int catch_term(void) {
+        sigset_t set;
+        int fd;
+
+        (void) sigemptyset(&set);
+        (void) sigaddset(&set, SIGTERM);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        fd = signalfd(-1, &set, SFD_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+static int do_job(sd_bus *bus, const char *verb, const char *unit, int stop_fd, char **ret_result) {
         _cleanup_(manager_job_done) ManagerJob j = MANAGER_JOB_INIT;
-        int r = manager_bus_open(&bus);
+        _cleanup_bus_reply_ sd_bus_message *reply = NULL;
+        int r = manager_job_watch(&j, bus, NULL);
 
         if (r >= 0)
-                r = manager_job_watch(&j, bus, NULL);
+                r = sd_bus_call_method(bus, NULL, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, verb, NULL, &reply,
+                                       "ss", unit, "replace");
         if (r >= 0)
-                r = sd_bus_call_method(bus, NULL, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "StartUnit", NULL,
-                                       &reply, "ss", unit, "replace");
-        if (r >= 0)
-                r = manager_job_wait(&j, bus, reply);
+                r = manager_job_wait_unless(&j, bus, reply, stop_fd);
         if (r < 0)
                 return r;
         *ret_result = TAKE_PTR(j.result);
         return 0;
+}
+
+/**
+ * app_hook_start() - start a unit of the pod, and wait until it is done
+ * @unit:       of Type=oneshot
+ * @ret_result: of the job, "done" is good; to free()
+ *
+ * SIGTERM, with which systemd ends us when the app's time is up, ends the unit, too.
+ *
+ * Return: 0; -EINTR: by SIGTERM; errors of the bus.
+ */
+int app_hook_start(const char *unit, char **ret_result) {
+        _cleanup_close_ int stop_fd = catch_term();
+        _cleanup_free_ char *stopped = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = stop_fd < 0 ? stop_fd : manager_bus_open(&bus);
+
+        if (r >= 0)
+                r = do_job(bus, "StartUnit", unit, stop_fd, ret_result);
+        if (r == -EINTR)
+                (void) do_job(bus, "StopUnit", unit, -EBADF, &stopped);
+        return r;
 }
 
 /**
@@ -77,12 +117,12 @@ static int start_and_wait(const char *unit, char **ret_result) {
 int app_hook_run(const char *app, const char *kind) {
         _cleanup_free_ char *unit = strf("hook-%s@%s.service", app, kind);
         _cleanup_free_ char *result = NULL;
-        int r = unit ? enter_pod() : -ENOMEM;
+        int r = unit ? app_hook_enter_pod() : -ENOMEM;
 
         if (r >= 0)
                 r = write_variables(app, kind);
         if (r >= 0)
-                r = start_and_wait(unit, &result);
+                r = app_hook_start(unit, &result);
         if (r >= 0)
                 r = !streq_ptr(result, "done");
         else

@@ -7,6 +7,10 @@
  *   rkt-enter ended POLICY APP  rkt-ended@APP.service: the pod's exit status, and its end if POLICY says so
  *   rkt-enter ready APP...      rkt-ready.service: leaves the mark of readiness; ends the pod if an app has no unit
  *   rkt-enter hook APP KIND     ExecStartPre= and the like of an app: runs hook-APP@KIND.service
+ *   rkt-enter health APP RETRIES START ACTION
+ *                               rkt-health@APP.service: checks once, and notes what came of it
+ *   rkt-enter healthy APP INTERVAL
+ *                               Notify=healthy: ExecStartPost= of an app, which waits for the first success
  *   rkt-enter hold              waits for the end of its input: of whoever has entered an app (run/enter-unit.c)
  *   rkt-enter kubernetes-log PATH
  *                               rkt-log@APP.service of an app with a log file for a kubelet
@@ -33,6 +37,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
+#include "helper/app-health-run.h"
 #include "helper/app-hook-run.h"
 #include "helper/app-output.h"
 #include "helper/kubernetes-log.h"
@@ -411,6 +416,22 @@ static int verb_shell(const char *unit) {
         return run_in_app(instance, &s);
 }
 
+static int verb_health(char **words) {
+        uint64_t retries, start;
+
+        if (parse_uint64(words[1], &retries) < 0 || parse_uint64(words[2], &start) < 0)
+                return log_error_errno(-EINVAL, "health: bad number");
+        return app_health_run(words[0], retries, start, words[3]);
+}
+
+static int verb_healthy(char **words) {
+        uint64_t interval;
+
+        if (parse_uint64(words[1], &interval) < 0)
+                return log_error_errno(-EINVAL, "healthy: bad number");
+        return app_health_wait(words[0], interval);
+}
+
 static int verb_hold(void) {
         ssize_t n;
         char byte;
@@ -432,6 +453,10 @@ int main(int argc, char **argv) {
                 r = verb_ready(argv + 2);
         else if (argc == 4 && streq(argv[1], "hook"))
                 r = app_hook_run(argv[2], argv[3]);
+        else if (argc == 6 && streq(argv[1], "health"))
+                r = verb_health(argv + 2);
+        else if (argc == 4 && streq(argv[1], "healthy"))
+                r = verb_healthy(argv + 2);
         else if (argc == 2 && streq(argv[1], "hold"))
                 r = verb_hold();
         else if (argc == 3 && streq(argv[1], "kubernetes-log"))

@@ -12,8 +12,10 @@
 #include "pod/app-check.h"
 #include "pod/pod-compose.h"
 #include "pod/pod-docker.h"
+#include "pod/pod-health.h"
 #include "pod/pod-network.h"
 #include "pod/pod-sysctl.h"
+#include "podfile/pod-credential.h"
 
 typedef struct Compose {
         const PodSpec *spec;
@@ -212,6 +214,22 @@ static int set_pairs(char *const *assignments, AcPair **pairs, size_t *n) {
         return r;
 }
 
+/* Their names; what they are is nobody's business. */
+static int set_credentials(PodApp *a, const AppSpec *s) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = 0;
+
+        FOREACH_ARRAY (c, s->credentials.items, s->credentials.n) {
+                char *id = pod_credential_id(c);
+
+                if (id)
+                        r = strv_consume(&names, id);
+                if (r < 0)
+                        return r;
+        }
+        return set_list(a, APP_ANNOTATION_CREDENTIALS, names);
+}
+
 static int annotate_app(const Compose *c, PodApp *a, const ImageManifest *im, const AppSpec *s, Error *e) {
         int r = set_pairs(s->annotations, &a->annotations, &a->n_annotations);
 
@@ -223,6 +241,8 @@ static int annotate_app(const Compose *c, PodApp *a, const ImageManifest *im, co
                 r = set_profile(c, a);
         if (r >= 0)
                 r = set_sockets(c, a);
+        if (r >= 0)
+                r = set_credentials(a, s);
         if (r >= 0 && (s->user || s->group) && a->app->n_event_handlers > 0)
                 r = pod_app_set_annotation(a, APP_ANNOTATION_HANDLERS, "user");
         if (r >= 0)
@@ -342,6 +362,10 @@ static int add_mount(Compose *c, PodApp *a, const MountSpec *s) {
         return r;
 }
 
+static bool is_kernel_directory(const char *path) {
+        return same_path(path, "/dev") || same_path(path, "/proc") || same_path(path, "/sys");
+}
+
 /* Mount points of the image: by the volume of that name, else by an empty one of their own. */
 static int add_mount_point(Compose *c, PodApp *a, const AcMountPoint *p) {
         _cleanup_free_ char *name = NULL;
@@ -349,6 +373,11 @@ static int add_mount_point(Compose *c, PodApp *a, const AcMountPoint *p) {
 
         if (is_mounted(a, p->path))
                 return 0;
+        if (is_kernel_directory(p->path) && !pod_manifest_find_volume(c->m, p->name))
+                return strv_extendf(
+                        &c->warnings,
+                        "no volume specified for mount point \"%s\": %s is the kernel's, as in all apps",
+                        p->name, p->path);
         if (pod_manifest_find_volume(c->m, p->name))
                 return mount_volume(c, a, p->name, p->path);
         name = strf("%s-%s", a->name, p->name);
@@ -428,6 +457,8 @@ static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Erro
         r = set_app(c, a->app, s, image, e);
         if (r >= 0)
                 r = annotate_app(c, a, im, s, e);
+        if (r >= 0 && !c->options->manifest)
+                r = pod_health_annotate(a, im, s, &c->warnings, e);
         if (r >= 0 &&
             (set_pairs(s->user_annotations, &a->app->user_annotations, &a->app->n_user_annotations) < 0 ||
              set_pairs(s->user_labels, &a->app->user_labels, &a->app->n_user_labels) < 0))

@@ -395,6 +395,40 @@ int pod_get_app_status(Pod *p, const char *app, int *ret) {
 }
 
 /**
+ * pod_get_app_health() - what came of the last health check of an app
+ * @p:   pod
+ * @app: name of the app
+ * @ret: "starting", "healthy" or "unhealthy"; to free()
+ *
+ * Return: 0; -ENOENT: it has none, or nothing was checked yet; -EINVAL: the pod wrote something else; other errno.
+ */
+int pod_get_app_health(Pod *p, const char *app, char **ret) {
+        static const char *const states[] = { "starting", "healthy", "unhealthy" };
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_close_ int tmp = -EBADF, fd = -EBADF;
+        size_t size;
+        int r;
+
+        if (!ac_name_is_valid(app))
+                return -EINVAL;
+        path = strf("stage1/rootfs/rkt/health/%s", app);
+        r = path ? pod_use_fd(p, &tmp) : -ENOMEM;
+        if (r >= 0)
+                r = fd = root_open(r, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        if (r >= 0)
+                r = fd_read_to_end(fd, NUMBER_MAX_BYTES * 4, &text, &size);
+        if (r < 0)
+                return r;
+        text[strcspn(text, " \n")] = '\0';
+        FOREACH_ARRAY (s, states, ELEMENTSOF(states))
+                if (streq(*s, text)) {
+                        *ret = TAKE_PTR(text);
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+/**
  * pod_created_usec() - when the pod was made
  * @p:   pod
  * @ret: CLOCK_REALTIME

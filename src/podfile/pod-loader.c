@@ -349,6 +349,19 @@ int set_setting(PodLoader *l, const PodPart *part, const PodLine *line, void *ta
 }
 
 /**
+ * loader_app_setting() - a key of ours whose text is for some unit, without specifiers
+ * @l:        the loader
+ * @part:     the section of the line
+ * @line:     the line
+ * @settings: grows
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int loader_app_setting(PodLoader *l, const PodPart *part, const PodLine *line, UnitSettings *settings) {
+        return add_setting(l, part, line, settings, line->key->check, SPECIFIER_ESCAPED);
+}
+
+/**
  * loader_add_setting() - a key of systemd's for some unit
  * @l:        the loader
  * @part:     the section of the line

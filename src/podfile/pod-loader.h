@@ -59,12 +59,15 @@ int set_standard_io(PodLoader *l, const PodPart *part, const PodLine *line, void
 int set_stop_signal(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_notify(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 
+int set_credential(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
+
 int set_source(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_volume_options(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_volume_mode(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_owner(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_socket_app(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 
+int loader_app_setting(PodLoader *l, const PodPart *part, const PodLine *line, UnitSettings *settings);
 int loader_add_setting(PodLoader *l, const PodPart *part, const PodLine *line, UnitSettings *settings);
 int loader_host_setting(PodLoader *l, const PodPart *part, const PodLine *line, UnitSettings *settings);
 int loader_check(PodLoader *l, const PodText *text);

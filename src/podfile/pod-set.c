@@ -549,7 +549,8 @@ int set_notify(PodLoader *l, const PodPart *part, const PodLine *line, void *tar
         if (!streq(line->value, "healthy"))
                 return loader_bad_value(l, part, line, line->value,
                                         "unknown word (healthy; an app that notifies has Type=notify)");
-        return loader_later(l, part, line, NULL);
+        ((AppSpec *) target)->notify_healthy = true;
+        return 0;
 }
 
 /* ---- [Socket] ---- */

@@ -94,6 +94,13 @@ static void app_spec_done(AppSpec *a) {
         free(a->standard_input);
         free(a->standard_output);
         free(a->standard_error);
+        unit_settings_done(&a->credentials);
+        free(a->health_cmd);
+        free(a->health_interval);
+        free(a->health_timeout);
+        free(a->health_retries);
+        free(a->health_start_period);
+        free(a->health_on_failure);
         (void) strv_free(a->exec);
         (void) strv_free(a->entrypoint);
         (void) strv_free(a->args);
@@ -416,4 +423,22 @@ const char *pod_log_mode_to_string(PodLogMode m) {
  */
 PodLogMode pod_log_mode_from_string(const char *s) {
         return (PodLogMode) word_index(pod_log_modes, _POD_LOG_MODE_MAX, s);
+}
+
+/**
+ * credential_id_is_valid() - can a credential be called so?
+ * @id: not ended by NUL
+ * @n:  bytes
+ *
+ * Return: true for a file name of letters, digits, '.', '_' and '-' that does not begin with a dot.
+ */
+bool credential_id_is_valid(const char *id, size_t n) {
+        static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+        if (n == 0 || n > CREDENTIAL_ID_MAX || *id == '.')
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (!id[i] || !strchr(allowed, id[i]))
+                        return false;
+        return true;
 }

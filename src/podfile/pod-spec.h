@@ -51,7 +51,7 @@ typedef struct VolumeSpec {
         int64_t gid;
         int persistent; /* an empty one kept under volumes/POD/NAME */
         int copy_up;
-        char **options; /* slave, suid, dev, noexec, noidmap */
+        char **options; /* suid, dev, noexec, noidmap */
         bool implicit;
         PodPlace place;
 } VolumeSpec;
@@ -84,7 +84,15 @@ typedef struct AppSpec {
         char *standard_input; /* systemd's words: null, journal, tty; and stream, interactive */
         char *standard_output;
         char *standard_error;
-        char **annotations; /* "NAME=VALUE" */
+        char *health_cmd; /* as written; the rest is checked, too */
+        char *health_interval;
+        char *health_timeout;
+        char *health_retries;
+        char *health_start_period;
+        char *health_on_failure;
+        bool notify_healthy;
+        UnitSettings credentials; /* LoadCredential= and its kin, as written */
+        char **annotations;       /* "NAME=VALUE" */
         char **user_annotations;
         char **user_labels;
         UnitSettings
@@ -197,6 +205,9 @@ int environment_set(char ***env, const char *assignment);
 
 bool pod_name_is_valid(const char *name);
 bool app_name_is_valid(const char *name);
+
+#define CREDENTIAL_ID_MAX 255U
+bool credential_id_is_valid(const char *id, size_t n);
 
 const char *pull_policy_to_string(PullPolicy p);
 PullPolicy pull_policy_from_string(const char *s);

@@ -12,6 +12,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "config.h"
+#include "podfile/pod-credential.h"
 #include "podfile/pod-order.h"
 #include "podfile/pod-unit.h"
 
@@ -202,6 +203,7 @@ static int service_dropin(const PodEntry *entry, const PodSpec *s, bool is_broke
                         r = add_devices(&service, s);
                 if (r < 0)
                         return r;
+                pod_credential_add_lines(s, &service);
                 add_settings(&service, &s->service);
                 if (service.size > 0)
                         strbuf_addf(&b, "\n[Service]\n%s", service.data);

@@ -23,7 +23,6 @@
 #include "run/app-root.h"
 
 #define DATABASE_MAX (4U * 1024 * 1024) /* bytes of /etc/passwd and /etc/group */
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* A regular file of the image, whole. */
 static int read_database(int root_fd, const char *path, char **ret) {
@@ -251,7 +250,7 @@ int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
         if (strchr(word, '/'))
                 return f->exec_path ? 0 : error_oom(e);
         path = ac_pairs_get(a->app->environment, a->app->n_environment, "PATH");
-        if (strv_split(str_or(path, DEFAULT_PATH), ":", &dirs) < 0)
+        if (strv_split(str_or(path, APP_DEFAULT_PATH), ":", &dirs) < 0)
                 return error_oom(e);
         for (char **d = dirs; d && *d; d++) {
                 _cleanup_free_ char *candidate = path_join(*d, word);
@@ -264,7 +263,7 @@ int app_root_find_program(const PodApp *a, int root_fd, AppFacts *f, Error *e) {
                 }
         }
         return error_setf(e, -ENOENT, "app '%s': no program '%s' in the image's PATH (%s)", a->name, word,
-                          str_or(path, DEFAULT_PATH));
+                          str_or(path, APP_DEFAULT_PATH));
 }
 
 static const char *find_top(const char *const *tops, size_t n, const char *path) {
@@ -443,6 +442,15 @@ static int write_etc(int root_fd, const char *name, const char *text) {
         return fd_write_all(fd, text, strlen(text));
 }
 
+/* mount(8) and others of before 2010 look there. */
+static int make_mtab(int root_fd) {
+        _cleanup_close_ int dir = root_open(root_fd, "/etc", O_PATH | O_DIRECTORY);
+
+        if (dir < 0)
+                return dir;
+        return symlinkat("../proc/self/mounts", dir, "mtab") < 0 && errno != EEXIST ? -errno : 0;
+}
+
 static int make_dir(int root_fd, const char *path, mode_t mode) {
         _cleanup_close_ int fd = root_open(root_fd, path, O_PATH | O_DIRECTORY), made = -EBADF;
 
@@ -462,7 +470,7 @@ static int make_dir(int root_fd, const char *path, mode_t mode) {
  * @c:       what to put in
  * @e:       sentence on failure; may be NULL
  *
- * The places of the API file systems, /tmp, /etc/hostname; /etc/hosts if the image has none, or if it was asked for; /etc/resolv.conf.
+ * The places of the API file systems, /tmp, /etc/mtab, /etc/hostname; /etc/hosts if the image has none, or if it was asked for; /etc/resolv.conf.
  *
  * Return: 0, errors of the file system (the image has a file where a directory must be).
  */
@@ -491,7 +499,9 @@ int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Erro
                         return error_setf(e, r, "app '%s': cannot make %s in its root: %s", a->name, d->path,
                                           strerror(-r));
         }
-        r = write_etc(root_fd, "hostname", hostname);
+        r = make_mtab(root_fd);
+        if (r >= 0)
+                r = write_etc(root_fd, "hostname", hostname);
         if (r >= 0 && (c->replace_hosts || !has_text(root_fd, "hosts"))) {
                 r = write_etc(root_fd, "hosts", c->hosts);
                 if (r >= 0 && c->hosts_file)

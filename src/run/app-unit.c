@@ -16,12 +16,11 @@
 #include "basic/strv.h"
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
+#include "run/app-health.h"
 #include "run/app-hook.h"
 #include "run/app-stdio.h"
 #include "run/app-unit.h"
 #include "run/unit-text.h"
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /**
  * app_facts_done() - free what is known of an app
@@ -35,6 +34,7 @@ void app_facts_done(AppFacts *f) {
         free(f->directory);
         strv_free(f->writable);
         strv_free(f->devices);
+        strv_free(f->credentials);
         for (size_t i = 0; i < f->n_binds; i++) {
                 free(f->binds[i].source);
                 free(f->binds[i].target);
@@ -135,7 +135,7 @@ static void add_environment(StrBuf *b, const PodApp *a, const AppFacts *f, const
         const struct {
                 const char *name, *value;
         } defaults[] = {
-                { "PATH", DEFAULT_PATH },
+                { "PATH", APP_DEFAULT_PATH },
                 { "HOME", str_or(f->home, f->uid == 0 ? "/root" : "/") },
                 { "USER", str_or(f->user_name, f->uid == 0 ? "root" : NULL) },
                 { "LOGNAME", str_or(f->user_name, f->uid == 0 ? "root" : NULL) },
@@ -164,6 +164,8 @@ static int add_sandbox(StrBuf *b, const PodApp *a, const AppFacts *f, const AppU
                        const AppSettings *settings) {
         const char *directory = str_or(f->directory, a->app->working_directory);
 
+        for (char **w = f->credentials; w && *w; w++)
+                strbuf_addf(b, "LoadCredential=%s\n", *w);
         add_root(b, a, f, c, app_stdio_passes_messages(a, settings, c));
         add_user(b, f);
         if (!app_settings_has(settings, "WorkingDirectory"))
@@ -240,6 +242,7 @@ static int add_unit_section(StrBuf *b, const PodApp *a, const AppSettings *s, co
                 add_dependency(b, a, d->key, d->annotation);
         unit_text_words(b, "Requires", names);
         unit_text_words(b, "After", names);
+        app_health_add_wants(a, b);
         app_stdio_add_unit(a, s, c, b);
         return 0;
 }
@@ -301,6 +304,7 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
         strbuf_add(ret, "RootDirectoryStartOnly=yes\n");
         app_stdio_add_service(a, &settings, c, ret);
         r = app_hook_add_lines(a, &settings, ret);
+        app_health_add_gate(a, ret);
         if (r >= 0)
                 r = add_sandbox(ret, a, f, c, &settings);
         add_settings(ret, settings.file, false);

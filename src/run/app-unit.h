@@ -34,13 +34,15 @@ typedef struct AppFacts {
         char **writable; /* targets of writable volumes */
         AppBind *binds;
         size_t n_binds;
-        char **devices; /* that are volumes: "/dev/char/10:237 rw" */
+        char **credentials; /* "ID:NAME", NAME being what the pod's systemd calls it */
+        char **devices;     /* that are volumes: "/dev/char/10:237 rw" */
 } AppFacts;
 
 #define APP_FACTS_INIT      ((AppFacts){})
 #define _cleanup_app_facts_ _cleanup_(app_facts_done)
 
-#define METADATA_UNIT "rkt-metadata" /* in the pod */
+#define APP_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define METADATA_UNIT    "rkt-metadata" /* in the pod */
 
 typedef struct AppUnitContext {
         const char *pod; /* machine name */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "basic/str.h"
@@ -35,23 +37,50 @@ int manager_job_watch(ManagerJob *j, sd_bus *bus, const char *service) {
         return r < 0 ? r : 0;
 }
 
+/* Until the bus, or @fd, has something to read. */
+static int wait_for_bus(sd_bus *bus, int fd) {
+        struct pollfd fds[] = {
+                { .fd = sd_bus_get_fd(bus), .events = (short) sd_bus_get_events(bus) },
+                { .fd = fd, .events = POLLIN },
+        };
+
+        if (fd < 0)
+                return sd_bus_wait(bus, UINT64_MAX);
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+                return -errno;
+        return fds[1].revents != 0 ? -EINTR : 0;
+}
+
 /**
- * manager_job_wait() - until the job has ended
+ * manager_job_wait_unless() - until the job has ended, or something else happens
  * @j:     watching; result is set
  * @bus:   the same
  * @reply: to the call that began the job; it has the job's path, and must outlive the wait
+ * @fd:    readable: enough; -EBADF: none
  *
- * Return: 0, or a negative errno.
+ * Return: 0; -EINTR: @fd was readable; another negative errno.
  */
-int manager_job_wait(ManagerJob *j, sd_bus *bus, sd_bus_message *reply) {
+int manager_job_wait_unless(ManagerJob *j, sd_bus *bus, sd_bus_message *reply, int fd) {
         int r = sd_bus_message_read(reply, "o", &j->path);
 
         while (r >= 0 && !j->done) {
                 r = sd_bus_process(bus, NULL);
                 if (r == 0)
-                        r = sd_bus_wait(bus, UINT64_MAX);
+                        r = wait_for_bus(bus, fd);
         }
         return r < 0 ? r : 0;
+}
+
+/**
+ * manager_job_wait() - until the job has ended
+ * @j:     watching; result is set
+ * @bus:   the same
+ * @reply: as in manager_job_wait_unless()
+ *
+ * Return: 0, or a negative errno.
+ */
+int manager_job_wait(ManagerJob *j, sd_bus *bus, sd_bus_message *reply) {
+        return manager_job_wait_unless(j, bus, reply, -EBADF);
 }
 
 /**

@@ -24,5 +24,6 @@ typedef struct ManagerJob {
 #define MANAGER_JOB_INIT ((ManagerJob){})
 
 int manager_job_watch(ManagerJob *j, sd_bus *bus, const char *service);
+int manager_job_wait_unless(ManagerJob *j, sd_bus *bus, sd_bus_message *reply, int fd);
 int manager_job_wait(ManagerJob *j, sd_bus *bus, sd_bus_message *reply);
 void manager_job_done(ManagerJob *j);

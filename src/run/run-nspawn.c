@@ -44,6 +44,8 @@ static const char *const usual_capabilities[] = {
         "CAP_SYS_TTY_CONFIG",
 };
 
+#define RUN_OPTIONS "mode=0755,size=64M"
+
 static bool nspawn_has(const char *capability) {
         FOREACH_ARRAY (c, usual_capabilities, ELEMENTSOF(usual_capabilities))
                 if (streq(*c, capability))
@@ -157,6 +159,19 @@ static int add_users(char ***argv, const NspawnContext *c) {
         return r < 0 ? r : strv_extend(argv, "--private-users-ownership=off");
 }
 
+/* Directories on the way to a place for a bind mount nspawn 252 makes for the host's root, also in a pod with other users: its PID 1
+ * could not write to them. */
+static int add_run(char ***argv, const NspawnContext *c) {
+        int r;
+
+        if (c->first_user == 0)
+                return 0;
+        r = strv_extend(argv, "--tmpfs=/run/systemd:" RUN_OPTIONS);
+        if (r >= 0 && !(c->host_journal && c->host_journal_only))
+                r = strv_extend(argv, "--tmpfs=/run/systemd/journal:" RUN_OPTIONS);
+        return r;
+}
+
 static int add_mounts(char ***argv, const NspawnContext *c) {
         _cleanup_free_ char *root = escape_colons(c->root);
         int r;
@@ -164,6 +179,8 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
         if (!root)
                 return -ENOMEM;
         r = strv_extend(argv, "--bind-ro=/usr");
+        if (r >= 0)
+                r = add_run(argv, c);
         if (r >= 0 && c->metadata)
                 r = strv_extend(argv, "--bind-ro=" METADATA_SOCKET_DIR);
         if (r >= 0 && c->host_journal && c->host_journal_only)
@@ -219,6 +236,8 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
                 r = strv_extend(&argv, "--bind=/dev/null:/dev/console");
         if (r >= 0 && c->private_network)
                 r = strv_extend(&argv, "--private-network");
+        for (char *const *w = c->credentials; w && *w && r >= 0; w++)
+                r = strv_extendf(&argv, "--load-credential=%s", *w);
         if (r >= 0)
                 r = add_users(&argv, c);
         if (r >= 0)

@@ -23,6 +23,7 @@
 #include "config.h"
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
+#include "run/app-credential.h"
 #include "run/app-device.h"
 #include "run/app-mount.h"
 #include "run/app-root.h"
@@ -216,6 +217,8 @@ static int make_root(Run *x, size_t n, const AppRootContext *c, int *ret_fd, Err
         if (r < 0)
                 return error_prefixf(e, r, "app '%s'", a->name);
         r = app_root_find_user(a, root, &x->users, &x->facts[n], e);
+        if (r >= 0)
+                r = app_credentials_find(secure_getenv("CREDENTIALS_DIRECTORY"), a, &x->facts[n], e);
         if (r >= 0)
                 r = app_root_furnish(a, root, c, e);
         if (r >= 0)
@@ -450,7 +453,8 @@ static int load_filter(Run *x, Error *e) {
 
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
-        _cleanup_strv_free_ char **argv = NULL, **envp = NULL;
+        const char *credentials = secure_getenv("CREDENTIALS_DIRECTORY");
+        _cleanup_strv_free_ char **argv = NULL, **envp = NULL, **loaded = NULL;
         NspawnContext c = {
                 .uuid = pod_uuid(x->pod),
                 .machine = x->machine,
@@ -464,8 +468,12 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .first_user = x->users.start,
                 .n_users = x->users.length,
         };
-        int r = nspawn_argv(x->manifest, &c, &argv, e);
+        int r = app_credentials_sources(credentials, x->facts, x->manifest->n_apps, &loaded);
 
+        if (r < 0)
+                return error_oom(e);
+        c.credentials = loaded;
+        r = nspawn_argv(x->manifest, &c, &argv, e);
         if (r >= 0)
                 r = pod_set_ppid(x->pod, getpid(), e);
         if (r >= 0 && o->console)

@@ -14,6 +14,8 @@
  *                         keeps rkt-running.target until then, so that the status is there before the end
  *   exit, halt, poweroff, reboot.target
  *                         wait for shutdown.target, with which all apps conflict, so that they are stopped in order
+ *   rkt-health@APP.timer, .service
+ *                         run hook-APP@health.service every now and then, and note what came of it
  *   container-shell@.service.d
  *                         sends machinectl shell APP@POD into the app
  *   sysinit, basic.target empty, for units that come in from outside with default dependencies (systemd-run -M)
@@ -28,6 +30,7 @@
 #include "manifest/metadata.h"
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
+#include "run/app-health.h"
 #include "run/app-hook.h"
 #include "run/app-stdio.h"
 #include "run/stage1-root.h"
@@ -370,6 +373,16 @@ static int add_hooks(RootFiles *f, const PodApp *a, const AppFacts *facts, const
         return add_units(f, names, texts) < 0 ? error_oom(e) : 0;
 }
 
+static int add_health(RootFiles *f, const PodApp *a, const AppFacts *facts, const AppUnitContext *c,
+                      Error *e) {
+        _cleanup_strv_free_ char **names = NULL, **texts = NULL;
+        int r = app_unit_health(a, facts, c, &names, &texts, e);
+
+        if (r < 0)
+                return r;
+        return add_units(f, names, texts) < 0 ? error_oom(e) : 0;
+}
+
 static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const AppUnitContext *c,
                    char ***sockets, Error *e) {
         _cleanup_strv_free_ char **names = NULL, **texts = NULL;
@@ -394,6 +407,8 @@ static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const A
         if (r < 0)
                 return error_oom(e);
         r = add_hooks(f, a, facts, c, e);
+        if (r >= 0)
+                r = add_health(f, a, facts, c, e);
         if (r >= 0)
                 r = add_stdio(f, a, c, e);
         if (r >= 0)

@@ -121,10 +121,9 @@ static bool has_option(const PodManifest *m, const AcVolume *v, const char *opti
         return false;
 }
 
-/* A detached copy of the source's mount, with the attributes that it is to have in the app. What the host mounts there later
- * comes along only if that was asked for. */
+/* A detached copy of the source's mount, with the attributes that it is to have in the app. */
 static int clone_source(const PodManifest *m, const AcVolume *v, int source_fd, bool read_only, int *ret_fd) {
-        struct mount_attr attr = { .propagation = has_option(m, v, "slave") ? MS_SLAVE : MS_PRIVATE };
+        struct mount_attr attr = { .propagation = MS_PRIVATE };
 
         if (read_only)
                 attr.attr_set |= MOUNT_ATTR_RDONLY;

@@ -312,6 +312,7 @@ const char *pod_app_state(Pod *p, const char *app) {
  */
 void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWriter *w) {
         int status = 0, has_status = pod_get_app_status(p, a->name, &status);
+        _cleanup_free_ char *health = NULL;
 
         json_write_begin_object(w);
         write_member(w, "name", a->name);
@@ -323,6 +324,8 @@ void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWrite
                 json_write_key(w, "exit_code");
                 json_write_int(w, status);
         }
+        if (pod_state(p) == POD_RUNNING && pod_get_app_health(p, a->name, &health) >= 0)
+                write_member(w, "health", health);
         write_member(w, "image_id", str_or(a->image.id, ""));
         write_mounts(w, m, a);
         if (a->app) {

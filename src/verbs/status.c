@@ -61,6 +61,20 @@ static void print_apps(Pod *p) {
                         (void) printf("app-%s=%d\n", a->name, status);
 }
 
+/* As of the last check, of the apps that are checked. */
+static void print_health(Pod *p) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+
+        if (pod_read_manifest(p, &m, NULL) < 0)
+                return;
+        FOREACH_ARRAY (a, m->apps, m->n_apps) {
+                _cleanup_free_ char *state = NULL;
+
+                if (pod_get_app_health(p, a->name, &state) >= 0)
+                        (void) printf("health-%s=%s\n", a->name, state);
+        }
+}
+
 /* Who vouched for an app's image, as long as the image is in the store. */
 static int print_signers(Store *store, const PodApp *a) {
         _cleanup_(store_image_done) StoreImage image = STORE_IMAGE_INIT;
@@ -107,6 +121,8 @@ static int print_lines(Pod *p, const char *dir, Error *e) {
         (void) printf("exited=%s\n", exited ? "true" : "false");
         if (s != POD_RUNNING)
                 print_apps(p);
+        else
+                print_health(p);
         return print_all_signers(p, dir, e);
 }
 

@@ -31,6 +31,7 @@ CACHE = os.environ.get("RKT_TEST_CACHE", "/var/tmp/rkt-test")
 DATA = "/var/lib/rkt"
 POD_DIR = "/etc/rkt/pods"
 PREFIX = "t-"  # of the pods that tests make
+PRIVATE_USERS = os.environ.get("RKT_TEST_PRIVATE_USERS")  # "pick": of every pod file that says nothing of it
 
 
 ISOLATED = "[Pod]\nNetwork=none\nInsecureOptions=image\n"
@@ -139,6 +140,8 @@ class Pods:
         name = name if name.startswith(PREFIX) else PREFIX + name
         path = pathlib.Path(POD_DIR, f"{name}.pod{suffix}")
         path.parent.mkdir(parents=True, exist_ok=True)
+        if PRIVATE_USERS and not suffix and "PrivateUsers=" not in text and "[App" in text:
+            text = f"[Pod]\nPrivateUsers={PRIVATE_USERS}\n{text}"
         path.write_text(text)
         if name not in self.names:
             self.names.append(name)

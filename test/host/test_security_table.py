@@ -140,10 +140,22 @@ def check_users(text, facts):
     assert text.startswith("none") is (facts["users"].split() == ["0", "0", "4294967295"])
 
 
+def check_volumes(text, facts):
+    """The one with the facts."""
+    assert "`nosuid,nodev`" in text and re.search(r" /out \S+ rw,nosuid,nodev,", facts["mounts"])
+
+
+def check_memory(text, facts):
+    """/dev/shm is bounded."""
+    size = re.search(r" /dev/shm tmpfs \S*size=(\d+)k", facts["mounts"])
+    total = int(re.search(r"MemTotal: +(\d+)", pathlib.Path("/proc/meminfo").read_text()).group(1))
+    assert "10%" in text and int(size.group(1)) <= total // 9
+
+
 CHECKS = {"capabilities": check_capabilities, "setuid programs": check_setuid, "system calls": check_calls,
           "namespaces, personality": check_namespaces, "/proc, /sys": check_kernel_files, "devices": check_devices,
           "processes": check_processes, "memory, processor, disk": check_resources, "out of memory": check_oom, "network": check_network,
-          "user namespace": check_users}
+          "user namespace": check_users, "volumes": check_volumes, "memory as files": check_memory}
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="the probe needs a compiler")
