@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What stands between an app's output and the journals: rkt-log@APP.service of the pod.
  *
- *   rkt-log APP IDENTIFIER PRIORITY PREFIX
+ *   rkt-log APP IDENTIFIER PRIORITY PREFIX [tty|interactive]
  *
  * A stream of journald's is a socket, and a socket cannot be opened by name: for an app whose standard output it is, there is no
  * /dev/stdout. So the app writes into named pipes. The pod's systemd holds them (rkt-log@APP.socket) and starts this program when
@@ -10,6 +10,10 @@
  * What it reads it writes to the streams of one or two journals, and waits for both. Each piece carries the credentials of a
  * process of the app's, so that the journal knows its unit, and applies the unit's settings. When the app has ended, those
  * of the process that came to fetch the last words ("sync"; rkt-enter status).
+ *
+ * Whoever attaches to the app ("in", "out", "err"; rkt attach) connects to its socket: output goes to all of them, too, and what
+ * they send into the app's standard input. With "tty" that is a terminal, which this program makes and keeps while the app
+ * comes and goes ("tty-in", "tty-out", "tty"); "interactive": the app waits for the first client.
  *
  * With two journals it also passes on what the app says by syslog(3) and by the journal's own protocol.
  *
@@ -20,6 +24,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +41,17 @@
 #define IDLE_MSEC        10000
 #define SYNC_MSEC        5000
 #define ORPHAN_MSEC      2000
+#define FIRST_MSEC       100
+#define FIRST_TURNS      30
 #define PIECE_SIZE       65536           /* what a pipe holds */
 #define DATAGRAM_SIZE    (1024U * 1024U) /* larger ones come as files */
 #define WINDOW_NSEC      100000000L      /* in which at most */
 #define WINDOW_LINES     20000           /* are passed on */
 #define PASSED_FDS_MAX   8
 #define N_SINKS          2
-#define CLIENTS_MAX      16
+#define CLIENTS_MAX      32
+#define CLIENT_MSEC      1000 /* that one may keep the app waiting */
+#define INPUT_SIZE       4096
 #define CGROUP           "/sys/fs/cgroup/system.slice/"
 
 static const char *const journals[N_SINKS] = { "/run/systemd/journal", "/rkt/host-journal" };
@@ -71,16 +80,36 @@ typedef union Control {
         char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * PASSED_FDS_MAX)];
 } Control;
 
+/* What a client gets and gives. */
+enum {
+        CLIENT_NEW = 0, /* has not yet said what it wants */
+        CLIENT_IN = 1 << 0,
+        CLIENT_OUT = 1 << 1,
+        CLIENT_ERR = 1 << 2,
+        CLIENT_SYNC = 1 << 3,
+};
+
+typedef struct Client {
+        int fd; /* -1: free */
+        int wants;
+} Client;
+
 static struct {
         const char *app, *identifier, *priority, *prefix;
-        int listener;             /* for "sync" */
-        int clients[CLIENTS_MAX]; /* -1: free */
-        pid_t pid;                /* of the app; 0: not known */
-        uid_t uid;                /* its */
-        gid_t gid;                /* its */
-        int pidfd;                /* its */
-        bool alone;               /* nobody of the app came for what is in its pipes */
-} self = { .listener = -1, .pidfd = -1 };
+        int listener;
+        Client clients[CLIENTS_MAX];
+        bool has_tty;
+        bool waits; /* nothing is read from the terminal before there is a client */
+        int slave;  /* of the terminal, so that it lives without the app, too */
+        int input;  /* where the app's input goes: a pipe, or our end of the terminal; -1: nowhere */
+        char pending[INPUT_SIZE]; /* that it has not taken yet */
+        size_t n_pending;
+        pid_t pid;  /* of the app; 0: not known */
+        uid_t uid;  /* its */
+        gid_t gid;  /* its */
+        int pidfd;  /* its */
+        bool alone; /* nobody of the app came for what is in its pipes */
+} self = { .listener = -1, .slave = -1, .input = -1, .pidfd = -1 };
 
 static volatile sig_atomic_t stopping;
 
@@ -292,13 +321,54 @@ static void pace(const char *data, size_t size) {
                 (void) nanosleep(&(struct timespec){ .tv_nsec = WINDOW_NSEC - passed }, NULL);
 }
 
+static void drop_client(Client *c) {
+        (void) close(c->fd);
+        *c = (Client){ .fd = -1 };
+}
+
+/* One that does not read is not waited for. */
+static void send_client(Client *c, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+                if (n < 0 && errno == EAGAIN &&
+                    poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, CLIENT_MSEC) > 0)
+                        continue;
+                if (n < 0) {
+                        drop_client(c);
+                        return;
+                }
+                data += n;
+                size -= (size_t) n;
+        }
+}
+
+static void send_clients(const Source *s, const char *data, size_t size) {
+        int which = s == sources ? CLIENT_OUT : CLIENT_ERR;
+
+        for (size_t i = 0; i < CLIENTS_MAX; i++)
+                if (self.clients[i].fd >= 0 && (self.clients[i].wants & which))
+                        send_client(&self.clients[i], data, size);
+}
+
+/* When its first process ends, the terminal is taken away from all who have it open, and from us. */
+static bool open_slave(void) {
+        if (self.slave >= 0)
+                (void) close(self.slave);
+        self.slave = ioctl(self.input, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        return self.slave >= 0;
+}
+
 /* Returns false when there is nothing (more) in it. */
 static bool copy_piece(Source *s, const struct ucred *who) {
         static char buffer[PIECE_SIZE];
         ssize_t n = read(s->fd, buffer, sizeof(buffer));
 
+        if (n < 0 && errno == EIO && self.has_tty && !open_slave())
+                s->fd = -1;
         if (n <= 0)
                 return n < 0 && errno == EINTR;
+        send_clients(s, buffer, (size_t) n);
         s->partial = buffer[n - 1] != '\n';
         for (size_t i = 0; i < N_SINKS; i++)
                 send_all(s, i, buffer, (size_t) n, who, NULL, 0);
@@ -367,8 +437,8 @@ static void accept_client(void) {
         int fd = accept4(self.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         for (size_t i = 0; fd >= 0 && i < CLIENTS_MAX; i++)
-                if (self.clients[i] < 0) {
-                        self.clients[i] = fd;
+                if (self.clients[i].fd < 0) {
+                        self.clients[i] = (Client){ .fd = fd, .wants = CLIENT_NEW };
                         return;
                 }
         if (fd >= 0)
@@ -401,62 +471,153 @@ static void end_of_app(const struct ucred *who) {
                 s->partial = false;
 }
 
+static void read_word(Client *c);
+
+/* An app that was faster than whoever runs it in the foreground. */
+static void wait_for_client(void) {
+        for (int n = 0; n < FIRST_TURNS && self.waits; n++) {
+                if (poll(&(struct pollfd){ .fd = self.listener, .events = POLLIN }, 1, FIRST_MSEC) > 0)
+                        accept_client();
+                for (size_t i = 0; i < CLIENTS_MAX; i++)
+                        if (self.clients[i].fd >= 0 && self.clients[i].wants == CLIENT_NEW)
+                                read_word(&self.clients[i]);
+        }
+        self.waits = false;
+}
+
 /* "sync": hears of the end when all that was there is in the journals. Its process is one of the app's, mostly. */
-static void serve_client(int *fd) {
+static void sync_client(Client *c) {
         socklen_t size = sizeof(struct ucred);
         struct ucred who = {};
+
+        c->wants = CLIENT_SYNC;
+        wait_for_client();
+        if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &size) >= 0)
+                end_of_app(&who);
+        drop_client(c);
+}
+
+/* The answer is one byte; with it comes the terminal, for its size. */
+static void greet_client(Client *c, int wants, bool tty) {
+        char byte = '\n';
+
+        c->wants = wants;
+        self.waits = self.waits && !tty;
+        if (tty != self.has_tty || ((wants & CLIENT_IN) && self.input < 0) ||
+            ((wants & CLIENT_OUT) && sources[0].fd < 0) || ((wants & CLIENT_ERR) && sources[1].fd < 0) ||
+            send_as(c->fd, &byte, 1, NULL, &self.input, tty ? 1 : 0) != 1)
+                drop_client(c);
+}
+
+static void read_word(Client *c) {
+        static const struct {
+                const char *word;
+                int wants;
+                bool tty;
+        } words[] = {
+                { "in\n", CLIENT_IN, false },    { "out\n", CLIENT_OUT, false },
+                { "err\n", CLIENT_ERR, false },  { "tty\n", CLIENT_IN | CLIENT_OUT, true },
+                { "tty-in\n", CLIENT_IN, true }, { "tty-out\n", CLIENT_OUT, true },
+        };
         char word[16];
-        ssize_t n = read(*fd, word, sizeof(word));
+        ssize_t n = read(c->fd, word, sizeof(word) - 1);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
-        if (n > 0 && getsockopt(*fd, SOL_SOCKET, SO_PEERCRED, &who, &size) >= 0)
-                end_of_app(&who);
-        (void) close(*fd);
-        *fd = -1;
+        word[n > 0 ? n : 0] = '\0';
+        if (strcmp(word, "sync\n") == 0) {
+                sync_client(c);
+                return;
+        }
+        for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+                if (strcmp(word, words[i].word) == 0) {
+                        greet_client(c, words[i].wants, words[i].tty);
+                        return;
+                }
+        drop_client(c);
+}
+
+/* Into the app, as much as it takes; the rest later. */
+static void feed_app(void) {
+        ssize_t n = self.n_pending > 0 ? write(self.input, self.pending, self.n_pending) : 0;
+
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+                n = (ssize_t) self.n_pending;
+        if (n > 0) {
+                self.n_pending -= (size_t) n;
+                memmove(self.pending, self.pending + n, self.n_pending);
+        }
+}
+
+static void serve_client(Client *c) {
+        ssize_t n;
+
+        if (c->fd < 0)
+                return;
+        if (c->wants == CLIENT_NEW) {
+                read_word(c);
+                return;
+        }
+        n = read(c->fd, self.pending, sizeof(self.pending));
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0)
+                drop_client(c);
+        else if (c->wants & CLIENT_IN) {
+                self.n_pending = (size_t) n;
+                feed_app();
+        }
 }
 
 /* ---- the loop ---- */
 
 static bool is_idle(void) {
+        int unread = 0;
+
         for (size_t i = 0; i < N_SOURCES; i++)
                 if (sources[i].partial)
                         return false;
         for (size_t i = 0; i < CLIENTS_MAX; i++)
-                if (self.clients[i] >= 0)
+                if (self.clients[i].fd >= 0)
                         return false;
-        return true;
+        return !self.has_tty && (self.input < 0 || ioctl(self.input, FIONREAD, &unread) < 0 || unread == 0);
 }
 
 /* One round; false: there was nothing to do for a while. When the app has ended before it was read, "sync" comes next. */
 static bool turn(void) {
-        struct pollfd fds[N_SOURCES + CLIENTS_MAX + 2];
-        bool wait = find_pid() == 0 && !self.alone;
-        size_t n = 0;
+        enum { CLIENTS = N_SOURCES, PID = CLIENTS + CLIENTS_MAX, LISTENER, INPUT, N_FDS };
+        struct pollfd fds[N_FDS];
+        bool wait = !self.has_tty && find_pid() == 0 && !self.alone;
         int r;
 
         self.alone = self.alone && self.pid == 0;
         for (size_t i = 0; i < N_SOURCES; i++)
-                fds[n++] = (struct pollfd){ .fd = wait && !sources[i].datagrams ? -1 : sources[i].fd,
-                                            .events = POLLIN };
+                fds[i] = (struct pollfd){ .fd = (wait || self.waits) && !sources[i].datagrams ? -1
+                                                                                              : sources[i].fd,
+                                          .events = POLLIN };
+        /* as long as the app has not taken what there is, nothing more is read for it */
         for (size_t i = 0; i < CLIENTS_MAX; i++)
-                fds[n++] = (struct pollfd){ .fd = self.clients[i], .events = POLLIN };
-        fds[n++] = (struct pollfd){ .fd = self.pidfd, .events = POLLIN };
-        fds[n++] = (struct pollfd){ .fd = self.listener, .events = POLLIN };
-        r = poll(fds, n, wait ? ORPHAN_MSEC : is_idle() ? IDLE_MSEC : -1);
+                fds[CLIENTS + i] = (struct pollfd){ .fd = self.n_pending > 0 ? -1 : self.clients[i].fd,
+                                                    .events = POLLIN };
+        fds[PID] = (struct pollfd){ .fd = self.pidfd, .events = POLLIN };
+        fds[LISTENER] = (struct pollfd){ .fd = self.listener, .events = POLLIN };
+        fds[INPUT] = (struct pollfd){ .fd = self.n_pending > 0 ? self.input : -1, .events = POLLOUT };
+        r = poll(fds, N_FDS, wait ? ORPHAN_MSEC : is_idle() ? IDLE_MSEC : -1);
         if (r == 0 && wait)
                 return self.alone = true;
         if (r <= 0)
                 return r < 0 && errno == EINTR;
-        if (fds[N_SOURCES + CLIENTS_MAX].revents != 0)
+        if (fds[PID].revents != 0)
                 forget_pid();
         for (size_t i = 0; i < N_SOURCES; i++)
                 if (fds[i].revents != 0)
                         (void) copy(&sources[i], NULL);
-        for (size_t i = 0; i < CLIENTS_MAX; i++)
-                if (fds[N_SOURCES + i].revents != 0)
+        if (fds[INPUT].revents != 0)
+                feed_app();
+        for (size_t i = 0; i < CLIENTS_MAX && self.n_pending == 0; i++)
+                if (fds[CLIENTS + i].revents != 0)
                         serve_client(&self.clients[i]);
-        if (fds[N_SOURCES + CLIENTS_MAX + 1].revents != 0)
+        if (fds[LISTENER].revents != 0)
                 accept_client();
         return true;
 }
@@ -486,6 +647,43 @@ static void take(int fd) {
                         sources[i].fd = fd;
         if (ends_with(path, ".sync"))
                 self.listener = fd;
+        if (ends_with(path, ".in"))
+                self.input = fd;
+}
+
+/* A terminal of the pod's, under a name that the app's unit knows. */
+static int make_tty(void) {
+        char path[256], target[64];
+        unsigned number;
+        int unlock = 0;
+
+        self.input = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+        if (self.input < 0 || ioctl(self.input, TIOCSPTLCK, &unlock) < 0 ||
+            ioctl(self.input, TIOCGPTN, &number) < 0 || !open_slave())
+                return -1;
+        (void) snprintf(target, sizeof(target), "/dev/pts/%u", number);
+        (void) snprintf(path, sizeof(path), "/rkt/stdio/%s.tty", self.app);
+        (void) unlink(path);
+        self.has_tty = true;
+        sources[0].fd = self.input;
+        return symlink(target, path);
+}
+
+static void tell_ready(void) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        const char *path = getenv("NOTIFY_SOCKET");
+        size_t n = path ? strlen(path) : 0;
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (n > 0 && n < sizeof(address.sun_path) && fd >= 0) {
+                memcpy(address.sun_path, path, n);
+                if (*path == '@')
+                        address.sun_path[0] = '\0';
+                (void) sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *) &address,
+                              (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n));
+        }
+        if (fd >= 0)
+                (void) close(fd);
 }
 
 int main(int argc, char **argv) {
@@ -493,20 +691,27 @@ int main(int argc, char **argv) {
         const char *count = getenv("LISTEN_FDS");
         long n = count ? strtol(count, NULL, 10) : 0;
 
-        if (argc != 5 || n < 1 || n > LISTEN_FDS_MAX) {
-                (void) dprintf(
-                        STDERR_FILENO,
-                        "Usage: rkt-log APP IDENTIFIER PRIORITY PREFIX, as a service with its socket\n");
+        if (argc < 5 || argc > 6 || n < 1 || n > LISTEN_FDS_MAX) {
+                (void) dprintf(STDERR_FILENO, "Usage: rkt-log APP IDENTIFIER PRIORITY PREFIX [tty], as a "
+                                              "service with its socket\n");
                 return EXIT_FAILURE;
         }
         self.app = argv[1];
         self.identifier = argv[2];
         self.priority = argv[3];
         self.prefix = argv[4];
-        (void) memset(self.clients, 0xff, sizeof(self.clients));
+        for (size_t i = 0; i < CLIENTS_MAX; i++)
+                self.clients[i].fd = -1;
         for (int fd = LISTEN_FDS_START; fd < LISTEN_FDS_START + (int) n; fd++)
                 take(fd);
         (void) sigaction(SIGTERM, &action, NULL);
+        if (argc == 6 && make_tty() < 0) {
+                (void) dprintf(STDERR_FILENO, "rkt-log: cannot make a terminal: %s\n",
+                               strerrorname_np(errno));
+                return EXIT_FAILURE;
+        }
+        self.waits = argc == 6 && strcmp(argv[5], "interactive") == 0;
+        tell_ready();
         while (!stopping && turn())
                 ;
         drain(NULL);

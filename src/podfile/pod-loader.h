@@ -55,7 +55,6 @@ int set_directory(PodLoader *l, const PodPart *part, const PodLine *line, void *
 int set_app_names(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_shm_size(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_mount(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
-int set_standard_io(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_stop_signal(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_notify(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 

@@ -500,26 +500,6 @@ int set_app_names(PodLoader *l, const PodPart *part, const PodLine *line, void *
 }
 
 /**
- * set_standard_io() - StandardInput=, StandardOutput=, StandardError=
- * @l:      the loader
- * @part:   the section of the line
- * @line:   the line
- * @target: AppSpec
- *
- * Return: 0 or -ENOMEM.
- */
-int set_standard_io(PodLoader *l, const PodPart *part, const PodLine *line, void *target) {
-        int r;
-
-        r = set_string(l, part, line, target);
-        if (r < 0)
-                return r;
-        if (streq(line->value, "tty") || streq(line->value, "stream") || streq(line->value, "interactive"))
-                return loader_later(l, part, line, line->value);
-        return 0;
-}
-
-/**
  * set_stop_signal() - StopSignal=, which is KillSignal= for the unit
  * @l:      the loader
  * @part:   the section of the line

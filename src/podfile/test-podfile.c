@@ -270,10 +270,10 @@ static void test_auto_update(void **state) {
 static void test_not_yet(void **state) {
         _cleanup_loaded_ Loaded x = {};
 
-        load("[Pod]\nMetadataService=no\n[App]\nImage="
+        load("[Pod]\nStage1=kvm\n[App]\nImage="
              "docker://redis\nStandardInput=tty\n",
              NULL, &x);
-        expect_strv(x.spec->unsupported, "a:5: [App] StandardInput: tty is not supported yet");
+        expect_strv(x.spec->unsupported, "a:2: [Pod] Stage1: kvm is not supported yet");
 }
 
 /* PFWD, DNS, NET-21: keys of networks */

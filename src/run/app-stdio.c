@@ -3,7 +3,8 @@
  * named pipes, from which rkt-log copies (src/helper/rkt-log.c), when
  *
  *   - its image is Docker's: such programs open /dev/stdout and /proc/self/fd/1 by name, which no socket allows;
- *   - there are two journals (Log=both): both get every line, and the app waits for both.
+ *   - there are two journals (Log=both): both get every line, and the app waits for both;
+ *   - its streams are to be attached to ("stream"). With "tty" it gets a terminal of rkt-log's instead.
  *
  * The pipes are those of rkt-log@APP.socket, so that rkt-log is started by the first output and may end, crash or be killed. */
 #include <errno.h>
@@ -31,10 +32,51 @@ static const char *last_value(const AppSettings *s, const char *key) {
         return value && *value ? value : NULL;
 }
 
-static bool to_journal(const AppSettings *s, const char *key) {
-        const char *value = last_value(s, key);
+typedef enum Stream {
+        STREAM_IN,
+        STREAM_OUT,
+        STREAM_ERR,
+        _STREAM_MAX,
+} Stream;
 
-        return !value || streq(value, "journal");
+typedef enum Way {
+        WAY_NULL,
+        WAY_JOURNAL, /* output only: as Log= says, or to the pod's console */
+        WAY_TTY,     /* the app's terminal, which rkt-log keeps */
+        WAY_STREAM,  /* a pipe of rkt-log's, to be attached to; output goes to the journal as well */
+} Way;
+
+static const char *const keys[_STREAM_MAX] = { "StandardInput", "StandardOutput", "StandardError" };
+
+/* "interactive" is a terminal that somebody is attached to from the beginning, if the pod is in the foreground. */
+static Way way_of(const AppSettings *s, const AppUnitContext *c, Stream stream) {
+        const char *value = c->interactive ? "interactive" : last_value(s, keys[stream]);
+
+        if (!value)
+                return stream == STREAM_IN ? WAY_NULL : WAY_JOURNAL;
+        if (streq(value, "journal"))
+                return WAY_JOURNAL;
+        if (streq(value, "stream"))
+                return WAY_STREAM;
+        return streq(value, "tty") || streq(value, "interactive") ? WAY_TTY : WAY_NULL;
+}
+
+static bool has_way(const AppSettings *s, const AppUnitContext *c, Way way) {
+        for (Stream i = 0; i < _STREAM_MAX; i++)
+                if (way_of(s, c, i) == way)
+                        return true;
+        return false;
+}
+
+static bool journal_is_copied(const PodApp *a, const AppUnitContext *c) {
+        return !c->console && (c->log == POD_LOG_BOTH || pod_app_annotation(a, APP_ANNOTATION_DOCKER));
+}
+
+/* Does it go through a pipe? */
+static bool has_pipe(const PodApp *a, const AppSettings *s, const AppUnitContext *c, Stream stream) {
+        Way way = way_of(s, c, stream);
+
+        return way == WAY_STREAM || (way == WAY_JOURNAL && journal_is_copied(a, c));
 }
 
 static bool has_log_file(const PodApp *a, const AppUnitContext *c) {
@@ -42,9 +84,8 @@ static bool has_log_file(const PodApp *a, const AppUnitContext *c) {
 }
 
 static bool has_relay(const PodApp *a, const AppSettings *s, const AppUnitContext *c) {
-        return !c->console && !has_log_file(a, c) &&
-               (c->log == POD_LOG_BOTH || pod_app_annotation(a, APP_ANNOTATION_DOCKER)) &&
-               (to_journal(s, "StandardOutput") || to_journal(s, "StandardError"));
+        return !has_log_file(a, c) && (has_way(s, c, WAY_TTY) || has_pipe(a, s, c, STREAM_IN) ||
+                                       has_pipe(a, s, c, STREAM_OUT) || has_pipe(a, s, c, STREAM_ERR));
 }
 
 /**
@@ -56,7 +97,33 @@ static bool has_relay(const PodApp *a, const AppSettings *s, const AppUnitContex
  * Return: true: the app finds the sockets of its rkt-log in the journal's place.
  */
 bool app_stdio_passes_messages(const PodApp *a, const AppSettings *s, const AppUnitContext *c) {
-        return c->log == POD_LOG_BOTH && has_relay(a, s, c);
+        return c->log == POD_LOG_BOTH && !c->console && has_relay(a, s, c);
+}
+
+/**
+ * app_stdio_endpoints() - what of an app can be attached to
+ * @a:   app
+ * @ret: "tty-in" and "tty-out"; or some of "stdin", "stdout" and "stderr"; NULL when there are none. For strv_free()
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_stdio_endpoints(const PodApp *a, char ***ret) {
+        static const char *const streams[_STREAM_MAX] = { "stdin", "stdout", "stderr" };
+        _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
+        _cleanup_strv_free_ char **names = NULL;
+        const AppUnitContext c = {};
+        int r = app_settings_load(a, &s);
+
+        if (r >= 0 && way_of(&s, &c, STREAM_IN) == WAY_TTY)
+                r = strv_extend(&names, "tty-in");
+        if (r >= 0 && has_way(&s, &c, WAY_TTY))
+                r = strv_extend(&names, "tty-out");
+        for (Stream i = 0; i < _STREAM_MAX && r >= 0; i++)
+                if (way_of(&s, &c, i) == WAY_STREAM)
+                        r = strv_extend(&names, streams[i]);
+        if (r >= 0)
+                *ret = TAKE_PTR(names);
+        return r;
 }
 
 /**
@@ -65,41 +132,56 @@ bool app_stdio_passes_messages(const PodApp *a, const AppSettings *s, const AppU
  * @s: what people said
  * @c: what the pod says of all apps
  * @b: lines are added
+ *
+ * A terminal has to be there before the app.
  */
 void app_stdio_add_unit(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
+        const char *what = !has_log_file(a, c) && has_way(s, c, WAY_TTY) ? "service" : "socket";
+
         if (has_relay(a, s, c) || has_log_file(a, c))
-                strbuf_addf(b, "Requires=rkt-log@%s.socket\nAfter=rkt-log@%s.socket\n", a->name, a->name);
+                strbuf_addf(b, "Requires=rkt-log@%s.%s\nAfter=rkt-log@%s.%s\n", a->name, what, a->name, what);
 }
 
-static void add_output(const PodApp *a, const AppSettings *s, const AppUnitContext *c, bool error,
+static void add_stream(const PodApp *a, const AppSettings *s, const AppUnitContext *c, Stream stream,
                        StrBuf *b) {
-        const char *key = error ? "StandardError" : "StandardOutput";
+        static const char *const endings[_STREAM_MAX] = { "in", "out", "err" };
+        Way way = way_of(s, c, stream);
 
-        if (!to_journal(s, key))
-                strbuf_addf(b, "%s=%s\n", key, last_value(s, key));
+        strbuf_addf(b, "%s=", keys[stream]);
+        if (way == WAY_NULL || (stream == STREAM_IN && has_log_file(a, c)))
+                strbuf_add(b, "null\n");
         else if (has_log_file(a, c))
-                strbuf_addf(b, "%s=file:/rkt/stdio/%s.%s\n", key, a->name, error ? "err" : "out");
+                strbuf_addf(b, "file:/rkt/stdio/%s.%s\n", a->name, endings[stream]);
+        else if (way == WAY_TTY)
+                strbuf_add(b, stream == STREAM_IN ? "tty-force\n" : "tty\n");
+        else if (has_pipe(a, s, c, stream))
+                strbuf_addf(b, "file:/rkt/stdio/%s.%s\n", a->name, endings[stream]);
         else if (c->console)
-                strbuf_addf(b, "%s=file:%s\n", key, error ? CONSOLE_STDERR : CONSOLE_STDOUT);
-        else if (has_relay(a, s, c))
-                strbuf_addf(b, "%s=file:/rkt/stdio/%s.%s\n", key, a->name, error ? "err" : "out");
+                strbuf_addf(b, "file:%s\n", stream == STREAM_ERR ? CONSOLE_STDERR : CONSOLE_STDOUT);
         else
-                strbuf_addf(b, "%s=journal\n", key);
+                strbuf_add(b, "journal\n");
 }
 
 /**
  * app_stdio_add_service() - what the [Service] section of an app, or of one of its hooks, says of its streams
- * @a: app
- * @s: what people said
- * @c: what the pod says of all apps
- * @b: lines are added
+ * @a:       app
+ * @s:       what people said
+ * @c:       what the pod says of all apps
+ * @is_hook: it gets no input
+ * @b:       lines are added
  *
  * All keys "Standard..." are written here, and are not to be copied from the settings again.
  */
-void app_stdio_add_service(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
-        strbuf_addf(b, "StandardInput=%s\n", str_or(last_value(s, "StandardInput"), "null"));
-        add_output(a, s, c, false, b);
-        add_output(a, s, c, true, b);
+void app_stdio_add_service(const PodApp *a, const AppSettings *s, const AppUnitContext *c, bool is_hook,
+                           StrBuf *b) {
+        if (is_hook)
+                strbuf_add(b, "StandardInput=null\n");
+        else
+                add_stream(a, s, c, STREAM_IN, b);
+        add_stream(a, s, c, STREAM_OUT, b);
+        add_stream(a, s, c, STREAM_ERR, b);
+        if (has_way(s, c, WAY_TTY))
+                strbuf_addf(b, "TTYPath=/rkt/stdio/%s.tty\n", a->name);
         if (!app_settings_has(s, "SyslogIdentifier"))
                 strbuf_addf(b, "SyslogIdentifier=%s\n", a->name);
 }
@@ -141,13 +223,19 @@ static void add_word(StrBuf *b, const char *value) {
         strbuf_add(b, "\"");
 }
 
-static void socket_text(const PodApp *a, bool messages, StrBuf *b) {
+static void socket_text(const PodApp *a, const AppSettings *s, const AppUnitContext *c, StrBuf *b) {
         strbuf_addf(b,
-                    "[Unit]\nDescription=Output of %s\nDefaultDependencies=no\nIgnoreOnIsolate=yes\n\n"
-                    "[Socket]\nListenFIFO=/rkt/stdio/%s.out\nListenFIFO=/rkt/stdio/%s.err\n"
-                    "ListenStream=/rkt/stdio/%s.sync\n",
-                    a->name, a->name, a->name, a->name);
-        if (messages)
+                    "[Unit]\nDescription=Streams of %s\nDefaultDependencies=no\nIgnoreOnIsolate=yes\n\n"
+                    "[Socket]\n",
+                    a->name);
+        if (has_pipe(a, s, c, STREAM_IN))
+                strbuf_addf(b, "ListenFIFO=/rkt/stdio/%s.in\n", a->name);
+        if (has_pipe(a, s, c, STREAM_OUT))
+                strbuf_addf(b, "ListenFIFO=/rkt/stdio/%s.out\n", a->name);
+        if (has_pipe(a, s, c, STREAM_ERR))
+                strbuf_addf(b, "ListenFIFO=/rkt/stdio/%s.err\n", a->name);
+        strbuf_addf(b, "ListenStream=/rkt/stdio/%s.sync\n", a->name);
+        if (app_stdio_passes_messages(a, s, c))
                 strbuf_addf(b, "ListenDatagram=/rkt/stdio/%s.log\nListenDatagram=/rkt/stdio/%s.journal\n",
                             a->name, a->name);
         /* an app's own user opens it by /dev/stdout; it finds the place by that only */
@@ -159,13 +247,17 @@ static void service_text(const PodApp *a, const AppSettings *s, const AppUnitCon
         /* it outlives its app, and is the last but journald */
         strbuf_addf(b,
                     "[Unit]\nDescription=From %s to the journal\nDefaultDependencies=no\n"
-                    "IgnoreOnIsolate=yes\nStartLimitIntervalSec=0\n",
-                    a->name);
+                    "IgnoreOnIsolate=yes\nStartLimitIntervalSec=0\n"
+                    "Requires=rkt-log@%s.socket\nAfter=rkt-log@%s.socket\n",
+                    a->name, a->name, a->name);
         if (c->log != POD_LOG_HOST)
                 strbuf_add(b, "After=systemd-journald.socket\n");
         strbuf_addf(b, "\n[Service]\nSlice=system.slice\nExecStart=:/rkt/bin/rkt-log %s ", a->name);
         add_word(b, str_or(last_value(s, "SyslogIdentifier"), a->name));
-        strbuf_addf(b, " %d %d\n", priority(s), is_no(last_value(s, "SyslogLevelPrefix")) ? 0 : 1);
+        strbuf_addf(b, " %d %d%s\n", priority(s), is_no(last_value(s, "SyslogLevelPrefix")) ? 0 : 1,
+                    !has_way(s, c, WAY_TTY) ? ""
+                    : c->interactive        ? " interactive\nType=notify\nRestart=always\nRestartSec=0"
+                                            : " tty\nType=notify\nRestart=always\nRestartSec=0");
         strbuf_add(b, "StandardOutput=null\nStandardError=null\nNoNewPrivileges=yes\n"
                       "CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE\n"
                       "OOMScoreAdjust=-250\n");
@@ -192,7 +284,7 @@ int app_stdio_units(const PodApp *a, const AppUnitContext *c, char ***ret_names,
         if (r >= 0 && has_log_file(a, c))
                 r = kubernetes_log_units(a, &names, &texts);
         else if (r >= 0 && has_relay(a, &s, c)) {
-                socket_text(a, app_stdio_passes_messages(a, &s, c), &socket);
+                socket_text(a, &s, c, &socket);
                 service_text(a, &s, c, &service);
                 r = strv_extendf(&names, "rkt-log@%s.socket", a->name);
                 if (r >= 0)

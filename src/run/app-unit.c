@@ -302,7 +302,7 @@ int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c
         add_command(ret, a, f);
         add_status(a, f, c, ret);
         strbuf_add(ret, "RootDirectoryStartOnly=yes\n");
-        app_stdio_add_service(a, &settings, c, ret);
+        app_stdio_add_service(a, &settings, c, false, ret);
         r = app_hook_add_lines(a, &settings, ret);
         app_health_add_gate(a, ret);
         if (r >= 0)
@@ -351,7 +351,7 @@ int app_unit_hook(const PodApp *a, const AppFacts *f, const AppUnitContext *c, c
                   StrBuf *b) {
         int r;
 
-        app_stdio_add_service(a, s, c, b);
+        app_stdio_add_service(a, s, c, true, b);
         r = add_sandbox(b, a, f, c, s);
         add_settings(b, s->file, true);
         return r;

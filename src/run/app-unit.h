@@ -54,6 +54,7 @@ typedef struct AppUnitContext {
         PodLogMode log;
         bool bind_log_sockets; /* systemd knows BindLogSockets= */
         bool kubernetes_log;   /* apps that name a log file have one */
+        bool interactive;      /* the only app has the terminal of who runs the pod */
         bool console;          /* what the app prints goes to the pod's console (console.h) */
 } AppUnitContext;
 

@@ -21,6 +21,7 @@
 #include "basic/fs-at.h"
 #include "basic/macro.h"
 #include "basic/str.h"
+#include "run/attach.h"
 #include "run/console.h"
 #include "run/own-cgroup.h"
 
@@ -80,15 +81,23 @@ static void copy_all(Stream *streams, int parent) {
         }
 }
 
-/* The child holds nothing but its pipes and the caller's output: above all not the pod's lock. What ends the pod (a signal to
- * the process group, too) does not end it before the last byte. */
-static _noreturn_ void relay(Stream *streams, pid_t parent) {
+/* The console holds nothing but its own descriptors and the caller's. */
+static void leave(int n_kept) {
         static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
-        int pidfd;
 
         FOREACH_ARRAY (s, ignored, ELEMENTSOF(ignored))
                 (void) signal(*s, SIG_IGN);
         (void) prctl(PR_SET_NAME, "rkt-console");
+        (void) close_range((unsigned) n_kept, ~0U, 0);
+        if (chdir("/") < 0)
+                _exit(EXIT_FAILURE);
+}
+
+/* The child holds nothing but its pipes and the caller's output: above all not the pod's lock. What ends the pod (a signal to
+ * the process group, too) does not end it before the last byte. */
+static _noreturn_ void relay(Stream *streams, pid_t parent) {
+        int pidfd;
+
         for (int i = 0; i < N_STREAMS; i++) {
                 int fd = fcntl(streams[i].from, F_DUPFD_CLOEXEC, 3 + N_STREAMS);
 
@@ -99,9 +108,7 @@ static _noreturn_ void relay(Stream *streams, pid_t parent) {
                         _exit(EXIT_FAILURE);
                 streams[i].from = 3 + i;
         }
-        (void) close_range(3 + N_STREAMS, ~0U, 0);
-        if (chdir("/") < 0)
-                _exit(EXIT_FAILURE);
+        leave(3 + N_STREAMS);
         pidfd = (int) syscall(SYS_pidfd_open, parent, 0);
         if (getppid() != parent)
                 kill_payload();
@@ -123,6 +130,47 @@ static int open_stream(Stream *s, int stage1_fd, Error *e) {
         if (r >= 0) /* NOLINTNEXTLINE(android-cloexec-open) nspawn inherits it */
                 r = s->keep = RET_NERRNO(openat(stage1_fd, s->path, O_WRONLY | O_NOFOLLOW));
         return r < 0 ? error_setf(e, r, "cannot make the pod's console %s: %s", s->path, strerror(-r)) : 0;
+}
+
+static _noreturn_ void join(int stage1_fd, const char *app, pid_t parent) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        Attach a = { .app = app, .want = ATTACH_TTY, .starts = true };
+        int root = fcntl(stage1_fd, F_DUPFD_CLOEXEC, 3 + N_STREAMS);
+        RelayEnd end;
+        int r;
+
+        if (root < 0 || dup3(root, 3, O_CLOEXEC) < 0)
+                _exit(EXIT_FAILURE);
+        leave(4);
+        a.stage1_fd = 3;
+        a.watch_fd = (int) syscall(SYS_pidfd_open, parent, 0);
+        r = attach_run(&a, &end, &e);
+        if (r < 0 && r != -ESRCH)
+                (void) dprintf(STDERR_FILENO, "rkt: %s\n", error_text(&e, r));
+        if (a.watch_fd < 0 || poll(&(struct pollfd){ .fd = a.watch_fd, .events = POLLIN }, 1, -1) > 0)
+                kill_payload();
+        _exit(EXIT_SUCCESS);
+}
+
+/**
+ * console_start_terminal() - join our terminal with that of a pod's app
+ * @stage1_fd: the stage1 root
+ * @app:       name of the app
+ * @e:         sentence on failure; may be NULL
+ *
+ * As console_start(), for an app that has the terminal for its streams. The console waits for the app's terminal, and the app
+ * for the console.
+ *
+ * Return: 0; errors of fork().
+ */
+int console_start_terminal(int stage1_fd, const char *app, Error *e) {
+        pid_t parent = getpid(), pid = fork();
+
+        if (pid < 0)
+                return error_setf(e, -errno, "cannot start the pod's console: %s", strerror(errno));
+        if (pid == 0)
+                join(stage1_fd, app, parent);
+        return 0;
 }
 
 /**

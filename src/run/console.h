@@ -9,3 +9,4 @@
 #define CONSOLE_STDERR "/rkt/stdio/stderr"
 
 int console_start(int stage1_fd, Error *e);
+int console_start_terminal(int stage1_fd, const char *app, Error *e);

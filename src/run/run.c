@@ -117,6 +117,14 @@ static int load(Run *x, Error *e) {
         return read_log(x->manifest, &x->log, e);
 }
 
+static int check_interactive(const Run *x, Error *e) {
+        if (x->manifest->n_apps != 1)
+                return error_setf(e, -EINVAL, "interactive option only supports one app");
+        if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+                return error_setf(e, -ENOTTY, "--interactive needs a terminal for standard input and output");
+        return 0;
+}
+
 /**
  * run_check_name() - is the name of a machine free?
  * @name: machine name
@@ -348,7 +356,7 @@ static int insecure_of(const PodManifest *m, InsecureFlags *ret, Error *e) {
 }
 
 /* What the pod says of all its apps. */
-static int app_context(const Run *x, bool console, AppUnitContext *ret, Error *e) {
+static int app_context(const Run *x, const RunOptions *o, AppUnitContext *ret, Error *e) {
         const char *policy = pod_manifest_annotation(x->manifest, POD_ANNOTATION_EXIT_POLICY);
 
         *ret = (AppUnitContext){
@@ -357,7 +365,8 @@ static int app_context(const Run *x, bool console, AppUnitContext *ret, Error *e
                 .log = x->log,
                 .bind_log_sockets = HAVE_BIND_LOG_SOCKETS,
                 .kubernetes_log = kubernetes_log_dir(x->manifest),
-                .console = console,
+                .console = o->console,
+                .interactive = o->interactive,
                 .metadata_url = x->metadata_url,
                 .host_network = x->network.kind == NETWORK_HOST,
         };
@@ -374,7 +383,7 @@ static int write_stage1(Run *x, const RunOptions *o, Error *e) {
                 .hostname = x->hostname,
                 .log = x->log,
         };
-        int r = app_context(x, o->console, &c.app, e);
+        int r = app_context(x, o, &c.app, e);
 
         if (r >= 0)
                 r = read_os_release(&os_release, e);
@@ -478,6 +487,8 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 r = pod_set_ppid(x->pod, getpid(), e);
         if (r >= 0 && o->console)
                 r = console_start(x->stage1_fd, e);
+        if (r >= 0 && o->interactive)
+                r = console_start_terminal(x->stage1_fd, x->manifest->apps[0].name, e);
         if (r < 0)
                 return r;
         r = pod_pass_lock(x->pod);
@@ -519,6 +530,8 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                                       .users = USERNS_INIT };
         int r = load(&x, e);
 
+        if (r >= 0 && options->interactive)
+                r = check_interactive(&x, e);
         if (r >= 0)
                 r = run_check_name(x.machine, e);
         if (r >= 0 && options->console)
@@ -569,6 +582,7 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
                                       .pod_fd = -EBADF,
                                       .stage1_fd = -EBADF,
                                       .users = USERNS_INIT };
+        RunOptions o = {};
         AppUnitContext c;
         struct stat st;
         int r = load(&x, e);
@@ -586,8 +600,9 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
         if (r >= 0 && metadata_url(p, &x.metadata_url) == -ENOMEM)
                 r = error_oom(e);
         if (r >= 0)
-                r = app_context(&x, fstatat(x.stage1_fd, &CONSOLE_STDOUT[1], &st, AT_SYMLINK_NOFOLLOW) == 0,
-                                &c, e);
+                o.console = fstatat(x.stage1_fd, &CONSOLE_STDOUT[1], &st, AT_SYMLINK_NOFOLLOW) == 0;
+        if (r >= 0)
+                r = app_context(&x, &o, &c, e);
         if (r >= 0)
                 r = stage1_app_files(&m->apps[0], &x.facts[0], &c, &ret->files, e);
         if (r < 0)

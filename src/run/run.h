@@ -14,6 +14,8 @@ typedef struct RunOptions {
         /* What the apps print goes to stdout and stderr of this process as well (rkt run in the foreground); else to
          * the journals that Log= names. */
         bool console;
+        /* The only app of the pod gets the terminal that is our standard input and output. */
+        bool interactive;
         /* The process is the main process of a systemd unit or the only one of a scope made for it. Always true today. */
         bool keep_unit;
         /* console: called when the pod has ended and its lock is free, by the process that was started. That one has only its

@@ -115,7 +115,7 @@ static void copy_size(const Forward *x) {
 
         if ((x->has_out && ioctl(x->f->out, TIOCGWINSZ, &size) == 0) ||
             (x->has_in && ioctl(x->f->in, TIOCGWINSZ, &size) == 0))
-                (void) ioctl(x->f->master, TIOCSWINSZ, &size);
+                (void) ioctl(x->f->size_fd ? *x->f->size_fd : x->f->master, TIOCSWINSZ, &size);
 }
 
 /* Of a terminal that is only read, or only written to, the other direction stays. */

@@ -17,6 +17,7 @@ typedef struct TerminalForward {
         int master;              /* pty of the pod */
         int in, out;             /* of the caller; the one or the other may be no terminal */
         const char *detach_keys; /* "^]^]^]", "ctrl-p,ctrl-q"; NULL or "": none */
+        const int *size_fd;      /* the terminal that gets the caller's size; NULL: master */
         int watch_fd;            /* as in Relay; -EBADF: none */
         int (*watch)(void *userdata);
         int (*on_signal)(int sig, void *userdata);

@@ -56,22 +56,6 @@ static int set_mnt_volume(const Option *o, const char *value, void *data, Error 
         return app_spec_add_mount(app, volume, target, &m) < 0 ? error_oom(e) : 0;
 }
 
-/* "stream" is the output's way to who attaches, or to a log file: what it does in any case. */
-static int set_stream(const Option *o, const char *value, void *data, Error *e) {
-        AppSpec *app = run_current_app(o, data, e);
-        bool input = streq(o->name, "stdin");
-        char **where;
-
-        if (!app)
-                return -EINVAL;
-        if (!streq(value, "stream") && !streq(value, "null") && (input || !streq(value, "log")))
-                return error_setf(e, -EINVAL, "invalid %s mode \"%s\"", o->name, value);
-        where = input                      ? &app->standard_input
-                : streq(o->name, "stdout") ? &app->standard_output
-                                           : &app->standard_error;
-        return streq(value, "null") && !input && str_replace(where, "null") < 0 ? error_oom(e) : 0;
-}
-
 static int check_ready(Pod *p, Error *e) {
         if (pod_state(p) != POD_RUNNING)
                 return error_setf(e, -EBUSY, "pod \"%s\" is not running", pod_uuid(p));
@@ -115,9 +99,6 @@ static int add_run(const VerbContext *c, int argc, char **words, void *options, 
 static const Option add_options[] = {
         { "mnt-volume", 0, OPTION_SET, .set = set_mnt_volume, .value = "name=NAME,kind=KIND,target=PATH",
           .help = "image: a volume with source= or mode=, as --volume says it, mounted there" },
-        { "stderr", 0, OPTION_SET, .set = set_stream, .value = "MODE", .help = "image: log, stream or null" },
-        { "stdin", 0, OPTION_SET, .set = set_stream, .value = "MODE", .help = "image: null or stream" },
-        { "stdout", 0, OPTION_SET, .set = set_stream, .value = "MODE", .help = "image: log, stream or null" },
         {},
 };
 

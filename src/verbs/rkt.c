@@ -16,6 +16,7 @@ static const Verb *const verbs[] = {
         &verb_app_start,
         &verb_app_status,
         &verb_app_stop,
+        &verb_attach,
         &verb_auto_update,
         &verb_cat_manifest,
         &verb_completion,

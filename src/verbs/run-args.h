@@ -35,6 +35,7 @@ typedef struct RunArgs {
         char **global_mounts; /* "VOLUME=TARGET" */
         char **signatures;    /* of the apps, in their order; "" for none */
         const char *pod_name; /* --pod-name; NULL: rkt-UUID */
+        bool interactive;
         bool mds_register;
         bool remove; /* --rm */
         bool detach;

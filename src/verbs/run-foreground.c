@@ -43,6 +43,7 @@ int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Err
         Removal removal = { .data_dir = c->dir, .uuid = pod_uuid(p) };
         const RunOptions run = {
                 .console = true,
+                .interactive = a->interactive,
                 .keep_unit = true,
                 .ended = a->remove ? remove_pod : NULL,
                 .userdata = &removal,

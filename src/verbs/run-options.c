@@ -39,6 +39,19 @@ static int set_app_string(const Option *o, const char *value, void *data, Error 
         return str_replace((char **) (void *) ((char *) app + o->offset), value) < 0 ? error_oom(e) : 0;
 }
 
+/* rkt's words for systemd's. */
+static int set_app_stream(const Option *o, const char *value, void *data, Error *e) {
+        static const char *const modes[] = { "null", "stream", "tty", "interactive", "log", "journal" };
+        bool input = streq(o->name, "stdin");
+        size_t n = input ? 4 : ELEMENTSOF(modes);
+
+        for (size_t i = 0; i < n; i++)
+                if (streq(modes[i], value))
+                        return set_app_string(o, streq(value, "log") ? "journal" : value, data, e);
+        return error_setf(e, -EINVAL, "invalid %s mode \"%s\": it must be %snull, stream or tty", o->name,
+                          value, input ? "" : "log, ");
+}
+
 static int check_pair(const Option *o, const char *value, Error *e) {
         if (!strchr(value, '=') || *value == '=')
                 return error_setf(e, -EINVAL,
@@ -488,9 +501,12 @@ const Option run_image_options[] = {
         { "stage1-name", 0, OPTION_UNSUPPORTED },
         { "stage1-path", 0, OPTION_UNSUPPORTED },
         { "stage1-url", 0, OPTION_UNSUPPORTED },
-        { "stderr", 0, OPTION_UNSUPPORTED, .fallback = "log" },
-        { "stdin", 0, OPTION_UNSUPPORTED, .fallback = "null" },
-        { "stdout", 0, OPTION_UNSUPPORTED, .fallback = "log" },
+        { "stderr", 0, OPTION_SET, APP(standard_error), set_app_stream, .value = "MODE",
+          .help = "image: log, null, stream or tty (see rkt-attach)" },
+        { "stdin", 0, OPTION_SET, APP(standard_input), set_app_stream, .value = "MODE",
+          .help = "image: null, stream or tty" },
+        { "stdout", 0, OPTION_SET, APP(standard_output), set_app_stream, .value = "MODE",
+          .help = "image: log, null, stream or tty" },
         {},
 };
 
@@ -507,7 +523,8 @@ const Option run_how_options[] = {
           .help = "pod's host name (default rkt-UUID)" },
         { "hosts-entry", 0, OPTION_SET, .set = set_hosts_entry, .value = "IP=NAME,...",
           .help = "a line of the apps' /etc/hosts; host: the host's file" },
-        { "interactive", 0, OPTION_UNSUPPORTED, .bare = "true", .fallback = "false" },
+        { "interactive", 'i', OPTION_BOOL, offsetof(RunArgs, interactive),
+          .help = "give the only app this terminal" },
         { "ipc", 0, OPTION_UNSUPPORTED, .fallback = "auto" },
         { "mds-register", 0, OPTION_BOOL, offsetof(RunArgs, mds_register),
           .help = "let the apps ask the metadata service" },

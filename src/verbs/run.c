@@ -55,6 +55,10 @@ static int run_all(const VerbContext *c, RunArgs *a, Error *e) {
         _cleanup_free_ char *name = NULL;
         int r;
 
+        if (a->interactive && a->detach)
+                return error_setf(e, -EINVAL, "--interactive and --detach exclude each other");
+        if (a->interactive && (a->manifest ? a->manifest->n_apps : a->spec->n_apps) != 1)
+                return error_setf(e, -EINVAL, "interactive option only supports one image");
         r = a->pod_name ? run_check_name(a->pod_name, e) : 0;
         if (r >= 0)
                 r = store_open(c->dir, 0, &s, e);

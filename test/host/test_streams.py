@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Standard input, output and error of apps: opened by name, in both journals, attached to."""
+import fcntl
 import json
+import os
 import pathlib
+import pty
+import select
+import struct
+import subprocess
+import termios
 import time
 
 import pytest
@@ -142,3 +149,160 @@ def test_rkt_logs_of_the_host(host, pods, images):
     name = pods.shell("logs-host", images.busybox, "echo from-$$; exec sleep infinity", pod="Log=host\n")
     pods.start(name)
     host.wait_for("it is there", lambda: "from-" in host.rkt("logs", "--app=main", name).out)
+
+
+class Terminal:
+    """A command with a terminal of its own; what it printed is kept."""
+
+    def __init__(self, *command, rows=33, columns=77):
+        self.said = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ["TERM"] = "vt100"
+            os.execvp(command[0], [str(w) for w in command])
+        self.resize(rows, columns)
+
+    def resize(self, rows, columns):
+        """Another size of the terminal, as a window has it that somebody pulls."""
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def send(self, text):
+        """Type something."""
+        os.write(self.fd, text.encode())
+
+    def expect(self, text, timeout=20):
+        """Read until a text was printed."""
+        end = time.monotonic() + timeout
+        while text not in self.said:
+            ready = select.select([self.fd], [], [], max(end - time.monotonic(), 0))[0]
+            assert ready, f"{text!r} was not printed in {timeout} s: {self.said!r}"
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                data = b""
+            assert data, f"ended before it printed {text!r}: {self.said!r}"
+            self.said += data.decode(errors="replace")
+
+    def end(self, timeout=20):
+        """Wait for its end, and return the exit status."""
+        end = time.monotonic() + timeout
+        while True:
+            if select.select([self.fd], [], [], 0.1)[0]:
+                try:
+                    self.said += os.read(self.fd, 65536).decode(errors="replace")
+                except OSError:
+                    pass
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                os.close(self.fd)
+                return os.waitstatus_to_exitcode(status)
+            if time.monotonic() > end:
+                os.kill(self.pid, 9)
+                pytest.fail(f"it did not end in {timeout} s: {self.said!r}")
+
+
+RUN = ["rkt", "run", "--insecure-options=image", "--net=none"]
+ASK = ("test -t 0 && echo stdin is a terminal || echo stdin is not a terminal; stty size 2>/dev/null; "
+       "printf 'Enter text:'; read x; echo Received text: $x; exit 7")
+
+
+def test_interactive(host, images):
+    """INT-01 to INT-06: run --interactive gives the app the caller's terminal, with its size and its keys, and the exit status
+    is the app's; without it standard input is no terminal."""
+    words = [images.busybox, "--exec=/bin/sh", "--", "-c", ASK]
+    plain = host.run(*RUN, *words, check=7, stdin="ignored\n").out
+    assert "stdin is not a terminal" in plain
+    t = Terminal(*RUN, "--interactive", *words)
+    t.expect("stdin is a terminal")
+    t.expect("33 77")
+    t.expect("Enter text:")
+    t.send("Saluton\r")
+    t.expect("Received text: Saluton")
+    assert t.end() == 7
+    two = [images.busybox, "--name=a", "--exec=/bin/true", images.busybox, "--name=b", "--exec=/bin/true"]
+    assert "interactive option only supports one image" in host.run(*RUN, "--interactive", *two, check=254).err
+    assert "needs a terminal" in host.run(*RUN, "--interactive", *words, check=254, stdin="").err
+
+
+LOOP = ("while :; do test -t 0 && echo stdin is a terminal || echo stdin is not a terminal; "
+        "read x || exit 0; echo Received text: $x; stty size 2>/dev/null; done")
+
+
+def running(host, *words):
+    """rkt run in the background; its process and the pod's UUID, once the pod is ready."""
+    file = pathlib.Path("/run/t-streams-uuid")
+    file.unlink(missing_ok=True)
+    process = host.spawn("rkt", "run", "--insecure-options=image", "--net=none", f"--uuid-file-save={file}", *words)
+    host.wait_for("the UUID", lambda: file.exists() and file.read_text())
+    uuid = file.read_text()
+    host.rkt("status", "--wait-ready=20s", uuid)
+    return process, uuid
+
+
+@pytest.mark.parametrize("mode", ["tty", "stream"])
+def test_attach(host, images, mode):
+    """ATT-01, ATT-02: an app of rkt run with a terminal or with streams is attached to, by several at once, which may go without
+    its noticing; rkt stop ends pod and clients."""
+    process, uuid = running(host, images.busybox, "--name=main", "--exec=/bin/sh", f"--stdin={mode}", f"--stdout={mode}",
+                            f"--stderr={mode}", "--", "-c", LOOP)
+    listed = host.rkt("attach", "--mode=list", uuid).out.split()
+    assert listed == (["tty-in", "tty-out"] if mode == "tty" else ["stdin", "stdout", "stderr"])
+    wrong = "stdout" if mode == "tty" else "tty"
+    assert f'no endpoint "{wrong}"' in host.rkt("attach", f"--mode={wrong}", uuid, check=254).err
+    assert "cannot simultaneously attach" in host.rkt("attach", "--mode=tty,stdout", uuid, check=254).err
+    watcher = host.spawn("rkt", "attach", "--mode=" + ("tty-out" if mode == "tty" else "stdout"), uuid,
+                         stdin=subprocess.DEVNULL)
+    t = Terminal("rkt", "attach", uuid)
+    t.expect("detaches")
+    t.send("some_input\r" if mode == "tty" else "some_input\n")
+    t.expect("Received text: some_input")
+    t.expect("stdin is a terminal" if mode == "tty" else "stdin is not a terminal")
+    if mode == "tty":
+        t.expect("33 77")
+        t.resize(44, 88)
+        t.send("again\r")
+        t.expect("44 88")
+    t.send("\x1d\x1d\x1d" + ("" if mode == "tty" else "\n"))
+    assert t.end() == 0
+    assert "state=running" in host.rkt("status", uuid).out
+    host.wait_for("the journal", lambda: "Received text: some_input" in host.rkt("logs", uuid).out)
+    host.rkt("stop", uuid)
+    said = watcher.communicate(timeout=20)[0]
+    assert watcher.returncode == 0 and "Received text: some_input" in said
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    host.rkt("rm", uuid)
+
+
+def test_attach_to_what_comes_and_goes(host, images):
+    """ATT-03 to ATT-05: apps of a sandbox, with a terminal and with streams; the streams survive that the app is stopped and
+    started again."""
+    host.rkt("fetch", "--insecure-options=image", images.busybox)
+    file = pathlib.Path("/run/t-streams-uuid")
+    file.unlink(missing_ok=True)
+    sandbox = host.spawn("rkt", "app", "sandbox", "--net=none", f"--uuid-file-save={file}")
+    host.wait_for("the UUID", lambda: file.exists() and file.read_text())
+    uuid = file.read_text()
+    host.rkt("status", "--wait-ready=20s", uuid)
+    for mode in ("tty", "stream"):
+        host.rkt("app", "add", uuid, "example.com/busybox", f"--name={mode}", "--exec=/bin/sh", f"--stdin={mode}",
+                 f"--stdout={mode}", f"--stderr={mode}", "--", "-c", LOOP)
+        host.rkt("app", "start", uuid, f"--app={mode}")
+        t = Terminal("rkt", "attach", f"--app={mode}", uuid)
+        t.expect("detaches")
+        t.send("some_input\r" if mode == "tty" else "some_input\n")
+        t.expect("Received text: some_input")
+        host.rkt("app", "stop", uuid, f"--app={mode}")
+        host.wait_for("it stops", lambda mode=mode: "state=exited" in host.rkt("app", "status", uuid, f"--app={mode}").out)
+        host.rkt("app", "start", uuid, f"--app={mode}")
+        assert "state=running" in host.rkt("app", "status", uuid, f"--app={mode}").out
+        t.send("once_more\r" if mode == "tty" else "once_more\n")
+        t.expect("Received text: once_more")
+        t.send("\x1d\x1d\x1d" + ("" if mode == "tty" else "\n"))
+        assert t.end() == 0
+        host.rkt("app", "stop", uuid, f"--app={mode}")
+        host.wait_for("it stops", lambda mode=mode: "state=exited" in host.rkt("app", "status", uuid, f"--app={mode}").out)
+    host.rkt("stop", uuid)
+    sandbox.communicate(timeout=20)
+    assert sandbox.returncode == 0
+    host.rkt("rm", uuid)
