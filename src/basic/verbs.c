@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From main() to a verb: find it, fill its options, call it, print its failure once. Help comes from the same tables. What the
  * verbs do is theirs. Global flags stand anywhere: before the command, between a group and its command, after it. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -449,6 +450,13 @@ int verbs_program(const Verb *const *verbs, int argc, char **argv, char ***ret) 
         return 1;
 }
 
+/* Else a file that is opened later would get what is printed. What cannot be written to still cannot. */
+static void fill_standard_descriptors(void) {
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_NOCTTY) != fd) /* NOLINT */
+                        _exit(EXIT_RKT_FAILED);
+}
+
 /**
  * verbs_main() - run the command that argv names
  * @verbs: the table, NULL-terminated; rows of one group stand together
@@ -466,6 +474,7 @@ int verbs_main(const Verb *const *verbs, int (*ready)(const VerbContext *c, Erro
         int r;
 
         log_set_prefix("rkt");
+        fill_standard_descriptors();
         r = options_init(&t, &e);
         if (r >= 0)
                 r = dispatch(&c, argv, &e);

@@ -204,11 +204,14 @@ static int write_app_info(const Prepare *x, Pod *p, size_t n, Error *e) {
 
 static int write_uuid_file(const PodPrepareOptions *o, const char *uuid, Error *e) {
         _cleanup_close_ int fd = -EBADF;
-        int r;
+        int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, r;
 
         if (!o->uuid_file)
                 return 0;
-        fd = open(o->uuid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+        if (!startswith(o->uuid_file, "/dev/") &&
+            !startswith(o->uuid_file, "/proc/")) /* /dev/stdout is a link */
+                flags |= O_NOFOLLOW;
+        fd = open(o->uuid_file, flags, 0644);
         r = fd < 0 ? -errno : fd_write_all(fd, uuid, strlen(uuid));
         return r < 0 ? error_setf(e, r, "cannot write the UUID to '%s': %s", o->uuid_file, strerror(-r)) : 0;
 }

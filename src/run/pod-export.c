@@ -64,7 +64,9 @@ static int enter_namespace(Error *e) {
 static int open_root(PodExport *x, Error *e) {
         _cleanup_free_ char *path = NULL, *place = strf("stage1/rootfs/opt/stage2/%s/rootfs", x->app->name);
         _cleanup_close_ int pod = -EBADF, stage1 = -EBADF;
-        AppMountContext c = { .store = x->store, .pod = x->pod };
+        static const Userns nobody =
+                USERNS_INIT; /* on disk a pod's files have the numbers that they have in it */
+        AppMountContext c = { .store = x->store, .pod = x->pod, .users = &nobody };
 
         if (!place || pod_path(x->pod, NULL, &path) < 0)
                 return error_oom(e);
@@ -89,7 +91,7 @@ static int write_archive(const PodExport *x, TarSink sink, void *userdata, Error
         if (r >= 0)
                 r = tar_writer_text(w, "manifest", x->image_manifest, strlen(x->image_manifest), e);
         if (r >= 0)
-                r = tar_writer_tree(w, x->root, NULL, NULL, e);
+                r = tar_writer_tree(w, x->root, e);
         return r < 0 ? r : tar_writer_finish(w, e);
 }
 

@@ -29,8 +29,6 @@ typedef struct Linked {
 
 typedef struct Walk {
         TarWriter *w;
-        TarTreeOwner owner;
-        void *userdata;
         void *linked; /* tsearch() */
         unsigned depth;
 } Walk;
@@ -113,14 +111,12 @@ static int add_segments(TarEntry *t, int fd) {
         return 0;
 }
 
-static void fill(const Walk *x, TarEntry *t, const struct stat *st) {
+static void fill(TarEntry *t, const struct stat *st) {
         t->mode = st->st_mode & 07777;
         t->uid = st->st_uid;
         t->gid = st->st_gid;
         t->mtime_sec = st->st_mtim.tv_sec;
         t->mtime_nsec = (uint32_t) st->st_mtim.tv_nsec;
-        if (x->owner)
-                x->owner(x->userdata, &t->uid, &t->gid);
 }
 
 static int write_file(Walk *x, int dir_fd, const char *name, TarEntry *t, Error *e) {
@@ -191,7 +187,7 @@ static int write_typed(Walk *x, int dir_fd, const char *name, TarEntry *t, Error
 
         if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
-        fill(x, t, &st);
+        fill(t, &st);
         if (S_ISDIR(st.st_mode)) {
                 fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 return fd < 0 ? -errno : write_directory(x, fd, t, e);
@@ -228,18 +224,16 @@ static int write_object(Walk *x, int dir_fd, const char *name, const char *path,
 
 /**
  * tar_writer_tree() - a directory and all that is in it
- * @w:        archive
- * @root_fd:  directory; becomes the archive's root
- * @owner:    translates owners; NULL: they are as they are
- * @userdata: of @owner
- * @e:        sentence on failure, naming the object; must be empty; may be NULL
+ * @w:       archive
+ * @root_fd: directory; becomes the archive's root
+ * @e:       sentence on failure, naming the object; must be empty; may be NULL
  *
  * Attributes that another host has no use for are left out, and so are sockets.
  *
  * Return: 0; -ELOOP: too deep; -ENOMEM; errno of the calls that read; what the sink returned.
  */
-int tar_writer_tree(TarWriter *w, int root_fd, TarTreeOwner owner, void *userdata, Error *e) {
-        Walk x = { .w = w, .owner = owner, .userdata = userdata };
+int tar_writer_tree(TarWriter *w, int root_fd, Error *e) {
+        Walk x = { .w = w };
         int r = write_object(&x, root_fd, ".", "", e);
 
         tdestroy(x.linked, linked_free);

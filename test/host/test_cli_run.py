@@ -205,7 +205,7 @@ def test_refused_leaves_nothing(host, run):
     for words, message in [(["--net=none", run.image, "--no-such"], "unknown flag: --no-such"),
                            ([run.image, "--mount=volume=x,target=/x"], 'dangling mount point "/x": volume "x" not found'),
                            ([run.image, run.image], "error: multiple apps with name busybox"),
-                           ([run.image, "--port=http:80"], "not supported yet")]:
+                           ([run.image, "--port=http:80"], "--port flag does not work with 'host' networking")]:
         assert message in host.rkt(*RUN, *words, check=254).err
     assert host.rkt("list", "--full", "--no-legend").out == before
 

@@ -45,6 +45,18 @@ def test_export(host, made, flags):
     assert "ThisIsATest" in host.rkt(UNSIGNED, "run", "--net=none", out, *READ).out
 
 
+@pytest.mark.parametrize("flags", [["--no-overlay"], []])
+def test_private_users(host, made, flags):
+    """EXP-04: of a pod with users of its own the archive has the numbers that files have in it."""
+    uuid, out = made(SAY + "; chown 1000:100 /dir/test.txt", flags=["--private-users", *flags])
+    host.rkt("export", uuid, out)
+    with tarfile.open(out, "r:gz") as tar:
+        owners = {m.name.rstrip("/"): (m.uid, m.gid) for m in tar.getmembers() if m.name.startswith("rootfs")}
+    assert owners["rootfs/dir/test.txt"] == (1000, 100) and owners["rootfs/dir"] == owners["rootfs"] == (0, 0)
+    assert max(max(o) for o in owners.values()) < 65536
+    assert "ThisIsATest" in host.rkt(UNSIGNED, "run", "--net=none", out, *READ).out
+
+
 def test_one_of_two(host, made):
     """EXP-03: only the app that was asked for; without --app the apps are named."""
     uuid, out = made(SAY, "echo other > /dir/other.txt")

@@ -139,13 +139,13 @@ def test_hostname_and_network(host, pod):
     for flag in ("--net=host", "--hostname=x", "--uuid-file-save=/x", "--interactive", "--mds-register", "--dns=8.8.8.8"):
         refused = host.rkt(UNSIGNED, "prepare", flag, pod.image, check=254)
         assert f"unknown flag: {flag.split('=', maxsplit=1)[0]}" in refused.err and refused.out == ""
-    assert "not supported yet" in host.rkt("run-prepared", "--dns=8.8.8.8", pod.uuid, check=254).err
 
 
 def test_bad_network_leaves_it_prepared(pod):
     """What can be refused is refused before the pod is touched."""
     pod.shell("echo after all")
-    assert "not supported yet" in pod.run("--net=no-such", check=254).err
+    assert "there is no network 'no-such'" in pod.run("--net=no-such", check=254).err
+    assert "Invalid IP passed to --dns: x" in pod.run("--dns=x", check=254).err
     assert pod.state() == "state=prepared"
     assert "after all" in pod.run().out
 
