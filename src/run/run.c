@@ -508,6 +508,12 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         return error_setf(e, -errno, "cannot execute %s: %s", NSPAWN_PATH, strerror(errno));
 }
 
+static int set_up_network(Run *x, Error *e) {
+        int r = network_up(x->pod, x->manifest, x->machine, x->hostname, &x->network, e);
+
+        return r < 0 ? error_prefixf(e, r, "stage1: failed to setup network") : 0;
+}
+
 /**
  * run_pod() - start a pod in place of this process
  * @p:       pod in run/, locked by us, its manifest written; its stage1 root does not exist yet
@@ -537,7 +543,7 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
         if (r >= 0 && options->console)
                 r = split(&x, options, e);
         if (r >= 0)
-                r = network_up(p, x.manifest, x.machine, x.hostname, &x.network, e);
+                r = set_up_network(&x, e);
         if (r >= 0)
                 r = userns_open(pod_manifest_annotation(x.manifest, POD_ANNOTATION_PRIVATE_USERS), x.machine,
                                 &x.users, e);

@@ -172,12 +172,16 @@ static int finish(RunArgs *a, Error *e) {
  * @a:    zeroed, or with defaults; a->spec is a new PodSpec; free with run_args_done(), also after a failure
  * @e:    sentence on failure; may be NULL
  *
- * Return: 0; 1 if --help was among the words; -EINVAL, -ENXIO, -EEXIST, -ENOENT, -EOPNOTSUPP, -ENOMEM.
+ * Return: 0; 1 if --help was among the words; -EINVAL, -ENXIO, -EEXIST, -ENOENT, -EOPNOTSUPP, -EILSEQ, -ENOMEM.
  */
 int run_args_parse(const VerbContext *c, const Verb *v, char **args, RunArgs *a, Error *e) {
         OptionParser p;
         int r;
 
+        STRV_FOREACH (word, args) /* which the manifest, being JSON, could not hold */
+                if (!str_is_utf8(*word, strlen(*word)))
+                        return error_setf(e, -EILSEQ, "argument %zu is not UTF-8 text",
+                                          (size_t) (word - args) + 1);
         verb_options_parser(c, v, args, a, &p);
         do {
                 const char *word;

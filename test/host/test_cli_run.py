@@ -279,7 +279,7 @@ def test_rm(host, run):
 def test_pod_name_and_stats(host, run):
     """--pod-name: machine and host are called so, and it stands wherever a UUID may (rkt#3944); status --stats: what it uses."""
     name = f"t-named-{os.getpid()}"
-    process, uuid = run.start("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo $(hostname); trap 'exit 0' TERM;"
+    process, uuid = run.start("trap 'exit 0' TERM; hostname; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done;"
                               "while :; do sleep 0.1; done", before=[f"--pod-name={name}"])
     assert host.rkt("status", name).out == host.rkt("status", uuid).out
     assert name in [m["machine"] for m in host.machines()]

@@ -142,9 +142,10 @@ def test_hostname_and_network(host, pod):
 
 
 def test_bad_network_leaves_it_prepared(pod):
-    """What can be refused is refused before the pod is touched."""
+    """What can be refused is refused before the pod is touched; ERR-01 when a network cannot be made."""
+    pod.shell("true")
+    assert "stage1: failed to setup network: there is no network 'no-such'" in pod.run("--net=no-such", check=254).err
     pod.shell("echo after all")
-    assert "there is no network 'no-such'" in pod.run("--net=no-such", check=254).err
     assert "Invalid IP passed to --dns: x" in pod.run("--dns=x", check=254).err
     assert pod.state() == "state=prepared"
     assert "after all" in pod.run().out
