@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Starts rkt-enter without the environment of an app.
+/* Starts rkt-enter without the environment of an app, and the pod's systemd without inheritable capabilities.
  *
- *   rkt-bare ARGUMENT...   runs /rkt/bin/rkt-enter ARGUMENT...
+ *   rkt-bare ARGUMENT...        runs /rkt/bin/rkt-enter ARGUMENT...
+ *   rkt-bare init ARGUMENT...   becomes systemd
  *
  * The command lines of APP.service that begin with "+" have all powers in the pod, and the variables of the image: what its
  * LD_PRELOAD names would run inside rkt-enter. So this program stands in front of it. It is linked statically, has no part
- * of ours but this file, and lets only those variables through that rkt-enter reads, as systemd may write them. */
+ * of ours but this file, and lets only those variables through that rkt-enter reads, as systemd may write them.
+ *
+ * nspawn gives PID 1 an inheritable set as large as all others, and from systemd 257 on it reaches the apps: a program whose
+ * file has inheritable capabilities would get them back (CVE-2022-24769 and its kin). */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PROGRAM   "/rkt/bin/rkt-enter"
+#define SYSTEMD   "/usr/lib/systemd/systemd"
 #define VALUE_MAX 63U /* bytes */
 #define FAILED    255 /* ExecCondition= would take any other for a "no" */
 
@@ -41,6 +48,22 @@ static char *find(const char *name) {
         return NULL;
 }
 
+static int become_systemd(char **argv) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2] = {};
+        char program[] = SYSTEMD;
+
+        if (syscall(SYS_capget, &header, data) >= 0) {
+                data[0].inheritable = data[1].inheritable = 0;
+                if (syscall(SYS_capset, &header, data) >= 0) {
+                        argv[0] = program;
+                        execve(program, argv, environ);
+                }
+        }
+        (void) dprintf(STDERR_FILENO, "rkt-bare: cannot become " SYSTEMD ": %s\n", strerrorname_np(errno));
+        return FAILED;
+}
+
 int main(int argc, char **argv) {
         char *environment[N_NAMES + 1] = {}, program[] = PROGRAM;
         size_t n = 0;
@@ -49,6 +72,8 @@ int main(int argc, char **argv) {
                 (void) dprintf(STDERR_FILENO, "Usage: rkt-bare ARGUMENT...\n");
                 return FAILED;
         }
+        if (strcmp(argv[1], "init") == 0)
+                return become_systemd(argv + 1);
         for (size_t i = 0; i < N_NAMES; i++) {
                 char *variable = find(names[i]);
 

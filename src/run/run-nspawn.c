@@ -207,9 +207,16 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
  */
 int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e) {
         static const char *const head[] = {
-                NSPAWN_PATH,         "--quiet",           "--settings=no",      "--boot",
-                "--keep-unit",       "--register=yes",    "--notify-ready=yes", "--kill-signal=SIGRTMIN+3",
-                "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+                NSPAWN_PATH,
+                "--quiet",
+                "--settings=no",
+                "--keep-unit",
+                "--register=yes",
+                "--notify-ready=yes",
+                "--kill-signal=SIGRTMIN+3",
+                "--link-journal=no",
+                "--resolv-conf=off",
+                "--timezone=off",
         };
         static const char *const tail[] = {
                 ("--setenv=SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:"
@@ -217,6 +224,8 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
                 "--setenv=SYSTEMD_GENERATOR_PATH=/rkt/empty",
                 "--setenv=SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/rkt/empty",
                 "--",
+                "/rkt/bin/rkt-bare",
+                "init", /* becomes systemd, as --boot would do */
                 "--log-target=journal",
                 "--show-status=no",
         };

@@ -66,7 +66,7 @@ def facts(host, pods, images, tmp_path):
 def check_capabilities(text, facts):
     """Names."""
     assert {c.lower() for c in re.findall(r"[A-Z_]{4,}", text)} == caps(facts["status"])
-    assert "none ambient" in text and re.search(r"CapAmb:\s+0{16}\nNoNew", facts["status"])
+    assert "none ambient or inheritable" in text and re.search(r"CapInh:\s+0{16}\n", facts["status"]) and re.search(r"CapAmb:\s+0{16}\nNoNew", facts["status"])
 
 
 def check_setuid(text, facts):
