@@ -61,7 +61,18 @@ static int set_port(const Option *o, const char *value, void *data, Error *e) {
                                 e, -EINVAL,
                                 "invalid argument \"%s\" for --port: \"%s\" is not a valid port number",
                                 value, words[i]);
-        return strv_extend(&a->ports, value) < 0 ? error_oom(e) : 0;
+        return strv_extendf(&a->spec->ports, "%s%s%s:%s/%s", streq(words[3], "0.0.0.0") ? "" : words[3],
+                            streq(words[3], "0.0.0.0") ? "" : ":", words[4], words[2], words[1]) < 0
+                       ? error_oom(e)
+                       : 0;
+}
+
+/* With the host's network every port is the host's: a kubelet names them nevertheless. */
+static void drop_ports(PodSpec *s) {
+        if (!s->ports || !s->networks || !streq(s->networks[0], "host"))
+                return;
+        log_warning("--port has no meaning with the host's network, ignoring");
+        s->ports = strv_free(s->ports);
 }
 
 static int sandbox(const VerbContext *c, RunArgs *a, Error *e) {
@@ -78,6 +89,7 @@ static int sandbox(const VerbContext *c, RunArgs *a, Error *e) {
         _cleanup_free_ char *name = NULL;
         int r;
 
+        drop_ports(a->spec);
         a->spec->is_mutable = true;
         a->spec->exit_policy = POD_EXIT_NEVER;
         r = store_open(c->dir, 0, &s, e);
@@ -111,6 +123,8 @@ static const Option sandbox_options[] = {
           .help = "copy the images' trees instead of mounting overlays" },
         { "port", 0, OPTION_SET, .set = set_port, .value = "NAME:PROTO:PORT:IP:HOSTPORT",
           .help = "forward a port of the host to one of the pod" },
+        { "private-users", 0, OPTION_SET, .set = run_set_private_users, .bare = "true", .value = "USERS",
+          .help = "users of the pod's own: pick (a free range), identity or START:LENGTH" },
         { "stage1-from-dir", 0, OPTION_UNSUPPORTED },
         { "stage1-hash", 0, OPTION_UNSUPPORTED },
         { "stage1-name", 0, OPTION_UNSUPPORTED },

@@ -54,6 +54,7 @@ extern const Option run_how_options[];      /* how it is run: of run and run-pre
 
 int run_add_volume(RunArgs *a, const char *value, const char *flag, Error *e);
 int run_clean_path(const char *path, char **ret);
+int run_set_private_users(const Option *o, const char *value, void *data, Error *e);
 int run_set_no_overlay(const Option *o, const char *value, void *data, Error *e);
 const MountSpec *run_find_mount(const AppSpec *app, const char *target);
 

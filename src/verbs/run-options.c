@@ -391,7 +391,16 @@ static int set_shm_size(const Option *o, const char *value, void *data, Error *e
 }
 
 /* rkt's is a boolean. */
-static int set_private_users(const Option *o, const char *value, void *data, Error *e) {
+/**
+ * run_set_private_users() - --private-users
+ * @o:     its row
+ * @value: boolean, "pick", "identity" or START:LENGTH
+ * @data:  RunArgs
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
+ */
+int run_set_private_users(const Option *o, const char *value, void *data, Error *e) {
         PodSpec *s = ((RunArgs *) data)->spec;
         int b = parse_boolean(value);
         const char *wrong = b < 0 ? value_check(CHECK_PRIVATE_USERS, value) : NULL;
@@ -458,7 +467,7 @@ const Option run_image_options[] = {
           .help = "pod: what it is called, and its host (default rkt-UUID)" },
         { "pod-manifest", 0, OPTION_STRING, offsetof(RunArgs, pod_manifest), .value = "FILE",
           .help = "run what this appc pod manifest says, with images of the store" },
-        { "private-users", 0, OPTION_SET, .set = set_private_users, .bare = "true", .value = "USERS",
+        { "private-users", 0, OPTION_SET, .set = run_set_private_users, .bare = "true", .value = "USERS",
           .help = "users of the pod's own: pick (a free range), identity or START:LENGTH" },
         { "profile", 0, OPTION_SET, .set = set_profile, .value = "NAME,...",
           .help = "defaults of the apps' confinement: strict, nonetwork, trusted, rkt-1" },

@@ -201,3 +201,23 @@ def test_killed_at_any_moment(sandbox, host):
     top = next(pathlib.Path("/var/lib/rkt/pods/run").glob(s.uuid))
     assert not list((top / "stage1/rootfs/opt/stage2").iterdir()) and not list((top / "appsinfo").iterdir())
     assert not [m for m in s.mounts() if "/opt/stage2/" in m]
+
+
+def test_private_users(sandbox, tmp_path):
+    """An app that comes to a pod with users of its own: its root, a volume of the host and one of the pod are its own."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "shared").mkdir()
+    s = sandbox("--private-users")
+    s.add("web", "echo mine > /file; id -u; echo out > /data/made; echo more > /scratch/made; exec sleep 1000",
+          f"--mnt-volume=name=data,kind=host,source={tmp_path}/shared,target=/data",
+          "--mnt-volume=name=scratch,kind=empty,target=/scratch")
+    s.wait_state(web="running")
+    s.host.wait_for("its words", lambda: (tmp_path / "shared/made").exists())
+    pid = s.host.rkt("status", s.uuid).out.split("pid=")[1].split()[0]
+    assert pathlib.Path(f"/proc/{pid}/uid_map").read_text(encoding="utf-8").split()[:2] != ["0", "0"]
+    assert s.host.rkt("app", "exec", "--app=web", s.uuid, "/bin/stat", "-c", "%u", "/file", "/data/made", "/scratch/made",
+                      "/bin/sh").out == "0\n" * 4
+    s.rkt("stop", "--app=web")
+    s.rkt("start", "--app=web")
+    s.rkt("rm", "--app=web")
+    assert not [m for m in s.mounts() if "/opt/stage2/" in m]

@@ -180,3 +180,22 @@ def test_containers(rktlet, host, images, tmp_path):
     assert rktlet.rkt("app", *add_command(rktlet, pod, name, "2-web", "web/2.log"), check=254).rc == 254
     assert rktlet.rkt("rm", pod).rc == 0
     assert not rktlet.document("list", "--format=json")
+
+
+def test_network(rktlet, host, images):
+    """rktlet 3, 4: a sandbox with a network of its own: its IP, forwarded ports, and names as asked for reach an app that comes
+    later."""
+    host.rkt(*GLOBALS, "fetch", images.busybox)
+    pod = rktlet.sandbox("--dns=192.0.2.53", "--dns-search=a.test", "--dns-opt=ndots:5", "--net=default",
+                         "--port=tcp-80-18080:tcp:80:0.0.0.0:18080", "--user-annotation=k8s.io/reserved/pod-attempt=0")
+    networks = rktlet.document("status", pod, "--format=json", "--wait-ready=10s")["networks"]
+    assert [n["netName"] for n in networks] == ["default"]
+    script = "mkdir /www; echo served > /www/index.html; exec httpd -f -p [::]:80 -h /www"
+    rktlet.rkt("app", "add", pod, "example.com/busybox", "--name=0-web", "--exec=/bin/sh", "--", "-c", script)
+    rktlet.rkt("app", "start", pod, "--app=0-web")
+    for address in (f"{networks[0]['ip']}:80", "127.0.0.1:18080"):
+        got = host.run("curl", "-sS", "--max-time", "5", "--retry", "20", "--retry-delay", "0", "--retry-connrefused",
+                       "--retry-max-time", "5", f"http://{address}")
+        assert got.out == "served\n", (address, got)
+    text = rktlet.rkt("app", "exec", "--app=0-web", pod, "/bin/cat", "/etc/resolv.conf").out.splitlines()
+    assert {"nameserver 192.0.2.53", "search a.test", "options ndots:5"} <= set(text)
