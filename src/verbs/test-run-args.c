@@ -19,14 +19,18 @@ static const Verb verb = { .name = "run",
                            .more_options = { run_image_options, run_how_options } };
 
 /* Parses; the caller frees. */
-static int parse(char **words, RunArgs *a, Error *e) {
+static int parse_kind(RunKind kind, char **words, RunArgs *a, Error *e) {
         const VerbContext c = {};
         int r;
 
-        *a = (RunArgs){};
+        *a = (RunArgs){ .kind = kind };
         assert_int_equal(pod_spec_new("rkt-test", &a->spec), 0);
         r = options_init(&(OptionTable){ run_image_options, a }, e);
         return r < 0 ? r : run_args_parse(&c, &verb, words, a, e);
+}
+
+static int parse(char **words, RunArgs *a, Error *e) {
+        return parse_kind(RUN_IMAGES, words, a, e);
 }
 
 static void done(RunArgs *a) {
@@ -334,13 +338,38 @@ static void test_bad_env_file(void **state) {
         }
 }
 
+/* rkt app add: the first word is a pod, the second the one image. */
+static void test_app_add(void **state) {
+        char *good[] = { S("01234567"),   S("example.com/web"),
+                         S("--name=web"), S(""),
+                         S("--user=0"),   S("--"),
+                         S("x"),          NULL };
+        char *two[] = { S("01234567"), S("example.com/web"), S("example.com/db"), NULL };
+        char *none[] = { S("01234567"), NULL };
+        char *image[] = { S("example.com/web"), NULL };
+        RunArgs a;
+
+        assert_int_equal(parse_kind(RUN_APP_ADD, good, &a, NULL), 0);
+        assert_string_equal(a.pod, "01234567");
+        assert_int_equal(a.spec->n_apps, 1);
+        assert_string_equal(a.spec->apps[0].args[0], "x");
+        done(&a);
+        assert_int_equal(parse_kind(RUN_APP_ADD, two, &a, NULL), -EINVAL);
+        done(&a);
+        assert_int_equal(parse_kind(RUN_APP_ADD, none, &a, NULL), -EINVAL);
+        done(&a);
+        assert_int_equal(parse_kind(RUN_SANDBOX, image, &a, NULL), -EINVAL);
+        done(&a);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_grammar),     cmocka_unit_test(test_names),
-                cmocka_unit_test(test_no_app),      cmocka_unit_test(test_inherit),
-                cmocka_unit_test(test_limits),      cmocka_unit_test(test_seccomp),
-                cmocka_unit_test(test_environment), cmocka_unit_test(test_pod_flags),
-                cmocka_unit_test(test_refused),     cmocka_unit_test(test_bad_env_file),
+                cmocka_unit_test(test_app_add),      cmocka_unit_test(test_grammar),
+                cmocka_unit_test(test_names),        cmocka_unit_test(test_no_app),
+                cmocka_unit_test(test_inherit),      cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_seccomp),      cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_pod_flags),    cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_bad_env_file),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
