@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* TIME STREAM TAG TEXT, one line for each of the app's, or for each 16 KiB of a long one: its pieces have the tag P, the last one F.
- * The named pipes stay with the pod's systemd: this ends when there is nothing to do for a while, and is started again. */
+ * The named pipes stay with the pod's systemd: this ends when there is nothing to do for a while, and is started again; when it
+ * is told to end, it takes what there is first. */
 #include "helper/kubernetes-log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +25,7 @@
 #define FIRST_FD  3 /* as sd_listen_fds(3) has them: standard output, standard error */
 #define N_STREAMS 2
 #define TEXT_MAX  16384U
-#define IDLE_MSEC 10000
+#define IDLE_SEC  10
 
 typedef struct Stream {
         const char *name;
@@ -80,6 +82,24 @@ static int copy(int file, Stream *s, int fd) {
         return r < 0 ? r : n > 0;
 }
 
+static volatile sig_atomic_t is_stopped;
+
+static void on_signal(int sig) {
+        is_stopped = 1;
+}
+
+/* Comes only while nothing is being written. */
+static void catch_signal(sigset_t *ret_waiting) {
+        const struct sigaction a = { .sa_handler = on_signal };
+        sigset_t term;
+
+        (void) sigemptyset(&term);
+        (void) sigaddset(&term, SIGTERM);
+        (void) sigprocmask(SIG_BLOCK, &term, ret_waiting);
+        (void) sigdelset(ret_waiting, SIGTERM);
+        (void) sigaction(SIGTERM, &a, NULL);
+}
+
 static int open_file(const char *path) {
         const struct open_how how = {
                 .flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
@@ -99,15 +119,22 @@ static int open_file(const char *path) {
  * Return: 0, negative errno of open(), read() and write().
  */
 int kubernetes_log_run(const char *path) {
+        static const struct timespec idle = { .tv_sec = IDLE_SEC }, now = {};
         _cleanup_close_ int file = open_file(path);
         int r = file < 0 ? file : 1;
+        sigset_t waiting;
 
+        catch_signal(&waiting);
         while (r > 0) {
                 struct pollfd fds[N_STREAMS];
 
                 for (int i = 0; i < N_STREAMS; i++)
                         fds[i] = (struct pollfd){ .fd = FIRST_FD + i, .events = POLLIN };
-                r = poll(fds, N_STREAMS, IDLE_MSEC);
+                r = ppoll(fds, N_STREAMS, is_stopped ? &now : &idle, &waiting);
+                if (r < 0 && errno == EINTR) {
+                        r = 1;
+                        continue;
+                }
                 for (int i = 0; i < N_STREAMS && r > 0; i++)
                         if (fds[i].revents != 0 && copy(file, &streams[i], FIRST_FD + i) < 0)
                                 r = -EIO;

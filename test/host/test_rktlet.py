@@ -132,7 +132,7 @@ def add_command(rktlet, pod, image, name, log, *more):
 
 def test_containers(rktlet, host, images, tmp_path):
     """SBX-08, rktlet 1 to 5: a sandbox below a slice, two containers, logs, exec, stop, start of another attempt, rm."""
-    host.rkt(*GLOBALS, "fetch", images.busybox)
+    key = host.rkt(*GLOBALS, "fetch", "--full", images.busybox).out.strip()
     (tmp_path / "volume").mkdir()
     (tmp_path / "volume/name").write_text("volume\n")
     (tmp_path / "web").mkdir()
@@ -165,10 +165,11 @@ def test_containers(rktlet, host, images, tmp_path):
     assert before < status["created_at"] <= status["started_at"] <= status["finished_at"] < time.time_ns()
     assert status["mounts"][0]["container_path"] == "/etc/k8s" and status["mounts"][0]["read_only"] is True
     assert status["user_annotations"] == {"k8s.io/reserved/image-name": "busybox"}
-    rktlet.rkt("app", *add_command(rktlet, pod, name, "1-web", "web/1.log", "--exec=/bin/false"))
+    rktlet.rkt("app", *add_command(rktlet, pod, key, "1-web", "web/1.log", "--exec=/bin/false"))
     rktlet.rkt("app", "start", pod, "--app=1-web")
     host.wait_for("its end", lambda: rktlet.app_status(pod, "1-web").get("exit_code") == 1)
     assert rktlet.combined("app", "rm", pod, "--app=0-web") == ""
+    host.wait_for("the rest", lambda: re.fullmatch(stamp + " stdout P unfinished", log.read_text().splitlines()[-1]))
     assert [a["name"] for a in rktlet.document("status", pod, "--format=json")["apps"]] == ["1-web"]
     assert rktlet.rkt("stop", "--force=false", pod).rc == 0
     host.wait_for("the end", lambda: rktlet.document("status", pod, "--format=json")["state"] == "exited", timeout=60)

@@ -33,11 +33,13 @@ def owned(path, user):
 
 
 def test_members_read(host, pods, images, people):  # pylint: disable=unused-argument
-    """NRT-01: after root has run a pod with overlay and one without, a member of group rkt lists images and pods, and looks
+    """NRT-01: after root has run a pod with overlay, one without, one with users of its own, a member of group rkt lists images and pods, and looks
     at them; nothing that a file of root's would do is obeyed."""
     cat = people[0]
     host.rkt("--insecure-options=image", "run", "--net=host", images.busybox, "--exec=/bin/true")
     host.rkt("--insecure-options=image", "run", "--net=host", "--no-overlay", images.busybox, "--exec=/bin/true")
+    host.rkt("--insecure-options=image", "run", "--net=host", "--no-overlay", "--private-users", images.busybox,
+             "--exec=/bin/true")
     assert "example.com/busybox" in as_user(host, cat, "image", "list").out
     listed = as_user(host, cat, "list", "--format=json")
     assert listed.err == "" and {p["name"] for p in pods.ours()} <= {p["name"] for p in json.loads(listed.out)}
