@@ -36,23 +36,6 @@ static unsigned endpoint(const char *name) {
         return 0;
 }
 
-static int find_app(const PodManifest *m, const char *name, const PodApp **ret, Error *e) {
-        FOREACH_ARRAY (a, m->apps, m->n_apps)
-                if (name ? streq(a->name, name) : m->n_apps == 1) {
-                        *ret = a;
-                        return 0;
-                }
-        if (name)
-                return error_setf(e, -ENOENT, "pod has no app \"%s\"", name);
-        if (m->n_apps == 0)
-                return error_setf(e, -ENOENT, "pod contains no apps");
-        log_warning("pod contains multiple apps:");
-        FOREACH_ARRAY (a, m->apps, m->n_apps)
-                log_warning("\t%s", a->name);
-        return error_setf(e, -EINVAL,
-                          "unable to determine app name: specify app using \"rkt attach --app= ...\"");
-}
-
 /* What --mode= asks for, of what there is. */
 static int choose(const char *mode, char *const *there, unsigned *ret, Error *e) {
         _cleanup_strv_free_ char **words = NULL;
@@ -127,7 +110,7 @@ static int attach_verb(const VerbContext *c, int argc, char **words, void *optio
                 return error_setf(e, -ESRCH, "pod \"%s\" isn't currently running", pod_uuid(p));
         r = pod_read_manifest(p, &m, e);
         if (r >= 0)
-                r = find_app(m, args->app, &app, e);
+                r = pod_find_app(m, args->app, "attach", &app, e);
         if (r < 0)
                 return r;
         if (app_stdio_endpoints(app, &there) < 0)

@@ -19,23 +19,6 @@ typedef struct EnterArgs {
         const char *uuid_file;
 } EnterArgs;
 
-static int find_app(const PodManifest *m, const char *name, const PodApp **ret, Error *e) {
-        FOREACH_ARRAY (a, m->apps, m->n_apps)
-                if (name ? streq(a->name, name) : m->n_apps == 1) {
-                        *ret = a;
-                        return 0;
-                }
-        if (name)
-                return error_setf(e, -ENOENT, "pod has no app \"%s\"", name);
-        if (m->n_apps == 0)
-                return error_setf(e, -ENOENT, "pod contains no apps");
-        log_warning("pod contains multiple apps:");
-        FOREACH_ARRAY (a, m->apps, m->n_apps)
-                log_warning("\t%s", a->name);
-        return error_setf(e, -EINVAL,
-                          "unable to determine app name: specify app using \"rkt enter --app= ...\"");
-}
-
 static bool is_too_early(int r) {
         return r == -ENOENT || r == -ECONNREFUSED || r == -ESRCH;
 }
@@ -87,7 +70,7 @@ static int enter_run(const VerbContext *c, int argc, char **words, void *options
                 return error_setf(e, -ESRCH, "pod \"%s\" isn't currently running", pod_uuid(p));
         r = pod_read_manifest(p, &m, e);
         if (r >= 0)
-                r = find_app(m, args->app, &x.app, e);
+                r = pod_find_app(m, args->app, "enter", &x.app, e);
         if (r < 0)
                 return r;
         if (argc > n && streq(words[n], "--"))

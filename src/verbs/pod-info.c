@@ -382,3 +382,30 @@ void pod_write_json(Pod *p, JsonWriter *w) {
         }
         json_write_end_object(w);
 }
+
+/**
+ * pod_find_app() - the app that a command line means
+ * @m:    manifest of the pod
+ * @name: --app; NULL: the only one. Of several the names are logged
+ * @verb: of the command, for a hint
+ * @ret:  app of @m
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOENT; -EINVAL: there are several.
+ */
+int pod_find_app(const PodManifest *m, const char *name, const char *verb, const PodApp **ret, Error *e) {
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (name ? streq(a->name, name) : m->n_apps == 1) {
+                        *ret = a;
+                        return 0;
+                }
+        if (name)
+                return error_setf(e, -ENOENT, "pod has no app \"%s\"", name);
+        if (m->n_apps == 0)
+                return error_setf(e, -ENOENT, "pod contains no apps");
+        log_warning("pod contains multiple apps:");
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                log_warning("\t%s", a->name);
+        return error_setf(e, -EINVAL, "unable to determine app name: specify app using \"rkt %s --app= ...\"",
+                          verb);
+}

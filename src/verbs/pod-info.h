@@ -13,6 +13,7 @@ int pod_open_named(const char *data_dir, int argc, char **words, const char *uui
                    Pod **ret, Error *e);
 int pods_for_each_named(const char *data_dir, int argc, char **words, const char *uuid_file, PodFunc func,
                         void *userdata, int *ret_failed, Error *e);
+int pod_find_app(const PodManifest *m, const char *name, const char *verb, const PodApp **ret, Error *e);
 int pod_machine_name(Pod *p, char **ret, Error *e);
 int pod_image_title(const PodImage *i, char **ret);
 const char *pod_app_state(Pod *p, const char *app);

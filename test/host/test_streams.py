@@ -53,6 +53,16 @@ def test_streams_have_names(host, pods, images, log):
         assert {e["PRIORITY"] for e in found if e["MESSAGE"] != "plain-bad"} == {"6"}
 
 
+def test_streams_with_private_users(host, pods, images):
+    """PrivateUsers=: what copies the output works with the pod's own range of users, into both journals."""
+    name = pods.shell("named-users", images.busybox, BY_NAME, pod="PrivateUsers=pick\n", app="User=1000\nGroup=1000\n")
+    began = time.time()
+    pods.start(name)
+    for query in (["-M", name, "-u", "main"], ["-u", f"pod@{name}", "-t", "main"]):
+        host.wait_for(f"{query} has it", lambda query=query: "plain-bad" in host.journal(*query, since=began))
+        assert sorted(li for li in host.journal(*query, since=began).splitlines() if li in NAMED) == sorted(NAMED)
+
+
 LAST = "i=0; while [ $i -lt 500 ]; do echo line-$i; i=$((i+1)); done; printf last-words; exit 3"
 
 
