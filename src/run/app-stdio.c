@@ -18,6 +18,8 @@
 #include "run/console.h"
 #include "run/kubernetes-log.h"
 
+#define NAME_SIZE_MAX 80 /* of "/rkt/stdio/NAME.journal" in a sun_path */
+
 static const char *last_value(const AppSettings *s, const char *key) {
         char *const *const lists[] = { s->profile, s->file };
         const char *value = NULL;
@@ -68,8 +70,10 @@ static bool has_way(const AppSettings *s, const AppUnitContext *c, Way way) {
         return false;
 }
 
+/* The address of a socket has an end: an app with a longer name writes to the pod's journal alone. */
 static bool journal_is_copied(const PodApp *a, const AppUnitContext *c) {
-        return !c->console && (c->log == POD_LOG_BOTH || pod_app_annotation(a, APP_ANNOTATION_DOCKER));
+        return !c->console && strlen(a->name) <= NAME_SIZE_MAX &&
+               (c->log == POD_LOG_BOTH || pod_app_annotation(a, APP_ANNOTATION_DOCKER));
 }
 
 /* Does it go through a pipe? */
