@@ -11,6 +11,7 @@
  *                               rkt-health@APP.service: checks once, and notes what came of it
  *   rkt-enter healthy APP INTERVAL
  *                               Notify=healthy: ExecStartPost= of an app, which waits for the first success
+ *   rkt-enter port NUMBER       a proxy's ExecStartPre=: until somebody listens on this TCP port of 127.0.0.1
  *   rkt-enter hold              waits for the end of its input: of whoever has entered an app (run/enter-unit.c)
  *   rkt-enter kubernetes-log PATH
  *                               rkt-log@APP.service of an app with a log file for a kubelet
@@ -40,6 +41,7 @@
 #include "helper/app-health-run.h"
 #include "helper/app-hook-run.h"
 #include "helper/app-output.h"
+#include "helper/app-port.h"
 #include "helper/kubernetes-log.h"
 #include "run/console.h"
 #include "run/enter-unit.h"
@@ -457,6 +459,8 @@ int main(int argc, char **argv) {
                 r = verb_health(argv + 2);
         else if (argc == 4 && streq(argv[1], "healthy"))
                 r = verb_healthy(argv + 2);
+        else if (argc == 3 && streq(argv[1], "port"))
+                r = app_port_wait(argv[2]);
         else if (argc == 2 && streq(argv[1], "hold"))
                 r = verb_hold();
         else if (argc == 3 && streq(argv[1], "kubernetes-log"))

@@ -29,7 +29,7 @@ static bool name_is_reserved(const char *name) {
         static const char *const reserved[] = { "dbus",       "rkt-exit",   "rkt-metadata",
                                                 "rkt-ready",  "rkt-reboot", "rkt-sysctl",
                                                 "init",       "root",       "systemd-journald",
-                                                "messagebus", "nobody" };
+                                                "messagebus", "nobody",     "rkt-proxy" };
 
         FOREACH_ARRAY (r, reserved, ELEMENTSOF(reserved))
                 if (streq(*r, name))
@@ -193,6 +193,10 @@ static int set_sockets(const Compose *c, PodApp *a) {
                 if (!streq_ptr(s->app, a->name))
                         continue;
                 strbuf_addf(&b, "[%s]\n", str_or(s->name, ""));
+                if (s->proxy)
+                        strbuf_addf(&b, "Proxy=%s\n", s->proxy);
+                if (s->idle_exit)
+                        strbuf_addf(&b, "IdleExit=%s\n", s->idle_exit);
                 FOREACH_ARRAY (u, s->settings.items, s->settings.n)
                         strbuf_addf(&b, "%s=%s\n", u->key, u->value);
         }

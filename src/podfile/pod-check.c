@@ -113,6 +113,18 @@ static int check_agreement(PodLoader *l, const PodText *t, const PodPart *part, 
         return 0;
 }
 
+/* The proxy is for streams; who takes descriptors knows best when to leave. */
+static int check_proxy(PodLoader *l, const PodPart *part, const SocketSpec *s) {
+        if (s->idle_exit && !s->proxy)
+                return loader_bad(
+                        l, part, line_of(part, "IdleExit"),
+                        "needs Proxy= (an app that takes descriptors ends by itself when it is idle)");
+        if (s->proxy && (unit_settings_last(&s->settings, "ListenDatagram") ||
+                         unit_settings_last(&s->settings, "ListenSequentialPacket")))
+                return loader_bad(l, part, line_of(part, "Proxy"), "only for ListenStream=");
+        return 0;
+}
+
 static int check_socket(PodLoader *l, const PodText *t, const PodPart *part, size_t index) {
         SocketSpec *s = &l->spec->sockets[index];
         bool has_listen = false;
@@ -126,6 +138,8 @@ static int check_socket(PodLoader *l, const PodText *t, const PodPart *part, siz
                 r = str_replace(&s->app, l->spec->apps[0].name);
         else if (r >= 0 && !s->app && l->spec->n_apps > 1)
                 r = loader_bad(l, part, NULL, "App= is missing (the pod has %zu apps)", l->spec->n_apps);
+        if (r >= 0)
+                r = check_proxy(l, part, s);
         return r < 0 ? r : check_agreement(l, t, part, index);
 }
 

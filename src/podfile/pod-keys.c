@@ -9,11 +9,12 @@
 #include "podfile/pod-loader.h"
 #include "podfile/unit-keys.h"
 
-#define LIST     POD_KEY_LIST
-#define NOTEMPTY POD_KEY_NOT_EMPTY
-#define POD(f)   offsetof(PodSpec, f)
-#define APP(f)   offsetof(AppSpec, f)
-#define VOL(f)   offsetof(VolumeSpec, f)
+#define LIST      POD_KEY_LIST
+#define NOTEMPTY  POD_KEY_NOT_EMPTY
+#define POD(f)    offsetof(PodSpec, f)
+#define APP(f)    offsetof(AppSpec, f)
+#define VOL(f)    offsetof(VolumeSpec, f)
+#define SOCKET(f) offsetof(SocketSpec, f)
 
 /* clang-format off */
 static const PodKey pod_table[] = {
@@ -100,8 +101,8 @@ static const PodKey volume_table[] = {
 
 static const PodKey socket_table[] = {
         { "App",      set_socket_app, 0, CHECK_ANY, 0 },
-        { "IdleExit", set_later,      0, CHECK_SECONDS, 0 },
-        { "Proxy",    set_later,      0, CHECK_PORT, 0 },
+        { "IdleExit", set_string,     SOCKET(idle_exit), CHECK_SECONDS, 0 },
+        { "Proxy",    set_string,     SOCKET(proxy), CHECK_PORT, 0 },
 };
 
 static const struct {

@@ -77,6 +77,8 @@ static void volume_spec_done(VolumeSpec *v) {
 static void socket_spec_done(SocketSpec *s) {
         free(s->name);
         free(s->app);
+        free(s->proxy);
+        free(s->idle_exit);
         unit_settings_done(&s->settings);
 }
 

@@ -102,8 +102,10 @@ typedef struct AppSpec {
 
 /* [Socket] or [Socket NAME]: keys of systemd.socket(5) for pod@POD.socket and for the socket inside. */
 typedef struct SocketSpec {
-        char *name; /* NULL: [Socket] without a name */
-        char *app;  /* always an app of the pod once loaded */
+        char *name;      /* NULL: [Socket] without a name */
+        char *app;       /* always an app of the pod once loaded */
+        char *proxy;     /* port of the app; NULL: the app takes the descriptor */
+        char *idle_exit; /* the pod ends after so long without a connection; only with @proxy */
         UnitSettings settings;
         PodPlace place;
 } SocketSpec;

@@ -62,3 +62,4 @@ void app_facts_done(AppFacts *f);
 int app_unit_service(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *ret, Error *e);
 int app_unit_enter(const PodApp *a, const AppFacts *f, const AppUnitContext *c, StrBuf *ret, Error *e);
 int app_unit_sockets(const PodApp *a, char ***ret_names, char ***ret_texts, Error *e);
+int app_unit_proxies(const PodApp *a, char ***ret_names, char ***ret_texts, Error *e);

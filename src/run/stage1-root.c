@@ -5,6 +5,7 @@
  *   systemd-journald      first up (pulled in by -.slice) and last down (nothing stops it before PID 1 ends)
  *   dbus.socket           wakes a D-Bus daemon when machinectl or systemctl -M come
  *   rkt-running.target    wanted by the apps; stops when no app runs any more, and ends the pod
+ *   rkt-connected.target  wanted by the proxies of sockets with IdleExit=; stops when all have left, and ends the pod
  *   rkt-ready             leaves rkt's mark of readiness, /rkt/supervisor-status, for "rkt status --wait-ready"; ends the pod
  *                         if systemd did not take the unit of an app, which would neither start nor fail
  *   rkt-metadata          with MetadataService=: the pod's loopback leads to the service of the host, through a socket that is
@@ -107,6 +108,10 @@ static const struct {
           "[Unit]\nDescription=Apps are running\nDefaultDependencies=no\nStopWhenUnneeded=yes\n"
           "SuccessAction=exit\n",
           0644 },
+        { UNITS "rkt-connected.target",
+          "[Unit]\nDescription=Somebody is connected\nDefaultDependencies=no\nStopWhenUnneeded=yes\n"
+          "SuccessAction=exit\n",
+          0644 },
         { UNITS "systemd-journald.socket",
           "[Unit]\nDescription=Journal Socket\nDefaultDependencies=no\nIgnoreOnIsolate=yes\n\n"
           "[Socket]\nListenStream=/run/systemd/journal/stdout\n"
@@ -178,8 +183,10 @@ static int add_users(RootFiles *f, const PodManifest *m, const AppFacts *facts) 
         int r;
 
         strbuf_add(&passwd, "root:x:0:0:root:/root:/bin/sh\nmessagebus:x:100:100::/:/usr/sbin/nologin\n"
+                            "rkt-proxy:x:102:102::/:/usr/sbin/nologin\n"
                             "nobody:x:65534:65534::/:/usr/sbin/nologin\n");
-        strbuf_add(&group, "root:x:0:\ntty:x:5:\nutmp:x:43:\nmessagebus:x:100:\nsystemd-journal:x:101:\n"
+        strbuf_add(&group, "root:x:0:\ntty:x:5:\nutmp:x:43:\nmessagebus:x:100:\nsystemd-journal:x:101:\nrkt-"
+                           "proxy:x:102:\n"
                            "nogroup:x:65534:\n");
         for (size_t i = 0; i < m->n_apps; i++)
                 stage1_user_lines(&m->apps[i], &facts[i], &passwd, &group);
@@ -383,6 +390,19 @@ static int add_health(RootFiles *f, const PodApp *a, const AppFacts *facts, cons
         return add_units(f, names, texts) < 0 ? error_oom(e) : 0;
 }
 
+static int add_proxies(RootFiles *f, const PodApp *a, char ***sockets, Error *e) {
+        _cleanup_strv_free_ char **names = NULL, **texts = NULL;
+        int r = app_unit_proxies(a, &names, &texts, e);
+
+        if (r < 0)
+                return r;
+        r = add_units(f, names, texts);
+        for (char **n = names; n && *n && r >= 0; n++)
+                if (endswith(*n, ".socket"))
+                        r = strv_extend(sockets, *n);
+        return r < 0 ? error_oom(e) : 0;
+}
+
 static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const AppUnitContext *c,
                    char ***sockets, Error *e) {
         _cleanup_strv_free_ char **names = NULL, **texts = NULL;
@@ -418,7 +438,7 @@ static int add_app(RootFiles *f, const PodApp *a, const AppFacts *facts, const A
         r = add_units(f, names, texts);
         for (char **n = names; n && *n && r >= 0; n++)
                 r = strv_extend(sockets, *n);
-        return r < 0 ? error_oom(e) : 0;
+        return r < 0 ? error_oom(e) : add_proxies(f, a, sockets, e);
 }
 
 /**

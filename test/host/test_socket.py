@@ -2,6 +2,7 @@
 """[Socket]: the host listens, the first connection starts the pod, the descriptors reach the app. SOCK-01."""
 import socket
 import threading
+import time
 
 import pytest
 
@@ -108,3 +109,32 @@ def test_refused_kinds(host, pods, greet, line):
     name = pods.write("sock-no", pod_text(greet, "none", f"[Socket]\nListenStream=127.0.0.1:18088\n{line}\n"))
     refused = host.rkt("pod", "check", f"/etc/rkt/pods/{name}.pod", check=1)
     assert line.split("=")[0] in refused.all and f"{name}.pod:" in refused.all
+
+
+def ask(host, port):
+    """What a request is answered."""
+    return host.run("curl", "-sS", "--max-time", "60", f"http://127.0.0.1:{port}/").out
+
+
+def test_proxy_and_idle_exit(host, pods, images):
+    """Proxy=: an app that cannot take descriptors is reached in its private network, from the first connection on; IdleExit=: the pod
+    ends when nobody is connected, and starts again; no connection is lost, also not of those that come while it ends (SPX-01, row S16)."""
+    script = "mkdir -p /tmp/w; echo hello > /tmp/w/index.html; sleep 0.5; exec httpd -f -p 127.0.0.1:8080 -h /tmp/w"
+    name = pods.write("sock-proxy", "[Pod]\nNetwork=none\nInsecureOptions=image\n[App web]\n"
+                      f'Image={images.busybox}\nExec=/bin/sh -c "{script}"\n'
+                      "[Socket]\nListenStream=127.0.0.1:18090\nProxy=8080\nIdleExit=1s\n")
+    host.run("systemctl", "start", f"pod@{name}.socket")
+    assert ask(host, 18090) == "hello\n"
+    assert pods.ended(name)["Result"] == "success"
+    assert host.show(f"pod@{name}.socket", "ActiveState") == "active"
+    starts = set()
+    for n in range(10):  # some of them around the end
+        assert ask(host, 18090) == "hello\n"
+        starts.add(host.show(f"pod@{name}", "InvocationID"))
+        time.sleep(0.95 + 0.02 * n)
+    assert len(starts) > 1, "it never ended"
+    refused = host.rkt("pod", "check", f"/etc/rkt/pods/{pods.write('sock-no', pod_text(images.busybox, 'none', SOCKETS_REFUSED))}.pod", check=1)
+    assert "IdleExit: needs Proxy=" in refused.all and "Proxy: only for ListenStream=" in refused.all
+
+
+SOCKETS_REFUSED = "[Socket a]\nListenStream=1\nIdleExit=1s\n[Socket b]\nListenDatagram=2\nProxy=3\n"
