@@ -147,10 +147,10 @@ def test_volumes_are_filled(host, pods, image, volume):
     assert (os.stat(kept).st_uid, os.stat(kept).st_gid) == (5, 6)
 
 
-def test_what_cannot_be_mapped(host, pods, image, volume):
+def test_what_cannot_be_mapped(host, pods, image, volume, tmp_path_factory):
     """A volume whose file system the kernel cannot map is refused by name, with the way out; noidmap is it. A user above the
     range is refused."""
-    top = volume / "overlay"
+    top = tmp_path_factory.mktemp("overlay")
     for d in ("a", "b", "merged"):
         (top / d).mkdir(parents=True)
     (top / "a" / "host").touch()
