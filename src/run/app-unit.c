@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "basic/alloc.h"
+#include "basic/path.h"
 #include "basic/strv.h"
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
@@ -88,6 +89,12 @@ static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f, const AppUni
         else
                 strbuf_add(b, "BindReadOnlyPaths=/run/systemd/journal/dev-log /run/systemd/journal/socket "
                               "/run/systemd/journal/stdout\n");
+        /* what 254 mounts there for the app's group is not in another /sys, and it gives up */
+        for (size_t i = 0; i < f->n_binds; i++)
+                if (path_is_beneath("/sys/fs/cgroup", f->binds[i].target)) {
+                        strbuf_add(b, "MemoryPressureWatch=skip\n");
+                        break;
+                }
         for (size_t i = 0; i < f->n_binds; i++)
                 add_bind(b, f->binds[i].read_only ? "BindReadOnlyPaths" : "BindPaths", f->binds[i].source,
                          f->binds[i].target);
