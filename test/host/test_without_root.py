@@ -97,3 +97,19 @@ def test_others(host, people):
     for user in (cat, eve):
         for verb in ("enter", "gc", "prepare", "rm", "run", "run-prepared"):
             assert as_user(host, user, verb, check=254).err == f"{verb}: cannot run as unprivileged user\n"
+
+
+def test_admins_trust(host, people, signer):
+    """A member of rkt-admin trusts a key, and takes the trust back; nobody else does."""
+    cat, adm, eve = people
+    key = owned(signer.public, adm)
+    key.chmod(0o644)
+    key.parent.chmod(0o755)
+    words = ("trust", "--skip-fingerprint-review", "--prefix=example.com/t-trust")
+    for user in (cat, eve):
+        assert "Added key" not in as_user(host, user, *words, key, check=254).all
+    added = as_user(host, adm, *words, key)
+    assert "Added key for prefix \"example.com/t-trust\"" in added.all, added
+    top = pathlib.Path("/etc/rkt/trustedkeys/prefix.d/example.com/t-trust")
+    assert [p.name for p in top.iterdir()] == [signer.fingerprint]
+    shutil.rmtree(top)
