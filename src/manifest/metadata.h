@@ -24,8 +24,10 @@
 #define METADATA_PODS_DIR   "/run/rkt/metadata-pods" /* a document of each pod, and its lock */
 #define METADATA_SOCKET_DIR "/run/rkt/metadata"
 #define METADATA_SOCKET     METADATA_SOCKET_DIR "/http"
-#define METADATA_PORT       18112
-#define METADATA_USER       "rkt-metadata"
+/* The directory in a pod; not below /run/rkt, which nspawn of 252 would make as nobody's in a pod with users of its own. */
+#define METADATA_POD_DIR "/run/rkt-metadata"
+#define METADATA_PORT    18112
+#define METADATA_USER    "rkt-metadata"
 
 typedef enum MetadataType {
         METADATA_JSON,

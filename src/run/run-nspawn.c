@@ -182,7 +182,7 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
         if (r >= 0)
                 r = add_run(argv, c);
         if (r >= 0 && c->metadata)
-                r = strv_extend(argv, "--bind-ro=" METADATA_SOCKET_DIR);
+                r = strv_extend(argv, "--bind-ro=" METADATA_SOCKET_DIR ":" METADATA_POD_DIR);
         if (r >= 0 && c->host_journal && c->host_journal_only)
                 return strv_extendf(argv, "--bind-ro=%s", c->host_journal);
         /* tells journald that it may write below /var at once */

@@ -257,7 +257,7 @@ static int add_metadata(RootFiles *f, const AppUnitContext *c) {
                                       "[Unit]\nDescription=Metadata service\nDefaultDependencies=no\n\n"
                                       "[Service]\nType=notify\n"
                                       "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --connections-max=16 "
-                                      "--exit-idle-time=30s " METADATA_SOCKET "\n"
+                                      "--exit-idle-time=30s " METADATA_POD_DIR "/http\n"
                                       "User=nobody\nCapabilityBoundingSet=\nNoNewPrivileges=yes\n"
                                       "RestrictAddressFamilies=AF_UNIX AF_INET\n"
                                       "SystemCallFilter=@system-service\nSystemCallArchitectures=native\n"

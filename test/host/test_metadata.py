@@ -11,10 +11,12 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import urllib.parse
 
 import pytest
 
+from conftest import app_section
 from images import aci
 from test_app import Sandbox
 
@@ -45,6 +47,17 @@ def test_conformance(host, pods, pair, net):  # pylint: disable=unused-argument
     assert re.findall(r"(\w+) OK", done.out)[0] == "prestart", done
     assert sorted(re.findall(r"(\w+) OK", done.out)) == ["main", "poststop", "prestart", "sidekick"], done
     assert re.findall(r"(\w+) OK", done.out)[-1] == "poststop", done
+
+
+def test_conformance_of_a_unit(host, pods, pair, images):
+    """The same of a pod file, with users of the pod's own."""
+    apps = "".join(f"[App ace-{kind}]\nImage={path}\nVolume=database:/db\n" for kind, path in zip(("main", "sidekick"), pair))
+    name = pods.write("ace", f"[Pod]\nInsecureOptions=image\nMetadataService=yes\nPrivateUsers=pick\n{apps}[Volume database]\n"
+                      + app_section("other", images.busybox, "exec sleep 1000"))
+    since = time.time()
+    pods.start(name)
+    host.wait_for("four words", lambda: sorted(re.findall(r"(\w+) OK", host.journal("-u", f"pod@{name}", since=since))) == [
+        "main", "poststop", "prestart", "sidekick"])
 
 
 class Client:
