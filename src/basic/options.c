@@ -281,7 +281,7 @@ int options_next(OptionParser *p, const char **ret_word, Error *e) {
 }
 
 /* "--name=VALUE", with the default as rkt shows it. */
-static void help_row(const Option *o, StrBuf *b) {
+static void help_row(const Option *o, const char *help, StrBuf *b) {
         StrBuf left = STRBUF_INIT;
 
         if (o->short_name)
@@ -294,20 +294,35 @@ static void help_row(const Option *o, StrBuf *b) {
                 strbuf_addf(&left, "[=%s]", str_or(o->value, "VALUE"));
         else
                 strbuf_addf(&left, "=%s", str_or(o->value, "VALUE"));
-        strbuf_addf(b, "%-32s %s", left.data ? left.data : "", o->help);
+        strbuf_addf(b, "%-32s %s", left.data ? left.data : "", help);
         if (o->fallback && *o->fallback && o->type != OPTION_BOOL)
                 strbuf_addf(b, " (default %s)", o->fallback);
         strbuf_add(b, "\n");
         strbuf_done(&left);
 }
 
+/* What help says is of "GROUP: " begins with that; NULL: it is of no group. */
+static const char *in_group(const Option *o, const char *group) {
+        const char *rest = startswith(o->help, OPTIONS_GROUP_IMAGE);
+
+        if (!group)
+                return rest ? NULL : o->help;
+        return rest && streq(group, OPTIONS_GROUP_IMAGE) ? rest : NULL;
+}
+
 /**
  * options_help() - one line per visible flag
  * @options: table; NULL is empty
+ * @group:   OPTIONS_GROUP_IMAGE: flags whose help begins so, without that; NULL: all others
  * @b:       text is added here
  */
-void options_help(const Option *options, StrBuf *b) {
-        for (const Option *o = options; o && o->name; o++)
-                if (!(o->flags & OPTION_HIDDEN) && o->type != OPTION_UNSUPPORTED)
-                        help_row(o, b);
+void options_help(const Option *options, const char *group, StrBuf *b) {
+        for (const Option *o = options; o && o->name; o++) {
+                const char *help = (o->flags & OPTION_HIDDEN) || o->type == OPTION_UNSUPPORTED
+                                           ? NULL
+                                           : in_group(o, group);
+
+                if (help)
+                        help_row(o, help, b);
+        }
 }

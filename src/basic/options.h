@@ -46,6 +46,8 @@ typedef struct OptionTable {
         void *data;
 } OptionTable;
 
+#define OPTIONS_GROUP_IMAGE "image: " /* help of a flag that belongs to the image before it */
+
 #define OPTION_TABLES_MAX 4
 
 /* What options_next() met. */
@@ -66,7 +68,7 @@ typedef struct OptionParser {
 int options_init(const OptionTable *t, Error *e);
 void options_done(const OptionTable *t);
 int options_next(OptionParser *p, const char **ret_word, Error *e);
-void options_help(const Option *options, StrBuf *b);
+void options_help(const Option *options, const char *group, StrBuf *b);
 int option_set_value(const Option *o, const char *value, void *data, Error *e);
 
 int parse_go_boolean(const char *s);

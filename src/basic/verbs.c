@@ -187,8 +187,21 @@ int verbs_print_help(const VerbContext *c, const char *group, FILE *f) {
                            "\n");
         help_commands(c->verbs, group, &b);
         strbuf_add(&b, "\nGLOBAL OPTIONS:\n");
-        options_help(global_options, &b);
+        options_help(global_options, NULL, &b);
         return print_buffer(&b, f);
+}
+
+/* Those that belong to an image stand by themselves. */
+static void help_options(const Verb *v, StrBuf *b) {
+        _cleanup_strbuf_ StrBuf image = STRBUF_INIT;
+
+        for (size_t i = 0; i < VERB_TABLES_MAX; i++) {
+                options_help(verb_options(v, i), NULL, b);
+                options_help(verb_options(v, i), OPTIONS_GROUP_IMAGE, &image);
+        }
+        if (image.size > 0)
+                strbuf_addf(b, "\nIMAGE OPTIONS (each belongs to the image before it):\n%s", image.data);
+        b->failed = b->failed || image.failed;
 }
 
 /**
@@ -211,10 +224,9 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
                 strbuf_addf(&b, "\nDESCRIPTION:\n%s\n", v->description);
         if (v->options)
                 strbuf_add(&b, "\nOPTIONS:\n");
-        for (size_t i = 0; i < VERB_TABLES_MAX; i++)
-                options_help(verb_options(v, i), &b);
+        help_options(v, &b);
         strbuf_add(&b, "\nGLOBAL OPTIONS:\n");
-        options_help(global_options, &b);
+        options_help(global_options, NULL, &b);
         return print_buffer(&b, f);
 }
 

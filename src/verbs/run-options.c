@@ -464,7 +464,7 @@ const Option run_image_options[] = {
         { "oom-score-adj", 0, OPTION_SET, .set = run_set_oom, .value = "N",
           .help = "image: adjust the score of the out-of-memory killer" },
         { "pod-name", 0, OPTION_STRING, offsetof(RunArgs, pod_name), .value = "NAME",
-          .help = "pod: what it is called, and its host (default rkt-UUID)" },
+          .help = "what the pod and its host are called (default rkt-UUID)" },
         { "pod-manifest", 0, OPTION_STRING, offsetof(RunArgs, pod_manifest), .value = "FILE",
           .help = "run what this appc pod manifest says, with images of the store" },
         { "private-users", 0, OPTION_SET, .set = run_set_private_users, .bare = "true", .value = "USERS",

@@ -88,7 +88,7 @@ const Verb verb_run = {
         .help = "Run image(s) in a pod in rkt",
         .description =
                 "      Fetches what is missing, makes a pod of the images, and runs it in the foreground.\n"
-                "      Flags marked \"image:\" belong to the image before them. \"--\" begins the arguments "
+                "      Image options belong to the image before them. \"--\" begins the arguments "
                 "of that\n"
                 "      image, \"---\" ends them. The exit status is that of the first app that failed.",
         .options = run_options,

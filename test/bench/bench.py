@@ -18,6 +18,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import exited  # noqa: E402  pylint: disable=wrong-import-position
 import fetch  # noqa: E402  pylint: disable=wrong-import-position
 import network  # noqa: E402  pylint: disable=wrong-import-position
 import pods  # noqa: E402  pylint: disable=wrong-import-position
@@ -377,7 +378,7 @@ def main():
     sections = {"generator": bench_generator, "start": bench_start, "size": bench_size, "memory": bench_memory,
                 "fetch": fetch.bench_fetch, "pull": pull.bench_pull, "mount": fetch.bench_mount,
                 "list": fetch.bench_list, "ten": pods.bench_ten, "hundred": pods.bench_hundred, "logs": pods.bench_logs,
-                "stop": pods.bench_stop, "network": network.bench_network}
+                "stop": pods.bench_stop, "exited": exited.bench_exited, "network": network.bench_network}
     parser = argparse.ArgumentParser()
     parser.add_argument("section", nargs="*", choices=[*sections, []])
     wanted = parser.parse_args().section or list(sections)

@@ -43,6 +43,17 @@ def test_list(host, running):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,3})? [+-]\d{4} \w+", full[5])  # LST-04
 
 
+def test_list_without_its_image(host, exited):
+    """LST-02: the image's name and ID are there when the image is not."""
+    def row():
+        return [columns(li)[1:4] for li in host.rkt("list", "--full", "--no-legend").out.splitlines() if li.startswith(exited)]
+
+    before = row()
+    host.rkt("image", "rm", "example.com/busybox")
+    assert row() == before and before[0][1] == "example.com/busybox:1.0.0" and before[0][2].startswith("sha512-")
+    assert any("example.com/busybox:1.0.0" in li for li in host.rkt("list").out.splitlines() if li.startswith(exited[:8]))
+
+
 def test_list_several_apps(host, pods, images):
     """Further apps of a pod stand on lines of their own without the pod's columns."""
     text = "".join(f"[App {a}]\nImage={images.busybox}\nExec=/bin/sleep 600\n" for a in ("one", "two"))

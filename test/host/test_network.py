@@ -347,7 +347,7 @@ def test_own_networks(host, pods, net, net_d, outside):
 
 
 def test_after_a_reboot(host, net, net_d, tmp_path):
-    """Issue 7, 1: namespaces and rules are gone, what a plugin keeps on disk is not; gc asks it to forget."""
+    """Issue 7, 1, GC-02: namespaces and rules are gone, what a plugin keeps on disk is not; gc asks it to forget."""
     net_d("bridge.conf", {"cniVersion": "0.4.0", "name": "bridge", "type": "bridge", "bridge": "t-br1",
                           "ipam": {"type": "host-local", "subnet": "11.11.6.0/24"}})
     uuid = "12345678-0000-4000-8000-000000000000"
