@@ -336,7 +336,8 @@ int app_unit_enter(const PodApp *a, const AppFacts *f, const AppUnitContext *c, 
                 return error_oom(e);
         strbuf_add(ret,
                    "[Unit]\nDefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n");
-        strbuf_add(ret, "\n[Service]\n");
+        /* beside the app, rather than in a slice of the template */
+        strbuf_add(ret, "\n[Service]\nSlice=system.slice\n");
         r = add_sandbox(ret, a, f, c, &settings);
         add_settings(ret, settings.file, true);
         return r < 0 || ret->failed ? error_oom(e) : 0;
