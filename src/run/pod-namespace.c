@@ -30,6 +30,7 @@
 #define ANSWER_MAX_MSEC 10000
 #define SOCKET_FD       3 /* in the child */
 #define PIDFD_FD        4
+#define MESSAGES_MAX    8
 
 static bool has_own_users(pid_t leader) {
         _cleanup_free_ char *path = strf("/proc/%d/ns/user", (int) leader);
@@ -100,14 +101,14 @@ static _noreturn_ void child(int socket, int pidfd, bool own_users, PodNamespace
         _exit(send_message(false, r) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-static int receive_message(int socket, Message *ret, int *ret_fd) {
+/* @ret_sender: as the kernel says, in our numbers. */
+static int receive_message(int socket, Message *ret, pid_t *ret_sender, int *ret_fd) {
         struct pollfd p = { .fd = socket, .events = POLLIN };
-        char control[CMSG_SPACE(sizeof(int))] = {};
+        char control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))] = {};
         struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
         struct msghdr m = {
                 .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
         };
-        struct cmsghdr *c;
         int r;
 
         do
@@ -117,25 +118,35 @@ static int receive_message(int socket, Message *ret, int *ret_fd) {
                 return r < 0 ? -errno : -ETIMEDOUT;
         if (recvmsg(socket, &m, MSG_CMSG_CLOEXEC) != (ssize_t) sizeof(*ret))
                 return -EIO;
-        c = CMSG_FIRSTHDR(&m);
-        if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-                return 0;
-        (void) fd_close(*ret_fd);
-        memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+                struct ucred sender;
+
+                if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(sender))) {
+                        memcpy(&sender, CMSG_DATA(c), sizeof(sender));
+                        *ret_sender = sender.pid;
+                } else if (c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int))) {
+                        (void) fd_close(*ret_fd);
+                        memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
+                }
+        }
         return 0;
 }
 
-/* Two messages in any order, or one that says why not. */
-static int receive_answer(int socket, pid_t *ret_pid, int *ret_fd) {
+/* Two messages in any order, or one that says why not. The process in the pod may be somebody else's by now: who it is counts
+ * once, and only as @outer says it, which the pod does not see. */
+static int receive_answer(int socket, pid_t outer, pid_t *ret_pid, int *ret_fd) {
         _cleanup_close_ int fd = -EBADF;
         bool has_answer = false;
 
-        while (!has_answer || *ret_pid == 0) {
+        for (unsigned n = 0; !has_answer || *ret_pid == 0; n++) {
                 Message m = {};
-                int r = receive_message(socket, &m, &fd);
+                pid_t sender = 0;
+                int r = n < MESSAGES_MAX ? receive_message(socket, &m, &sender, &fd) : -EPROTO;
 
                 if (r < 0)
                         return r;
+                if (m.is_pid && (sender != outer || *ret_pid != 0))
+                        continue;
                 if (m.is_pid)
                         *ret_pid = m.value;
                 else if (m.value < 0)
@@ -150,8 +161,10 @@ static int receive_answer(int socket, pid_t *ret_pid, int *ret_fd) {
 }
 
 static void end_child(pid_t pid) {
-        if (pid <= 0)
-                return;
+        siginfo_t info;
+
+        if (pid <= 0 || waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+                return; /* no child of ours */
         (void) kill(pid, SIGKILL);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
@@ -159,18 +172,21 @@ static void end_child(pid_t pid) {
 
 static int ask_child(pid_t leader, int pidfd, PodNamespaceFunc opener, void *userdata, int *ret_fd) {
         bool own_users = has_own_users(leader);
+        const int on = 1;
         int pair[2], r;
         pid_t pid, inner = 0;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
-        pid = fork();
+        r = RET_NERRNO(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)));
+        pid = r < 0 ? -1 : fork();
         if (pid == 0)
                 child(pair[1], pidfd, own_users, opener, userdata);
-        r = pid < 0 ? -errno : 0;
+        if (r >= 0 && pid < 0)
+                r = -errno;
         (void) fd_close(pair[1]);
         if (r >= 0) {
-                r = receive_answer(pair[0], &inner, ret_fd);
+                r = receive_answer(pair[0], pid, &inner, ret_fd);
                 end_child(pid);
                 end_child(inner);
         }
