@@ -77,8 +77,7 @@ static int event_handler_check(void *p, Error *e) {
         if (!streq(h->name, "pre-start") && !streq(h->name, "post-stop"))
                 return error_setf(e, -EINVAL, "event handler '%.50s' is neither 'pre-start' nor 'post-stop'",
                                   h->name);
-        /* systemd takes quotes off first, and then these for its own */
-        if (h->exec && *h->exec && strchr("-@:+!|", **h->exec)) /* an empty word, too */
+        if (h->exec && *h->exec && !ac_program_is_valid(*h->exec))
                 return error_setf(e, -EINVAL, "event handler '%s': '%.100s' is no program", h->name,
                                   *h->exec);
         return 0;

@@ -149,6 +149,19 @@ int ac_version_normalize(const char *s, char **ret) {
 }
 
 /**
+ * ac_program_is_valid() - may this stand first in a command line of a unit?
+ * @s: not NULL
+ *
+ * systemd takes quotes off first, and then "+", "!" and their like for its own: a word that begins so would give the command
+ * the powers of the pod. For every word of an image's that becomes the first one of an Exec line.
+ *
+ * Return: false also for an empty word.
+ */
+bool ac_program_is_valid(const char *s) {
+        return *s && !strchr("-@:+!|", *s);
+}
+
+/**
  * ac_image_id_is_valid() - is this a complete image ID?
  * @s: not NULL
  *

@@ -29,6 +29,7 @@ bool ac_image_id_is_valid(const char *s);
 bool ac_image_id_is_prefix(const char *s);
 bool ac_environment_name_is_valid(const char *s);
 bool ac_user_is_valid(const char *s);
+bool ac_program_is_valid(const char *s);
 bool ac_path_is_valid(const char *s);
 bool ac_url_is_valid(const char *s);
 int ac_date_parse(const char *s, int64_t *ret_usec);

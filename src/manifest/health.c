@@ -8,6 +8,7 @@
 #include "basic/json.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "manifest/ac-types.h"
 
 #define NSEC_PER_USEC UINT64_C(1000)
 #define RETRIES_MAX   UINT64_C(1000000)
@@ -34,6 +35,8 @@ static int check(const HealthCheck *h, Error *e) {
                         "\"Test\" of a health check begins with '%.50s': expected \"NONE\", \"CMD\" and "
                         "words, or \"CMD-SHELL\" and a text",
                         kind);
+        if (kind && streq(kind, "CMD") && !ac_program_is_valid(h->test[1]))
+                return error_setf(e, -EINVAL, "the health check '%.100s' is no program", h->test[1]);
         if (h->on_failure && !streq(h->on_failure, "restart") && !streq(h->on_failure, "stop"))
                 return error_setf(e, -EINVAL,
                                   "\"OnFailure\" of a health check is '%.50s': expected restart or stop",

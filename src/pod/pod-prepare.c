@@ -154,13 +154,9 @@ static int load_images(Prepare *x, Error *e) {
 static int make_persistent(const char *dir, const VolumeSpec *v, Error *e) {
         _cleanup_free_ char *path = path_join(dir, v->name);
         _cleanup_close_ int fd = -EBADF;
-        int r;
 
         if (!path)
                 return error_oom(e);
-        r = mkdir_parents_at(AT_FDCWD, dir, 0755);
-        if (r < 0)
-                return error_setf(e, r, "cannot make %s: %s", dir, strerror(-r));
         if (mkdir(path, 0700) < 0)
                 return errno == EEXIST ? 0
                                        : error_setf(e, -errno, "cannot make %s: %s", path, strerror(errno));
@@ -171,13 +167,24 @@ static int make_persistent(const char *dir, const VolumeSpec *v, Error *e) {
         return 0;
 }
 
+/* What an app writes there must not be within reach of the host's users: a file that it made setuid would be root's. */
+static int make_private(const char *volumes_dir, const char *dir, Error *e) {
+        int r = mkdir_parents_at(AT_FDCWD, dir, 0700);
+
+        if (r >= 0 && (chmod(volumes_dir, 0700) < 0 || chmod(dir, 0700) < 0))
+                r = -errno;
+        return r < 0 ? error_setf(e, r, "cannot make %s: %s", dir, strerror(-r)) : 0;
+}
+
 static int make_persistent_volumes(const Prepare *x, const char *volumes_dir, const char *name, Error *e) {
         _cleanup_free_ char *dir = path_join(volumes_dir, name);
         int r = dir ? 0 : error_oom(e);
 
         FOREACH_ARRAY (v, x->spec->volumes, x->spec->n_volumes)
                 if (r >= 0 && !v->source && v->persistent > 0) {
-                        r = make_persistent(dir, v, e);
+                        r = make_private(volumes_dir, dir, e);
+                        if (r >= 0)
+                                r = make_persistent(dir, v, e);
                         if (r < 0)
                                 r = error_prefixf(e, r, "volume '%s'", v->name);
                 }

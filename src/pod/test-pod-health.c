@@ -53,6 +53,8 @@ static void test_annotate(void **state) {
                 { NULL, "[\"CMD-SHELL\",\"a b\"]", "{\"Test\":[\"CMD-SHELL\",\"a b\"]}" },
                 { NULL, "[\"NONE\"]", "-" },
                 { NULL, "[\"CMD\"]", NULL },
+                { NULL, "[\"CMD\",\"+/bin/true\"]", NULL },
+                { "{\"Test\":[\"CMD\",\"!/bin/true\"]}", NULL, "-", .warns = true },
                 { NULL, "[\"CMD-SHELL\",\"a\",\"b\"]", NULL },
                 { NULL, "[1]", NULL },
                 { NULL, "[\"a\"", NULL },

@@ -492,7 +492,7 @@ int app_needs_bpf(const PodApp *a, bool *ret) {
                 r = named_capabilities(&s, &named);
         if (r < 0)
                 return r;
-        needs = strv_contains(named, "CAP_MKNOD");
+        needs = strv_contains(named, "CAP_MKNOD") || strv_contains(named, "CAP_SYS_ADMIN");
         for (size_t i = 0; i < 2; i++)
                 for (char *const *l = i == 0 ? s.profile : s.file; l && *l; l++)
                         needs = needs || is_enforced_by_bpf(*l);

@@ -240,12 +240,23 @@ static int pass_environment(const Foreground *f, bool notify) {
         return notify && setenv("NOTIFY_SOCKET", f->notify_path, 1) < 0 ? -errno : 0;
 }
 
+/**
+ * foreground_tie() - end when the parent ends, however it ends
+ * @parent: that foreground_split() left
+ *
+ * The kernel forgets it when a process changes its user for the file system, as userns_act() does: so once more before
+ * nspawn, which keeps it.
+ *
+ * Return: false: it has ended.
+ */
+bool foreground_tie(pid_t parent) {
+        return prctl(PR_SET_PDEATHSIG, SIGKILL) >= 0 && getppid() == parent;
+}
+
 static int become_child(const Foreground *f, pid_t parent, const sigset_t *old, bool notify, Error *e) {
         int r;
 
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-                return error_setf(e, -errno, "cannot be told of the end of rkt: %s", strerror(errno));
-        if (getppid() != parent)
+        if (!foreground_tie(parent))
                 _exit(EXIT_FAILURE);
         (void) sigprocmask(SIG_SETMASK, old, NULL);
         r = pass_environment(f, notify);

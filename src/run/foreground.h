@@ -2,6 +2,9 @@
 /* "rkt run" in the foreground: the process that was started stays, and behaves as if it were the app. */
 #pragma once
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "basic/error.h"
 #include "manifest/pod-manifest.h"
 
@@ -15,3 +18,4 @@ typedef struct Foreground {
 } Foreground;
 
 int foreground_split(const Foreground *f, Error *e);
+bool foreground_tie(pid_t parent);

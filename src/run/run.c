@@ -63,6 +63,7 @@ typedef struct Run {
         PodLogMode log;
         char *root;         /* path of the stage1 root */
         char *metadata_url; /* NULL: the apps have none */
+        pid_t parent;       /* "rkt run" that waits for the pod; 0: nobody does */
         int pod_fd;
         int stage1_fd;
         Userns users;
@@ -151,7 +152,6 @@ int run_check_name(const char *name, Error *e) {
 /* From here on this is a child of the process that was started. Neither that one nor the console is to be in the pod's way. */
 static int split(Run *x, const RunOptions *o, Error *e) {
         _cleanup_free_ char *notify = NULL;
-        pid_t parent;
         int r = pod_path(x->pod, "notify", &notify);
 
         if (r < 0)
@@ -164,8 +164,8 @@ static int split(Run *x, const RunOptions *o, Error *e) {
                              e);
         if (r < 0)
                 return r;
-        parent = getppid();
-        return own_cgroup_set_aside(&parent, 1, e);
+        x->parent = getppid();
+        return own_cgroup_set_aside(&x->parent, 1, e);
 }
 
 /* With the standard's service, if the pod wants it. */
@@ -416,8 +416,10 @@ static int mount_journal(Run *x, Error *e) {
         if (dir < 0 || fchown(dir, 0, st.st_gid) < 0 || fchmod(dir, 02755) < 0)
                 return error_setf(e, -errno, "cannot set up %s: %s", host, strerror(errno));
         target = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        r = target < 0 ? -errno : mount_clone(dir, 0, &tree);
-        if (r >= 0 && userns_map_mount(&x->users, tree, false, NULL) < 0)
+        r = target < 0 ? -errno
+                       : mount_clone(dir, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &tree);
+        /* not translated: nothing that the pod makes here is the host's root's */
+        if (r >= 0 && x->users.map_fd >= 0)
                 r = RET_NERRNO(fchown(dir, x->users.start, st.st_gid));
         if (r >= 0)
                 r = mount_move(tree, target);
@@ -504,6 +506,8 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 r = load_filter(x, e);
         if (r < 0)
                 return r;
+        if (x->parent > 0 && !foreground_tie(x->parent))
+                return error_setf(e, -ECANCELED, "rkt has ended");
         execve(NSPAWN_PATH, argv, envp);
         return error_setf(e, -errno, "cannot execute %s: %s", NSPAWN_PATH, strerror(errno));
 }

@@ -6,8 +6,10 @@
 #include "run/stage1-filter.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "basic/macro.h"
 #include "basic/strv.h"
@@ -67,6 +69,10 @@ static int fill(scmp_filter_ctx c, const Stage1Filter *f) {
                 if (r >= 0 && !has)
                         r = deny(c, d->calls);
         }
+        /* no namespace keeps them apart: records would be the host's */
+        if (r >= 0)
+                r = seccomp_rule_add(c, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 2,
+                                     SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_EQ, NETLINK_AUDIT));
         return r >= 0 && !f->bpf ? deny(c, "bpf") : r;
 }
 

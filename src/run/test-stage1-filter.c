@@ -8,11 +8,14 @@
 /* cmocka needs the four above */
 #include <cmocka.h>
 
+#include <linux/netlink.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "basic/macro.h"
 #include "run/stage1-filter.h"
 
 /* What a call of nonsense says in a process with the filter: EPERM, or what the kernel thinks of the nonsense. */
@@ -42,6 +45,27 @@ static void test_always(void **state) {
         assert_int_equal(error_of(&usual, SYS_dup), EBADF);
 }
 
+/* Of netlink, only what reaches the host's audit. */
+static void test_audit(void **state) {
+        static const int protocols[] = { NETLINK_ROUTE, NETLINK_AUDIT };
+
+        FOREACH_ARRAY (p, protocols, ELEMENTSOF(protocols)) {
+                int status;
+                pid_t pid = fork();
+
+                assert_true(pid >= 0);
+                if (pid == 0) {
+                        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+                            stage1_filter_load(&(Stage1Filter){}, NULL) < 0)
+                                _exit(255);
+                        _exit(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, *p) < 0 ? errno : 0);
+                }
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                assert_true(WIFEXITED(status));
+                assert_int_equal(WEXITSTATUS(status), *p == NETLINK_AUDIT ? EAFNOSUPPORT : 0);
+        }
+}
+
 static void test_switches(void **state) {
         char *const caps[] = { (char[]){ "CAP_SYS_TIME" }, NULL };
         const Stage1Filter usual = {}, timed = { .capabilities = caps }, all = { .all_capabilities = true };
@@ -68,6 +92,7 @@ static void test_bpf(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_always),
+                cmocka_unit_test(test_audit),
                 cmocka_unit_test(test_switches),
                 cmocka_unit_test(test_bpf),
         };

@@ -240,9 +240,10 @@ def test_file_descriptors_do_not_leak(run):
     assert done.out.strip().split()[-1] == "4"  # 0 1 2, and the directory that ls reads
 
 
-def test_pod_of_a_killed_run_ends(host, run):
+@pytest.mark.parametrize("users", [[], ["--private-users"]], ids=["plain", "private-users"])
+def test_pod_of_a_killed_run_ends(host, run, users):
     """Nomad kills with SIGKILL: no process of the pod survives the process of rkt run (cluster-drivers.md)."""
-    process, uuid = run.start("sleep 60 & wait")
+    process, uuid = run.start("sleep 60 & wait", before=users)
     assert isinstance(process, subprocess.Popen)
     process.kill()
     process.wait(timeout=20)

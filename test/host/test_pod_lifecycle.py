@@ -241,6 +241,9 @@ def test_persistent_volume_stays(host, pods, image):
                       len(open(f"{volume}/x").readlines()) == n)
     found = os.stat(volume)
     assert (found.st_mode & 0o7777, found.st_uid, found.st_gid) == (0o750, 1234, 5678)
+    # a program in it that the app made setuid is out of reach for the host's users
+    for top in (f"{DATA}/volumes", f"{DATA}/volumes/{name}"):
+        assert os.stat(top).st_mode & 0o7777 == 0o700
 
 
 def test_copy_up(host, pods, image):
