@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A mount cannot be moved from one mount namespace into another, but a clone that is mounted nowhere (open_tree) may be mounted
- * in any. So trees are cloned here, and a child that has entered the pod's namespace puts them in their places. It stays in
- * our user namespace, which owns that of the pod: with private users the pod's root could not undo what it does. */
+ * in any. So a child clones trees here, enters the pod's namespace, and puts them in their places.
+ *
+ * With private users it clones them in a mount namespace that belongs to the pod's user namespace: there the kernel locks what
+ * they are (read-only, nosuid, nodev, noexec), and what lies beneath them, as it does for all that the pod was started with.
+ * A clone of our own namespace the pod's root could make writable. */
 #include "run/pod-mount.h"
 
 #include <errno.h>
@@ -22,14 +25,13 @@
 #include "basic/mount-fd.h"
 #include "basic/str.h"
 #include "basic/strv.h"
-
-#ifndef AT_RECURSIVE
-#define AT_RECURSIVE 0x8000
-#endif
+#include "run/pod-namespace.h"
 
 typedef struct Mounts {
         char *const *paths; /* in the pod, absolute */
-        int *trees;         /* one for each, or NULL: they are to go */
+        int *trees;         /* the child's, one for each; NULL: they are to go */
+        int root_fd;        /* has them here */
+        bool own_users;     /* of the pod */
 } Mounts;
 
 static int unmount_all(char *const *paths) {
@@ -60,6 +62,33 @@ static int mount_all(const Mounts *m) {
         return 0;
 }
 
+static int clone_tree(int root_fd, const char *path) {
+        static const struct mount_attr as_it_is = {};
+        _cleanup_close_ int fd = root_open(root_fd, path, O_PATH);
+        int tree, r = fd < 0 ? fd : mount_clone_tree(fd, &as_it_is, true, &tree);
+
+        return r < 0 ? r : tree;
+}
+
+/* The root is where we are: so it is found in a copy of the mount namespace, too. */
+static int clone_all(const Mounts *m, int pidfd) {
+        _cleanup_close_ int root = -EBADF;
+
+        if (fchdir(m->root_fd) < 0)
+                return -errno;
+        if (m->own_users && (setns(pidfd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0))
+                return -errno;
+        root = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0)
+                return -errno;
+        for (size_t i = 0; m->paths[i]; i++) {
+                m->trees[i] = clone_tree(root, m->paths[i]);
+                if (m->trees[i] < 0)
+                        return m->trees[i];
+        }
+        return 0;
+}
+
 /* In a child, which tells its errno by its exit status. */
 static int in_pod(pid_t leader, const Mounts *m) {
         _cleanup_close_ int pidfd = (int) syscall(SYS_pidfd_open, leader, 0);
@@ -72,7 +101,9 @@ static int in_pod(pid_t leader, const Mounts *m) {
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                r = RET_NERRNO(setns(pidfd, CLONE_NEWNS));
+                r = m->trees ? clone_all(m, pidfd) : 0;
+                if (r >= 0)
+                        r = RET_NERRNO(setns(pidfd, CLONE_NEWNS));
                 if (r >= 0)
                         r = m->trees ? mount_all(m) : unmount_all(m->paths);
                 _exit(-r > 255 ? 255 : -r);
@@ -81,17 +112,6 @@ static int in_pod(pid_t leader, const Mounts *m) {
                 if (errno != EINTR)
                         return -errno;
         return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
-}
-
-static int clone_tree(int root_fd, const char *path) {
-        _cleanup_close_ int fd = root_open(root_fd, path, O_PATH);
-        int tree;
-
-        if (fd < 0)
-                return fd;
-        tree = (int) syscall(SYS_open_tree, fd, "",
-                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
-        return tree < 0 ? -errno : tree;
 }
 
 /**
@@ -106,18 +126,15 @@ static int clone_tree(int root_fd, const char *path) {
  * Return: 0, -E2BIG, -ESRCH (the pod has ended), -ELOOP (a link in the pod), other errno of setns() and move_mount().
  */
 int pod_mount_copy(pid_t leader, int root_fd, char *const *paths, Error *e) {
-        int trees[POD_MOUNTS_MAX], r = 0;
-        const Mounts m = { .paths = paths, .trees = trees };
-        size_t n = 0;
+        int trees[POD_MOUNTS_MAX], r;
+        const Mounts m = { .paths = paths,
+                           .trees = trees,
+                           .root_fd = root_fd,
+                           .own_users = pod_namespace_has_own_users(leader) };
 
         if (strv_length(paths) > POD_MOUNTS_MAX)
                 return error_setf(e, -E2BIG, "more than %u mounts", POD_MOUNTS_MAX);
-        for (; paths && paths[n] && r >= 0; n++)
-                r = trees[n] = clone_tree(root_fd, paths[n]);
-        if (r >= 0)
-                r = in_pod(leader, &m);
-        while (n > 0)
-                (void) fd_close(trees[--n]);
+        r = in_pod(leader, &m);
         return r < 0 ? error_setf(e, r, "cannot mount the app's root in the pod: %s", strerror(-r)) : 0;
 }
 

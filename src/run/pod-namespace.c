@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -32,7 +31,13 @@
 #define PIDFD_FD        4
 #define MESSAGES_MAX    8
 
-static bool has_own_users(pid_t leader) {
+/**
+ * pod_namespace_has_own_users() - does a pod run with private users?
+ * @leader: the pod's PID 1, as the host numbers it
+ *
+ * Return: false, also if it has ended.
+ */
+bool pod_namespace_has_own_users(pid_t leader) {
         _cleanup_free_ char *path = strf("/proc/%d/ns/user", (int) leader);
         struct stat ours, theirs;
 
@@ -171,7 +176,7 @@ static void end_child(pid_t pid) {
 }
 
 static int ask_child(pid_t leader, int pidfd, PodNamespaceFunc opener, void *userdata, int *ret_fd) {
-        bool own_users = has_own_users(leader);
+        bool own_users = pod_namespace_has_own_users(leader);
         const int on = 1;
         int pair[2], r;
         pid_t pid, inner = 0;

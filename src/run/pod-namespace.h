@@ -3,6 +3,7 @@
  * at once. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "basic/error.h"
@@ -10,4 +11,5 @@
 /* Runs in the child, as root of the pod and in its mounts; gives a descriptor, or a negative errno. No output, no locks. */
 typedef int (*PodNamespaceFunc)(void *userdata);
 
+bool pod_namespace_has_own_users(pid_t leader);
 int pod_namespace_open(pid_t leader, PodNamespaceFunc opener, void *userdata, int *ret_fd, Error *e);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """rkt app: a sandbox, and apps that come and go in it."""
+import ctypes
+import errno
 import json
 import os
 import pathlib
@@ -203,18 +205,38 @@ def test_killed_at_any_moment(sandbox, host):
     assert not [m for m in s.mounts() if "/opt/stage2/" in m]
 
 
+def remount_in_pod(pid, path):
+    """Make a mount writable as the pod's root, with all its capabilities; returns the errno, 0: it is."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fds = [os.open(f"/proc/{pid}/ns/{n}", os.O_RDONLY) for n in ("user", "mnt")]
+    child = os.fork()
+    if child == 0:
+        if any(libc.setns(fd, 0) < 0 for fd in fds):
+            os._exit(255)
+        failed = libc.mount(None, path.encode(), None, 32 | 4096, None) < 0  # MS_REMOUNT | MS_BIND
+        os._exit(ctypes.get_errno() if failed else 0)
+    for fd in fds:
+        os.close(fd)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 def test_private_users(sandbox, tmp_path):
-    """An app that comes to a pod with users of its own: its root, a volume of the host and one of the pod are its own."""
+    """An app that comes to a pod with users of its own: its root, a volume of the host and one of the pod are its own; what it
+    may only read the pod's root cannot make writable."""
     tmp_path.chmod(0o755)
     (tmp_path / "shared").mkdir()
+    (tmp_path / "fixed").mkdir()
     s = sandbox("--private-users")
     s.add("web", "echo mine > /file; id -u; echo out > /data/made; echo more > /scratch/made; exec sleep 1000",
           f"--mnt-volume=name=data,kind=host,source={tmp_path}/shared,target=/data",
+          f"--mnt-volume=name=fixed,kind=host,source={tmp_path}/fixed,target=/fixed,readOnly=true",
           "--mnt-volume=name=scratch,kind=empty,target=/scratch")
     s.wait_state(web="running")
     s.host.wait_for("its words", lambda: (tmp_path / "shared/made").exists())
     pid = s.host.rkt("status", s.uuid).out.split("pid=")[1].split()[0]
     assert pathlib.Path(f"/proc/{pid}/uid_map").read_text(encoding="utf-8").split()[:2] != ["0", "0"]
+    fixed = [m.split()[4] for m in s.mounts() if m.split()[4].endswith("/fixed")]
+    assert fixed and {remount_in_pod(pid, place) for place in fixed} == {errno.EPERM}
     assert s.host.rkt("app", "exec", "--app=web", s.uuid, "/bin/stat", "-c", "%u", "/file", "/data/made", "/scratch/made",
                       "/bin/sh").out == "0\n" * 4
     s.rkt("stop", "--app=web")
