@@ -116,6 +116,7 @@ static const JsonField state_fields[] = {
         JSON_ROW("machine", json_kind_string, NetState, machine, 0),
         JSON_ROW("hostname", json_kind_string, NetState, hostname, 0),
         JSON_ROW("namespace", json_kind_string, NetState, namespace, JSON_MANDATORY),
+        JSON_ROW("dataDirectory", json_kind_string, NetState, data_dir, 0),
         JSON_LIST_ROW("networks", NetState, networks, attachment_type, JSON_ALWAYS),
         JSON_LIST_ROW("ports", NetState, ports, port_type, JSON_ALWAYS),
         JSON_ROW("portNetwork", json_kind_int64, NetState, port_network, 0),
@@ -133,6 +134,7 @@ static void state_done(void *p) {
         free(s->machine);
         free(s->hostname);
         free(s->namespace);
+        free(s->data_dir);
         json_list_free(&attachment_type, s->networks, s->n_networks);
         json_list_free(&port_type, s->ports, s->n_ports);
 }

@@ -51,6 +51,7 @@ typedef struct NetState {
         char *machine;
         char *hostname;
         char *namespace; /* path */
+        char *data_dir;  /* that the pod is in; NULL: not known */
         NetAttachment *networks;
         size_t n_networks;
         NetPort *ports;

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
@@ -96,6 +97,16 @@ static int add_network(NetState *s, const char *word, Error *e) {
         return a->name && a->if_name && (a->args || !colon || !colon[1]) ? 0 : error_oom(e);
 }
 
+/* Our own copies. */
+static int fill_in(NetState *s, Pod *p, const char *machine, const char *hostname) {
+        s->port_network = -1;
+        s->uuid = strdup(pod_uuid(p));
+        s->machine = strdup(machine);
+        s->hostname = strdup(hostname);
+        s->namespace = strf("%s/cni-%s", NET_NAMESPACES, pod_uuid(p));
+        return s->uuid && s->machine && s->hostname && s->namespace ? data_dir_of(p, &s->data_dir) : -ENOMEM;
+}
+
 static int describe(Pod *p, const PodManifest *m, const char *machine, const char *hostname, NetState **ret,
                     Error *e) {
         _cleanup_net_state_ NetState *s = new0(NetState, 1);
@@ -104,12 +115,7 @@ static int describe(Pod *p, const PodManifest *m, const char *machine, const cha
 
         if (!s)
                 return error_oom(e);
-        s->port_network = -1;
-        s->uuid = strdup(pod_uuid(p));
-        s->machine = strdup(machine);
-        s->hostname = strdup(hostname);
-        s->namespace = strf("%s/cni-%s", NET_NAMESPACES, pod_uuid(p));
-        if (!s->uuid || !s->machine || !s->hostname || !s->namespace ||
+        if (fill_in(s, p, machine, hostname) < 0 ||
             strv_split(pod_manifest_annotation(m, POD_ANNOTATION_NETWORK), " ", &words) < 0)
                 return error_oom(e);
         r = network_ports(m, s, e);
@@ -259,12 +265,33 @@ static bool is_over(PodState s) {
         return s == POD_EXITED || s == POD_EXITED_GARBAGE || s == POD_GARBAGE || s == POD_ABORTED_PREPARE;
 }
 
-static int sweep_one(Pods *ps, const char *data_dir, const char *uuid, Error *e) {
+/* Is any process in it? Also if that cannot be told. */
+static bool namespace_is_used(const char *path) {
+        _cleanup_strv_free_ char **names = NULL;
+        struct stat st, other;
+
+        if (stat(path, &st) < 0)
+                return errno != ENOENT;
+        if (dir_list_at(AT_FDCWD, "/proc", &names) < 0)
+                return true;
+        STRV_FOREACH (n, names) {
+                _cleanup_free_ char *link = strf("/proc/%s/ns/net", *n);
+
+                if (!link ||
+                    (stat(link, &other) >= 0 && other.st_dev == st.st_dev && other.st_ino == st.st_ino))
+                        return true;
+        }
+        return false;
+}
+
+static int sweep_one(Pods *ps, const char *data_dir, const NetState *s, const char *uuid, Error *e) {
         _cleanup_(pod_closep) Pod *p = NULL;
         int r = pod_open_uuid(ps, uuid, &p, NULL);
 
-        if (r == -ENOENT)
-                return data_dir ? run_down(data_dir, uuid, -EBADF, e) : 0;
+        if (r == -ENOENT) /* may be one of another data directory, unless the state says so */
+                return s && s->data_dir && !namespace_is_used(s->namespace)
+                               ? run_down(data_dir, uuid, -EBADF, e)
+                               : 0;
         if (r < 0 || !is_over(pod_state(p)) || pod_lock(p, NULL) < 0)
                 return 0;
         return network_down(p, e);
@@ -283,9 +310,32 @@ static int sweep_pods(Pods *ps, Error *e) {
                 if (pod_path(l.pods[i], NET_STATE_FILE, &path) < 0)
                         return error_oom(e);
                 if (access(path, F_OK) >= 0)
-                        (void) RET_GATHER(r, sweep_one(ps, NULL, pod_uuid(l.pods[i]), r < 0 ? NULL : e));
+                        (void) RET_GATHER(r,
+                                          sweep_one(ps, NULL, NULL, pod_uuid(l.pods[i]), r < 0 ? NULL : e));
         }
         return r;
+}
+
+/* A pod is looked for in its own data directory: in ours, one of another is not found, and may be running. */
+static int sweep_state(Pods *ps, const char *data_dir, const char *uuid, Error *e) {
+        _cleanup_free_ char *path = strf("%s/%s.json", NET_RUN_DIR, uuid), *its_pods = NULL;
+        _cleanup_(pods_closep) Pods *others = NULL;
+        _cleanup_net_state_ NetState *s = NULL;
+        int r;
+
+        if (!path)
+                return error_oom(e);
+        if (net_state_read_at(AT_FDCWD, path, &s, NULL) < 0 || !s->data_dir || streq(s->data_dir, data_dir))
+                return sweep_one(ps, data_dir, s, uuid, e);
+        its_pods = strf("%s/pods", s->data_dir);
+        if (!its_pods)
+                return error_oom(e);
+        if (access(its_pods, F_OK) < 0)
+                return errno == ENOENT && !namespace_is_used(s->namespace)
+                               ? run_down(data_dir, uuid, -EBADF, e)
+                               : 0;
+        r = pods_open(s->data_dir, &others, e);
+        return r < 0 ? r : sweep_one(others, s->data_dir, s, uuid, e);
 }
 
 /* Pods of this boot. */
@@ -301,7 +351,7 @@ static int sweep_running(Pods *ps, const char *data_dir, Error *e) {
                 if (end)
                         (*n)[end - *n] = '\0';
                 if (end && uuid_is_valid(*n))
-                        (void) RET_GATHER(r, sweep_one(ps, data_dir, *n, r < 0 ? NULL : e));
+                        (void) RET_GATHER(r, sweep_state(ps, data_dir, *n, r < 0 ? NULL : e));
         }
         return r;
 }
@@ -311,6 +361,8 @@ static int sweep_running(Pods *ps, const char *data_dir, Error *e) {
  * @data_dir: where pods are
  * @all:      also what pods from before a reboot left on disk
  * @e:        sentence of the first failure; may be NULL
+ *
+ * Pods of other data directories are looked for there.
  *
  * Return: 0, -EIO: rkt-net says what could not be removed; errors of reading.
  */

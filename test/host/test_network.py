@@ -361,6 +361,32 @@ def test_after_a_reboot(host, net, net_d, tmp_path):
     assert not list(leases.glob("11.*")) and not (tmp_path / "net/state.json").exists()
 
 
+def test_two_data_directories(host, pods, net, tmp_path):
+    """A running pod of another data directory keeps its network; what one left that is over, or gone, is taken away."""
+    web = net.server("web", "Network=default\nPublishPort=18080:80\n")
+    host.rkt(f"--dir={tmp_path / 'other'}", "gc", "--grace-period=0s")
+    host.rkt(f"--dir={tmp_path / 'other'}", "--insecure-options=image", "run", "--net=default", net.images.busybox,
+             "--exec=/bin/true")
+    host.rkt("gc")  # the other's pod is over
+    assert net.get("http://127.0.0.1:18080/") == f"from-{web}"
+    assert [p.name for p in pathlib.Path("/run/rkt/net").glob("*.json")] == [f"{pods.uuid(web)}.json"]
+
+    uuid = "12345678-0000-4000-8000-000000000001"
+    (tmp_path / "net").mkdir()
+    wanted = {"uuid": uuid, "namespace": f"/var/run/netns/cni-{uuid}", "dataDirectory": "/var/lib/rkt",
+              "networks": [{"name": "default", "ifName": "eth0"}], "ports": []}
+    state = pathlib.Path(f"/run/rkt/net/{uuid}.json")
+    host.sh(f"/usr/lib/rkt/rkt-net up /var/lib/rkt 3<{tmp_path}", stdin=json.dumps(wanted))
+    inside = host.spawn("nsenter", f"--net=/run/netns/cni-{uuid}", "sh", "-c", "echo ready; exec sleep 60")
+    assert inside.stdout.readline() == "ready\n"
+    host.rkt("gc")
+    assert state.exists()
+    inside.kill()
+    inside.communicate()
+    host.rkt(f"--dir={tmp_path / 'other'}", "gc")
+    assert not state.exists() and net.get("http://127.0.0.1:18080/") == f"from-{web}"
+
+
 def test_names(host, pods, net, images):
     """DNS-01..DNS-08, NET-30, HOSTS-02: resolv.conf, by flags; none where there is no way out."""
     def resolv(*flags):
