@@ -260,13 +260,13 @@ int net_down(const char *uuid, int pod_fd, Error *e) {
         r = net_link_open(&host, e);
         if (r >= 0)
                 r = remove_all(s, pod_fd, host, e);
+        if (r >= 0) /* while it is still written down, for whoever comes after a kill */
+                r = net_namespace_remove(s->namespace, e);
         if (r < 0) {
                 (void) publish(host, NULL);
                 return r;
         }
         r = net_states_remove(uuid);
-        if (r >= 0)
-                r = net_namespace_remove(s->namespace, e);
         if (r >= 0)
                 r = publish(host, e);
         if (r >= 0 && pod_fd >= 0 && unlinkat(pod_fd, NET_STATE_FILE, 0) < 0 && errno != ENOENT)

@@ -387,6 +387,23 @@ def test_two_data_directories(host, pods, net, tmp_path):
     assert not state.exists() and net.get("http://127.0.0.1:18080/") == f"from-{web}"
 
 
+def test_kill_of_down(host, net, tmp_path):
+    """What down has not removed yet is written down: a name of a namespace is not left without a state."""
+    uuid = "12345678-0000-4000-8000-000000000002"
+    (tmp_path / "net").mkdir()
+    wanted = {"uuid": uuid, "namespace": f"/var/run/netns/cni-{uuid}", "networks": [{"name": "default", "ifName": "eth0"}],
+              "ports": []}
+    name, state = pathlib.Path(f"/run/netns/cni-{uuid}"), pathlib.Path(f"/run/rkt/net/{uuid}.json")
+    down = f"/usr/lib/rkt/rkt-net down /var/lib/rkt {uuid} 3</dev/null"
+    host.sh(f"/usr/lib/rkt/rkt-net up /var/lib/rkt 3<{tmp_path}", stdin=json.dumps(wanted))
+    host.sh(f"umount {name}; rm {name}; mkdir {name}")
+    done = host.sh(down, check=False)
+    assert done.rc != 0 and f"cannot remove /var/run/netns/cni-{uuid}" in done.err and state.exists()
+    name.rmdir()
+    host.sh(down)
+    assert not state.exists()
+
+
 def test_names(host, pods, net, images):
     """DNS-01..DNS-08, NET-30, HOSTS-02: resolv.conf, by flags; none where there is no way out."""
     def resolv(*flags):
