@@ -269,14 +269,33 @@ int net_states_lock(int *ret_fd, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot lock %s: %s", NET_RUN_DIR, strerror(-r)) : 0;
 }
 
+/* NULL: there is none (any more), or it is damaged. */
+static int load_one(const char *name, NetState **ret, Error *e) {
+        _cleanup_free_ char *path = strf("%s/%s", NET_RUN_DIR, name), *text = NULL;
+        size_t size;
+        int r;
+
+        if (!path)
+                return error_oom(e);
+        if (!endswith(name, ".json"))
+                return 0;
+        r = file_read_at(AT_FDCWD, path, NET_STATE_MAX, &text, &size);
+        if (r == -ENOENT || r == -E2BIG)
+                return 0;
+        if (r < 0)
+                return error_setf(e, r, "cannot read %s: %s", path, strerror(-r));
+        return net_state_parse(text, size, ret, NULL) == -ENOMEM ? error_oom(e) : 0;
+}
+
 /**
  * net_states_load() - all pods of this boot that have networks
  * @states: empty; free with net_states_done()
  * @e:      sentence on failure; may be NULL
  *
- * What cannot be read is passed over: it would be in everybody's way.
+ * What is no state is passed over: it would be in everybody's way. One that cannot be read now is not: its pod would lose its
+ * rules, and another would get its address.
  *
- * Return: 0, -ENOMEM, errors of reading the directory.
+ * Return: 0, -ENOMEM, errors of reading.
  */
 int net_states_load(NetStates *states, Error *e) {
         _cleanup_strv_free_ char **names = NULL;
@@ -287,12 +306,12 @@ int net_states_load(NetStates *states, Error *e) {
         if (r < 0)
                 return error_setf(e, r, "cannot read %s: %s", NET_RUN_DIR, strerror(-r));
         STRV_FOREACH (n, names) {
-                _cleanup_free_ char *path = strf("%s/%s", NET_RUN_DIR, *n);
-                NetState *s;
+                NetState *s = NULL;
 
-                if (!path)
-                        return error_oom(e);
-                if (!endswith(*n, ".json") || net_state_read_at(AT_FDCWD, path, &s, NULL) < 0)
+                r = load_one(*n, &s, e);
+                if (r < 0)
+                        return r;
+                if (!s)
                         continue;
                 if (!GREEDY_GROW(states->items, states->n)) {
                         (void) net_state_free(s);

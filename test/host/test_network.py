@@ -404,6 +404,26 @@ def test_kill_of_down(host, net, tmp_path):
     assert not state.exists()
 
 
+def test_unreadable_states(host, net, tmp_path):
+    """A damaged state is in nobody's way; one that cannot be read is, as its address may be taken."""
+    uuid = "12345678-0000-4000-8000-000000000003"
+    (tmp_path / "net").mkdir()
+    wanted = {"uuid": uuid, "namespace": f"/var/run/netns/cni-{uuid}", "networks": [{"name": "default", "ifName": "eth0"}],
+              "ports": []}
+    stranger = pathlib.Path("/run/rkt/net/stranger.json")
+    stranger.mkdir(parents=True)
+    up = f"/usr/lib/rkt/rkt-net up /var/lib/rkt 3<{tmp_path}"
+    done = host.sh(up, stdin=json.dumps(wanted), check=False)
+    stranger.rmdir()
+    assert done.rc != 0 and f"cannot read {stranger}: " in done.err
+    stranger.write_text('{"uuid":')
+    try:
+        host.sh(up, stdin=json.dumps(wanted))
+    finally:
+        host.sh(f"/usr/lib/rkt/rkt-net down /var/lib/rkt {uuid} 3<{tmp_path}")
+        stranger.unlink()
+
+
 def test_names(host, pods, net, images):
     """DNS-01..DNS-08, NET-30, HOSTS-02: resolv.conf, by flags; none where there is no way out."""
     def resolv(*flags):
