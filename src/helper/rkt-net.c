@@ -7,7 +7,7 @@
  *   rkt-net restore DATADIR     rules and names are made again
  *
  * What went wrong is said on stderr, in one line. It starts plugins, which are programs of somebody else, as root: so it and
- * they have two capabilities only, and see no tree of a pod or an image. */
+ * they have three capabilities only, and see no tree of a pod or an image. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -99,7 +99,8 @@ static int hide(const char *dir, Error *e) {
 }
 
 static int give_up_rights(const char *dir, Error *e) {
-        const SandboxSpec sandbox = { .capabilities = CAP(NET_ADMIN) | CAP(SYS_ADMIN),
+        /* iptables-legacy, which plugins start, talks to the kernel by a raw socket */
+        const SandboxSpec sandbox = { .capabilities = CAP(NET_ADMIN) | CAP(NET_RAW) | CAP(SYS_ADMIN),
                                       .denied = denied,
                                       .all_paths = true,
                                       .file_size_max = UINT64_MAX };

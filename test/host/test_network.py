@@ -216,7 +216,7 @@ FAKE = """#!/bin/sh
 [ "$CNI_COMMAND" = VERSION ] && exec echo '{"cniVersion":"1.0.0","supportedVersions":["0.3.1","0.4.0"]}'
 in=$(cat)
 case $in in *1.1.0*) echo '{"cniVersion":"1.0.0","code":1,"msg":"incompatible CNI versions"}'; exit 1;; esac
-{ env | grep -E '^CNI_'; echo STDIN; echo "$in"; echo END; } >> /run/cni-fake.log
+{ env | grep -E '^CNI_'; sed -n 's/^CapEff:[^0-9a-f]*/CapEff=/p' /proc/self/status; echo STDIN; echo "$in"; echo END; } >> /run/cni-fake.log
 """
 
 
@@ -270,6 +270,7 @@ def test_what_plugins_are_told(host, pods, net, net_d):
     assert [(c["CNI_COMMAND"], c["CNI_IFNAME"]) for c in made] == [
         ("ADD", "eth0"), ("ADD", "eth1"), ("ADD", "eth1"), ("DEL", "eth1"), ("DEL", "eth1"), ("DEL", "eth0")]
     for call in made:
+        assert int(call["CapEff"], 16) == 1 << 12 | 1 << 13 | 1 << 21  # NET_ADMIN, NET_RAW (iptables-legacy), SYS_ADMIN
         assert call["CNI_VERSION"] == "0.1.0" and call["CNI_CONTAINERID"] == uuid
         assert call["CNI_NETNS"] == f"/var/run/netns/cni-{uuid}"
         assert call["CNI_PATH"].startswith("/etc/rkt/net.d:/usr/lib/rkt/plugins/net:")
