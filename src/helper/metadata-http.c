@@ -25,10 +25,23 @@
 #define SIGNATURE_MAX 256U
 #define UUID_MAX      64U
 #define IDLE_SEC      10U
+#define NOBODY        65534U /* a pod's systemd-socket-proxyd, see run/stage1-root.c */
+#define PATH_SIGN     "/pod/hmac/sign"
+#define PATH_VERIFY   "/pod/hmac/verify"
+
+/* Who has connected. Root's processes are told apart, and those of the user who passes on in a pod what is asked there; all of
+ * another user's are one. */
+typedef struct Peer {
+        bool is_remote; /* by the network: from this machine or a pod, but nobody knows from whom */
+        uid_t uid;
+        pid_t pid; /* 0: of any of the user's */
+} Peer;
 
 typedef struct Connection {
         int fd; /* libmicrohttpd's */
         usec_t since;
+        Peer peer;
+        bool has_headers;
 } Connection;
 
 struct MetadataHttp {
@@ -248,14 +261,43 @@ static enum MHD_Result dispatch(struct MHD_Connection *c, const MetadataHttp *h,
                 return say(c, MHD_HTTP_INTERNAL_SERVER_ERROR, "The pod's document cannot be read.\n");
         if (!path)
                 return say(c, MHD_HTTP_NOT_FOUND, "There is only /acMetadata/v1.\n");
-        is_sign = streq(path, "/pod/hmac/sign");
-        is_verify = streq(path, "/pod/hmac/verify");
+        is_sign = streq(path, PATH_SIGN);
+        is_verify = streq(path, PATH_VERIFY);
         if (is_sign || is_verify) {
                 if (!streq(method, MHD_HTTP_METHOD_POST))
                         return say_method(c, "POST");
                 return is_sign ? sign(c, h, q, uuid) : verify(c, h, q);
         }
         return is_get ? say_document(c, fd, index_size, path) : say_method(c, "GET, HEAD");
+}
+
+static bool is_local(int fd) {
+        socklen_t size = sizeof(int);
+        int family;
+
+        return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) >= 0 && family == AF_UNIX;
+}
+
+/* Whose body is worth keeping: known before it is read. */
+static bool takes_form(const MetadataHttp *h, const char *url, const char *method) {
+        char token[METADATA_NAME_MAX], uuid[37];
+        _cleanup_close_ int fd = -EBADF;
+        size_t index_size;
+        const char *path;
+
+        if (!streq(method, MHD_HTTP_METHOD_POST) || metadata_parse_url(url, token, &path) < 0 || !path ||
+            (!streq(path, PATH_SIGN) && !streq(path, PATH_VERIFY)))
+                return false;
+        fd = open_document(h, token, uuid, &index_size);
+        return fd >= 0;
+}
+
+static void note_headers(MetadataHttp *h, struct MHD_Connection *c) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+        FOREACH_ARRAY (i, h->connections, h->n_connections)
+                if (info && i->fd == info->connect_fd)
+                        i->has_headers = true;
 }
 
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, const char *url,
@@ -267,7 +309,8 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, cons
                 q = *state = new0(Request, 1);
                 if (!q)
                         return MHD_NO;
-                if (streq(method, MHD_HTTP_METHOD_POST))
+                note_headers(userdata, c);
+                if (takes_form(userdata, url, method))
                         q->form = MHD_create_post_processor(c, FORM_BUFFER, on_field, q);
                 return MHD_YES;
         }
@@ -293,6 +336,28 @@ static void on_completed(void *userdata, struct MHD_Connection *c, void **state,
         *state = request_free(*state);
 }
 
+static Peer peer_of(int fd) {
+        struct ucred who = {};
+        socklen_t size = sizeof(who);
+        Peer p = { .is_remote = !is_local(fd) };
+
+        if (p.is_remote)
+                return p;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
+                return (Peer){ .uid = (uid_t) -1 };
+        p.uid = who.uid;
+        p.pid = who.uid == 0 || who.uid == NOBODY ? who.pid : 0;
+        return p;
+}
+
+static unsigned count_peer(const MetadataHttp *h, const Peer *p) {
+        unsigned n = 0;
+
+        FOREACH_ARRAY (c, h->connections, h->n_connections)
+                n += c->peer.is_remote == p->is_remote && c->peer.uid == p->uid && c->peer.pid == p->pid;
+        return n;
+}
+
 static void on_connection(void *userdata, struct MHD_Connection *c, void **state,
                           enum MHD_ConnectionNotificationCode code) {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -301,8 +366,9 @@ static void on_connection(void *userdata, struct MHD_Connection *c, void **state
         if (!info)
                 return;
         if (code == MHD_CONNECTION_NOTIFY_STARTED && h->n_connections < METADATA_CONNECTIONS_MAX) {
-                h->connections[h->n_connections++] =
-                        (Connection){ info->connect_fd, clock_usec(CLOCK_MONOTONIC) };
+                h->connections[h->n_connections++] = (Connection){ .fd = info->connect_fd,
+                                                                   .since = clock_usec(CLOCK_MONOTONIC),
+                                                                   .peer = peer_of(info->connect_fd) };
                 return;
         }
         for (unsigned i = 0; code == MHD_CONNECTION_NOTIFY_CLOSED && i < h->n_connections; i++)
@@ -382,23 +448,43 @@ int metadata_http_timeout(const MetadataHttp *h, int max_msec) {
  * metadata_http_connections() - how many are open
  * @h: service
  *
- * Return: METADATA_CONNECTIONS_MAX at most: then the next one waits outside.
+ * Return: METADATA_CONNECTIONS_MAX at most.
  */
 unsigned metadata_http_connections(const MetadataHttp *h) {
         return h->n_connections;
 }
 
 /**
+ * metadata_http_has_room() - may another one come in?
+ * @h:         service
+ * @listen_fd: this way
+ *
+ * Return: false: the next one waits outside.
+ */
+bool metadata_http_has_room(const MetadataHttp *h, int listen_fd) {
+        const Peer remote = { .is_remote = true };
+
+        return h->n_connections < METADATA_CONNECTIONS_MAX &&
+               (is_local(listen_fd) || count_peer(h, &remote) < METADATA_REMOTE_MAX);
+}
+
+/**
  * metadata_http_accept() - let one in
  * @h:         service
  * @listen_fd: has one waiting; one that has gone away meanwhile is no error
+ *
+ * A local peer that has METADATA_PEER_MAX already gets none.
  */
 void metadata_http_accept(MetadataHttp *h, int listen_fd) {
         struct sockaddr_storage address;
         socklen_t size = sizeof(address);
         int fd = accept4(listen_fd, (struct sockaddr *) &address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (fd >= 0) /* takes the descriptor, on failure too */
+        Peer p = fd < 0 ? (Peer){} : peer_of(fd);
+
+        if (fd >= 0 && !p.is_remote && count_peer(h, &p) >= METADATA_PEER_MAX)
+                (void) fd_close(fd);
+        else if (fd >= 0) /* takes the descriptor, on failure too */
                 (void) MHD_add_connection(h->daemon, fd, (struct sockaddr *) &address, size);
 }
 
@@ -412,7 +498,7 @@ void metadata_http_run(MetadataHttp *h) {
         usec_t now = clock_usec(CLOCK_MONOTONIC);
 
         FOREACH_ARRAY (c, h->connections, h->n_connections)
-                if (now - c->since > METADATA_REQUEST_USEC)
+                if (now - c->since > (c->has_headers ? METADATA_REQUEST_USEC : METADATA_HEADERS_USEC))
                         (void) shutdown(c->fd, SHUT_RDWR);
         (void) MHD_run(h->daemon);
 }

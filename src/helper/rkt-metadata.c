@@ -165,11 +165,13 @@ static int serve(const Service *s, MetadataHttp *h, Error *e) {
 
         for (;;) {
                 struct pollfd polled[SOCKETS_MAX + 1] = { { .fd = metadata_http_fd(h), .events = POLLIN } };
-                bool full = metadata_http_connections(h) >= METADATA_CONNECTIONS_MAX;
                 usec_t now;
 
                 for (size_t i = 0; i < s->n_sockets; i++)
-                        polled[i + 1] = (struct pollfd){ .fd = full ? -1 : s->sockets[i], .events = POLLIN };
+                        polled[i + 1] = (struct pollfd){ .fd = metadata_http_has_room(h, s->sockets[i])
+                                                                       ? s->sockets[i]
+                                                                       : -1,
+                                                         .events = POLLIN };
                 if (poll(polled, s->n_sockets + 1, metadata_http_timeout(h, TICK_MSEC)) < 0 && errno != EINTR)
                         return error_setf(e, -errno, "cannot wait for requests: %m");
                 for (size_t i = 0; i < s->n_sockets; i++)

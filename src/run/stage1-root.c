@@ -256,7 +256,7 @@ static int add_metadata(RootFiles *f, const AppUnitContext *c) {
                      : root_files_add(f, UNITS METADATA_UNIT ".service", 0644,
                                       "[Unit]\nDescription=Metadata service\nDefaultDependencies=no\n\n"
                                       "[Service]\nType=notify\n"
-                                      "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --connections-max=16 "
+                                      "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --connections-max=8 "
                                       "--exit-idle-time=30s " METADATA_POD_DIR "/http\n"
                                       "User=nobody\nCapabilityBoundingSet=\nNoNewPrivileges=yes\n"
                                       "RestrictAddressFamilies=AF_UNIX AF_INET\n"
