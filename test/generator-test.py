@@ -226,10 +226,10 @@ def verbs(tmp):
     """rkt pod check FILE, --json, list, cat: exit codes and what is in them."""
     new_pods(tmp, {"good.pod": GOOD + "[Service]\nCPUWeight=10\n", "bad.pod": "[App]\nImagge=x\n", "no-name": GOOD,
                    "good.pod.d/x.conf": "[App]\nImage=\nImage=example.com/y\n[Service]\nCPUWeight=20\n",
-                   "later.pod": "[Pod]\nNetwork=default\n[App]\nImage=docker://redis\n"})
+                   "later.pod": "[Pod]\nStage1=fly\n[App]\nImage=docker://redis\n"})
     assert rkt(tmp, "pod", "check", "in/etc/good.pod") == (0, "", "")
     status, out, err = rkt(tmp, "pod", "check", "in/etc/bad.pod", "in/etc/no-name", "in/etc/later.pod")
-    assert (status, err) == (1, "in/etc/later.pod:2: [Pod] Network: default is not supported yet\n"), err
+    assert (status, err) == (1, "in/etc/later.pod:2: [Pod] Stage1: fly is not supported yet\n"), err
     assert "in/etc/bad.pod:2: [App] Imagge: unknown key (did you mean Image=?)\n" in out
     assert "in/etc/no-name: not a pod file's name (NAME.pod)\n" in out
     status, out, _ = rkt(tmp, "pod", "check", "--json", "in/etc/bad.pod")

@@ -28,9 +28,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/log.h"
@@ -48,14 +51,15 @@
 #include "run/manager-bus.h"
 #include "run/start-failure.h"
 
-#define STATUS_DIR   "/rkt/status/"
-#define READY_MARK   "/rkt/supervisor-status"
-#define REFUSED_FILE "/rkt/refused" /* read by run_explain() */
-#define NOT_STARTED  254            /* of a pod that rkt could not start */
-#define TRANSIENT    "/run/systemd/transient/"
-#define MANAGER_PATH SYSTEMD_BUS_PATH
-#define MANAGER      SYSTEMD_BUS_MANAGER
-#define UNIT_MAX     (1024U * 1024)
+#define STATUS_DIR        "/rkt/status/"
+#define READY_MARK        "/rkt/supervisor-status"
+#define REFUSED_FILE      "/rkt/refused" /* read by run_explain() */
+#define NOT_STARTED       254            /* of a pod that rkt could not start */
+#define TRANSIENT         "/run/systemd/transient/"
+#define MANAGER_PATH      SYSTEMD_BUS_PATH
+#define MANAGER           SYSTEMD_BUS_MANAGER
+#define UNIT_MAX          (1024U * 1024)
+#define FINISHED_MAX_USEC UINT64_C(30000000) /* then the pod may end, ready or not */
 
 static int manager_open(sd_bus **ret) {
         int r = manager_bus_open(ret);
@@ -174,10 +178,38 @@ static int refuse(sd_bus *bus, const char *app, const char *state) {
         return r < 0 ? log_error_errno(r, "cannot end the pod: %m") : -EINVAL;
 }
 
+static int on_finished(sd_bus_message *m _unused_, void *userdata, sd_bus_error *e _unused_) {
+        *(bool *) userdata = true;
+        return 0;
+}
+
+/* rkt-ready keeps the pod from ending (rkt-running.target): an app that was done at once must not end it before systemd has said
+ * that the pod was ready, which it does when there is no job left. */
+static int wait_until_finished(sd_bus *bus, bool *finished) {
+        const uint64_t until = clock_usec(CLOCK_MONOTONIC) + FINISHED_MAX_USEC;
+        int r = sd_notify(0, "READY=1");
+
+        while (r >= 0 && !*finished && clock_usec(CLOCK_MONOTONIC) < until) {
+                r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, FINISHED_MAX_USEC);
+        }
+        return r < 0 ? log_error_errno(r, "cannot wait for the pod's systemd: %m") : 0;
+}
+
 static int verb_ready(char **apps) {
         _cleanup_bus_ sd_bus *bus = NULL;
+        bool finished = false;
         int r = manager_open(&bus);
 
+        if (r < 0)
+                return r;
+        r = sd_bus_match_signal(bus, NULL, NULL, MANAGER_PATH, MANAGER, "StartupFinished", on_finished,
+                                &finished);
+        if (r >= 0)
+                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "Subscribe", NULL, NULL, "");
+        if (r < 0)
+                return log_error_errno(r, "cannot listen to the pod's systemd: %m");
         for (; *apps && r >= 0; apps++) {
                 _cleanup_free_ char *unit = strf("%s.service", *apps), *state = NULL;
 
@@ -189,7 +221,7 @@ static int verb_ready(char **apps) {
         }
         if (r >= 0 && symlink("ready", READY_MARK) < 0 && errno != EEXIST)
                 return log_error_errno(-errno, "cannot leave the mark of readiness: %m");
-        return r;
+        return r < 0 ? r : wait_until_finished(bus, &finished);
 }
 
 /* What machined asked for. */

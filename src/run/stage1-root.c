@@ -293,13 +293,11 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
         strbuf_add(&ready, "[Unit]\nDescription=All apps are ready\n" SHUTDOWN);
         for (size_t i = 0; i < n_apps; i++)
                 strbuf_addf(&ready, "After=%s.service\n", m->apps[i].name);
-        /* or a pod whose apps are done at once would end before it was ready, which is a failure for the host: READY=1 is
-         * sent when no job is left, and journald's start is one */
+        /* or a pod whose apps are done at once would end before it was ready, which is a failure for the host: it stays until
+         * systemd has said READY=1, when no job is left */
         if (c->app.exit_policy != POD_EXIT_NEVER)
                 strbuf_add(&ready, "Wants=rkt-running.target\n");
-        if (c->log != POD_LOG_HOST)
-                strbuf_add(&ready, "After=systemd-journald.service\n");
-        strbuf_add(&ready, "\n[Service]\nType=oneshot\nExecStart=/rkt/bin/rkt-enter ready");
+        strbuf_add(&ready, "\n[Service]\nType=notify\nExecStart=/rkt/bin/rkt-enter ready");
         for (size_t i = 0; i < n_apps; i++)
                 strbuf_addf(&ready, " %s", m->apps[i].name);
         strbuf_add(&ready, "\n");
