@@ -70,16 +70,28 @@ static int write_lines(int file, Stream *s) {
         return r;
 }
 
-/* Returns 0 when there is nothing more to read for now. */
-static int copy(int file, Stream *s, int fd) {
+/* An app whose output nobody takes would stop: what cannot be written is lost. Said once. */
+static void lose(Stream *s, const char *path, int r) {
+        static bool said;
+
+        s->size = 0;
+        if (!said)
+                (void) log_error_errno(r, "cannot write the log file %s, output is lost: %m", path);
+        said = true;
+}
+
+/* @file: or why there is none. Returns 0 when there is nothing more to read for now. */
+static int copy(int file, const char *path, Stream *s, int fd) {
         ssize_t n = read(fd, s->text + s->size, TEXT_MAX - s->size);
         int r;
 
         if (n < 0)
                 return errno == EAGAIN || errno == EINTR ? 0 : -errno;
         s->size += (size_t) n;
-        r = write_lines(file, s);
-        return r < 0 ? r : n > 0;
+        r = file < 0 ? file : write_lines(file, s);
+        if (r < 0)
+                lose(s, path, r);
+        return n > 0;
 }
 
 static volatile sig_atomic_t is_stopped;
@@ -116,13 +128,15 @@ static int open_file(const char *path) {
  * kubernetes_log_run() - copy an app's output to its log file
  * @path: of the file, in the directory of log files
  *
- * Return: 0, negative errno of open(), read() and write().
+ * Goes on if the file cannot be written: or it would be started again and again, for what is still to be read.
+ *
+ * Return: 0, negative errno of poll() and read(); of the last write().
  */
 int kubernetes_log_run(const char *path) {
         static const struct timespec idle = { .tv_sec = IDLE_SEC }, now = {};
         _cleanup_close_ int file = open_file(path);
-        int r = file < 0 ? file : 1;
         sigset_t waiting;
+        int r = 1;
 
         catch_signal(&waiting);
         while (r > 0) {
@@ -136,11 +150,11 @@ int kubernetes_log_run(const char *path) {
                         continue;
                 }
                 for (int i = 0; i < N_STREAMS && r > 0; i++)
-                        if (fds[i].revents != 0 && copy(file, &streams[i], FIRST_FD + i) < 0)
+                        if (fds[i].revents != 0 && copy(file, path, &streams[i], FIRST_FD + i) < 0)
                                 r = -EIO;
         }
         for (int i = 0; i < N_STREAMS && r >= 0; i++)
                 if (streams[i].size > 0)
                         r = write_piece(file, &streams[i], streams[i].text, streams[i].size, false);
-        return r < 0 ? log_error_errno(r, "cannot write the log file %s: %m", path) : 0;
+        return r < 0 ? log_error_errno(r, "cannot copy to the log file %s: %m", path) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -126,11 +127,12 @@ static int open_dir(const PodManifest *m, Error *e) {
  * kubernetes_log_mount() - let a pod write to its directory of log files
  * @m:         manifest
  * @stage1_fd: root of the stage1 root, in a mount namespace of this process's own
+ * @map_fd:    user namespace that maps its files to the pod's private users; negative: none
  * @e:         sentence on failure; may be NULL
  *
  * Return: 0, also if it has none; errno of open() and of mounting.
  */
-int kubernetes_log_mount(const PodManifest *m, int stage1_fd, Error *e) {
+int kubernetes_log_mount(const PodManifest *m, int stage1_fd, int map_fd, Error *e) {
         _cleanup_close_ int dir = -EBADF, tree = -EBADF, place = -EBADF;
         int r;
 
@@ -141,7 +143,9 @@ int kubernetes_log_mount(const PodManifest *m, int stage1_fd, Error *e) {
                 return dir;
         r = place = root_mkdirs(stage1_fd, KUBERNETES_LOG_PLACE, 0755);
         if (r >= 0)
-                r = mount_clone(dir, 0, &tree);
+                r = mount_clone(dir, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &tree);
+        if (r >= 0 && map_fd >= 0)
+                r = mount_map(tree, map_fd, false);
         if (r >= 0)
                 r = mount_move(tree, place);
         return r < 0 ? error_setf(e, r, "cannot mount the directory of log files: %s", strerror(-r)) : 0;

@@ -15,5 +15,5 @@ const char *kubernetes_log_dir(const PodManifest *m);
 const char *kubernetes_log_path(const PodApp *a);
 int kubernetes_log_check(const PodApp *a, Error *e);
 int kubernetes_log_units(const PodApp *a, char ***ret_names, char ***ret_texts);
-int kubernetes_log_mount(const PodManifest *m, int stage1_fd, Error *e);
+int kubernetes_log_mount(const PodManifest *m, int stage1_fd, int map_fd, Error *e);
 int kubernetes_log_create(const PodManifest *m, const PodApp *a, Error *e);

@@ -566,7 +566,7 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
         if (r >= 0)
                 r = userns_save(&x.users, x.pod_fd, e);
         if (r >= 0)
-                r = kubernetes_log_mount(x.manifest, x.stage1_fd, e);
+                r = kubernetes_log_mount(x.manifest, x.stage1_fd, x.users.map_fd, e);
         if (r >= 0)
                 r = map_stage1(&x, e);
         return r < 0 ? r : become_nspawn(&x, options, e);

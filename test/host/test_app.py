@@ -14,6 +14,7 @@ from images import aci
 
 INSECURE = "--insecure-options=image,ondisk"
 NAME = "example.com/busybox"
+LOG = "coreos.com/rkt/experiment/"
 
 
 class Sandbox:
@@ -222,17 +223,20 @@ def remount_in_pod(pid, path):
 
 def test_private_users(sandbox, tmp_path):
     """An app that comes to a pod with users of its own: its root, a volume of the host and one of the pod are its own; what it
-    may only read the pod's root cannot make writable."""
+    may only read the pod's root cannot make writable; a log file for a kubelet."""
     tmp_path.chmod(0o755)
     (tmp_path / "shared").mkdir()
     (tmp_path / "fixed").mkdir()
-    s = sandbox("--private-users")
+    (tmp_path / "logs").mkdir()
+    s = sandbox("--private-users", f"--annotation={LOG}logmode=k8s-plain", f"--annotation={LOG}kubernetes-log-dir={tmp_path}/logs")
     s.add("web", "echo mine > /file; id -u; echo out > /data/made; echo more > /scratch/made; exec sleep 1000",
           f"--mnt-volume=name=data,kind=host,source={tmp_path}/shared,target=/data",
           f"--mnt-volume=name=fixed,kind=host,source={tmp_path}/fixed,target=/fixed,readOnly=true",
+          f"--annotation={LOG}kubernetes-log-path=web.log",
           "--mnt-volume=name=scratch,kind=empty,target=/scratch")
     s.wait_state(web="running")
     s.host.wait_for("its words", lambda: (tmp_path / "shared/made").exists())
+    s.host.wait_for("its log", lambda: (tmp_path / "logs/web.log").read_text().endswith(" stdout F 0\n"))
     pid = s.host.rkt("status", s.uuid).out.split("pid=")[1].split()[0]
     assert pathlib.Path(f"/proc/{pid}/uid_map").read_text(encoding="utf-8").split()[:2] != ["0", "0"]
     fixed = [m.split()[4] for m in s.mounts() if m.split()[4].endswith("/fixed")]

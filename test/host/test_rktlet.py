@@ -165,7 +165,10 @@ def test_containers(rktlet, host, images, tmp_path):
     assert before < status["created_at"] <= status["started_at"] <= status["finished_at"] < time.time_ns()
     assert status["mounts"][0]["container_path"] == "/etc/k8s" and status["mounts"][0]["read_only"] is True
     assert status["user_annotations"] == {"k8s.io/reserved/image-name": "busybox"}
-    rktlet.rkt("app", *add_command(rktlet, pod, key, "1-web", "web/1.log", "--exec=/bin/false"))
+    rktlet.rkt("app", *add_command(rktlet, pod, key, "1-web", "web/1.log", "--exec=/bin/sh", "--", "-c",
+                                     "dd if=/dev/zero bs=1000 count=300; exit 1", "---"))
+    (tmp_path / "web/1.log").unlink()
+    (tmp_path / "web/1.log").mkdir()  # what cannot be written holds up nobody
     rktlet.rkt("app", "start", pod, "--app=1-web")
     host.wait_for("its end", lambda: rktlet.app_status(pod, "1-web").get("exit_code") == 1)
     assert rktlet.combined("app", "rm", pod, "--app=0-web") == ""
