@@ -164,9 +164,9 @@ int pod_app_forget(Pod *p, const char *app, Error *e) {
         if (r >= 0)
                 r = remove_at(p, POD_STATUS_DIR, app);
         if (r >= 0)
-                r = remove_suffixed(p, POD_STATUS_DIR, app, "-created");
+                r = remove_suffixed(p, POD_STATUS_DIR, app, POD_MARK_CREATED);
         if (r >= 0)
-                r = remove_suffixed(p, POD_STATUS_DIR, app, "-started");
+                r = remove_suffixed(p, POD_STATUS_DIR, app, POD_MARK_STARTED);
         if (r >= 0)
                 r = remove_at(p, "appsinfo", app);
         return r < 0 ? error_setf(e, r, "cannot remove app \"%s\" of pod \"%s\": %s", app, p->uuid,
@@ -204,7 +204,8 @@ int pod_volumes_forget(Pod *p, const PodManifest *m, Error *e) {
  * Return: 0, -EINVAL (name), -ENOSPC, other errno.
  */
 int pod_app_set_mark(Pod *p, const char *app, PodAppMark mark, Error *e) {
-        _cleanup_free_ char *name = strf("%s-%s", app, mark == POD_APP_CREATED ? "created" : "started");
+        _cleanup_free_ char *name =
+                strf("%s%s", app, mark == POD_APP_CREATED ? POD_MARK_CREATED : POD_MARK_STARTED);
         _cleanup_close_ int dir = -EBADF;
         int r = name ? pod_open_status_dir(pod_fd(p), &dir) : -ENOMEM;
 

@@ -492,7 +492,7 @@ int pod_app_started_usec(Pod *p, const char *app, usec_t *ret) {
         _cleanup_free_ char *path = NULL;
         int r;
 
-        r = status_path(app, "-started", &path);
+        r = status_path(app, POD_MARK_STARTED, &path);
         return r < 0 ? r : file_mtime(p, path, ret);
 }
 
@@ -508,7 +508,7 @@ int pod_app_created_usec(Pod *p, const char *app, usec_t *ret) {
         _cleanup_free_ char *path = NULL;
         int r;
 
-        r = status_path(app, "-created", &path);
+        r = status_path(app, POD_MARK_CREATED, &path);
         return r < 0 ? r : file_mtime(p, path, ret);
 }
 

@@ -7,6 +7,10 @@
 #define POD_STATUS_DIR "stage1/rootfs/rkt/status"
 #define POD_UNITS_DIR  "stage1/rootfs/etc/systemd/system"
 
+/* Beside APP, which says how it ended. No app has a dot in its name. */
+#define POD_MARK_CREATED ".created"
+#define POD_MARK_STARTED ".started"
+
 struct Pods {
         int fd; /* DATADIR/pods */
         char *path;

@@ -67,7 +67,8 @@ static void test_forget(void **state) {
                 "overlay/deps/lower/web/0/file",
                 "stage1/rootfs/rkt/volumes/web-0/file",
                 "stage1/rootfs/rkt/status/web",
-                "stage1/rootfs/rkt/status/web-started",
+                "stage1/rootfs/rkt/status/web.started",
+                "stage1/rootfs/rkt/status/web.created",
                 UNITS "web.service",
                 UNITS "hook-web@start-pre.service",
                 UNITS "enter-web@.service.d/10-sandbox.conf",
@@ -78,6 +79,7 @@ static void test_forget(void **state) {
                 "overlay/deps/upper/web-1/file",
                 "stage1/rootfs/rkt/volumes/web-1-0/file",
                 "stage1/rootfs/rkt/status/web-1",
+                "stage1/rootfs/rkt/status/web-created", /* how an app of that name ended */
                 UNITS "web-1.service",
                 UNITS "hook-web-1@start-pre.service",
                 UNITS "web.target",
