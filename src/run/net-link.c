@@ -19,6 +19,7 @@
 
 #define BUFFER_SIZE  32768U
 #define MTU_FALLBACK 1500U
+#define NOWHERE      "192.0.2.1" /* for documentation */
 
 struct NetLink {
         struct mnl_socket *socket;
@@ -415,13 +416,44 @@ static int find_way(NetLink *l, const NetAddress *to, int *ret) {
         return r;
 }
 
+static int on_kind(const struct nlattr *a, void *userdata) {
+        if (mnl_attr_get_type(a) == IFLA_INFO_KIND && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+                *(bool *) userdata =
+                        streq(mnl_attr_get_str(a), "bridge") || streq(mnl_attr_get_str(a), "veth");
+        return MNL_CB_OK;
+}
+
+static int on_link_info(const struct nlattr *a, void *userdata) {
+        return mnl_attr_get_type(a) == IFLA_LINKINFO ? mnl_attr_parse_nested(a, on_kind, userdata)
+                                                     : MNL_CB_OK;
+}
+
+static int on_link(const struct nlmsghdr *h, void *userdata) {
+        return mnl_attr_parse(h, sizeof(struct ifinfomsg), on_link_info, userdata);
+}
+
+/* Of the kinds that are made for pods, and not what leads to the rest of the world. */
+static bool is_for_pods(NetLink *l, int index) {
+        static const char *const nowhere[] = { NOWHERE, "2001:db8::1" };
+        bool ok = false;
+
+        FOREACH_ARRAY (s, nowhere, ELEMENTSOF(nowhere)) {
+                NetAddress a;
+                int uplink = 0;
+
+                if (net_address_parse(*s, &a) >= 0 && find_way(l, &a, &uplink) >= 0 && uplink == index)
+                        return false;
+        }
+        return talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, index), on_link, &ok) >= 0 && ok;
+}
+
 /**
- * net_link_way() - the interface that leads to an address
+ * net_link_way() - the interface that leads to a pod
  * @l:       conversation about this thread's network
- * @address: may have a prefix, which does not count
+ * @address: of the pod; may have a prefix, which does not count
  * @ret:     name
  *
- * Return: 0, -EINVAL, -ENETUNREACH, errno of the kernel.
+ * Return: 0, -EINVAL, -ENETUNREACH: only one that leads elsewhere, too; errno of the kernel.
  */
 int net_link_way(NetLink *l, const char *address, char ret[16]) {
         NetAddress a;
@@ -429,6 +461,8 @@ int net_link_way(NetLink *l, const char *address, char ret[16]) {
 
         if (r >= 0)
                 r = find_way(l, &a, &index);
+        if (r >= 0 && !is_for_pods(l, index))
+                r = -ENETUNREACH;
         return r < 0 ? r : if_indextoname((unsigned) index, ret) ? 0 : -errno;
 }
 
@@ -441,7 +475,7 @@ int net_link_way(NetLink *l, const char *address, char ret[16]) {
 void net_link_default_mtu(NetLink *l, unsigned *ret) {
         NetAddress nowhere;
         Number mtu = { .offset = sizeof(struct ifinfomsg), .type = IFLA_MTU };
-        int index = 0, r = net_address_parse("192.0.2.1", &nowhere); /* for documentation */
+        int index = 0, r = net_address_parse(NOWHERE, &nowhere);
 
         if (r >= 0)
                 r = find_way(l, &nowhere, &index);

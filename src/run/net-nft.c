@@ -10,15 +10,16 @@
 
 /**
  * net_nft_apply() - make our table what the pods need
- * @states: all pods, locked
- * @e:      sentence on failure, with nft's message; may be NULL
+ * @states:  all pods, locked
+ * @guarded: what net_localnet_begin() returned
+ * @e:       sentence on failure, with nft's message; may be NULL
  *
  * Return: 0, -EIO: nftables refused; -ENOMEM.
  */
-int net_nft_apply(const NetStates *states, Error *e) {
+int net_nft_apply(const NetStates *states, char *const *guarded, Error *e) {
         _cleanup_free_ char *text = NULL;
         struct nft_ctx *c;
-        int r = net_rules_text(states, &text, e);
+        int r = net_rules_text(states, guarded, &text, e);
 
         if (r < 0)
                 return r;

@@ -4,4 +4,4 @@
 
 #include "run/net-state.h"
 
-int net_nft_apply(const NetStates *states, Error *e);
+int net_nft_apply(const NetStates *states, char *const *guarded, Error *e);

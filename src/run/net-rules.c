@@ -127,8 +127,6 @@ static int add_ports(Rules *x, const NetState *s, const NetAttachment *a, int fa
                         strf("ct status dnat %s saddr %s %s daddr %s masquerade", word, subnet, word, text));
         if (r >= 0 && a->restricted)
                 r = add_once(x, &x->post, strf("ct status dnat %s daddr %s masquerade", word, text));
-        for (char **i = a->host_ifs; r >= 0 && i && *i && family == AF_INET; i++)
-                r = add_once(x, &x->raw, strf("iifname \"%s\" ip daddr 127.0.0.0/8 drop", *i));
         return r;
 }
 
@@ -188,23 +186,26 @@ static void add_chain(StrBuf *b, const char *name, const char *type, const char 
 
 /**
  * net_rules_text() - what nft is told
- * @states: all pods
- * @ret:    text of one transaction, to free(); without rules it removes the table
- * @e:      sentence on failure; may be NULL
+ * @states:  all pods
+ * @guarded: interfaces by which nobody may reach 127.0.0.0/8
+ * @ret:     text of one transaction, to free(); without rules it removes the table
+ * @e:       sentence on failure; may be NULL
  *
  * Return: 0, -ENOMEM.
  */
-int net_rules_text(const NetStates *states, char **ret, Error *e) {
+int net_rules_text(const NetStates *states, char *const *guarded, char **ret, Error *e) {
         _cleanup_(rules_done) Rules x = {};
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         int r = 0;
 
         for (size_t i = 0; i < states->n && r >= 0; i++)
                 r = add_pod(&x, states->items[i]);
+        for (char *const *i = guarded; r >= 0 && i && *i; i++)
+                r = add_once(&x, &x.raw, strf("iifname \"%s\" ip daddr 127.0.0.0/8 drop", *i));
         if (r < 0 || x.ports.failed || x.post.failed || x.forward.failed || x.raw.failed)
                 return error_oom(e);
         strbuf_add(&b, "table inet " NET_TABLE " {}\ndelete table inet " NET_TABLE "\n");
-        if (x.ports.size + x.post.size + x.forward.size > 0) {
+        if (x.ports.size + x.post.size + x.forward.size + x.raw.size > 0) {
                 strbuf_add(&b, "table inet " NET_TABLE " {\n");
                 if (x.ports.size > 0) {
                         strbuf_addf(&b, "  chain ports {\n    ip6 daddr ::1 return\n%s  }\n", x.ports.data);
@@ -212,11 +213,13 @@ int net_rules_text(const NetStates *states, char **ret, Error *e) {
                                   "    fib daddr type local jump ports\n");
                         add_chain(&b, "output", "nat", "output", "-100",
                                   "    fib daddr type local jump ports\n");
-                        add_chain(&b, "martians", "filter", "prerouting", "raw", x.raw.data);
                 }
+                if (x.raw.size > 0)
+                        add_chain(&b, "martians", "filter", "prerouting", "raw", x.raw.data);
                 if (x.forward.size > 0)
                         add_chain(&b, "forward", "filter", "forward", "filter", x.forward.data);
-                add_chain(&b, "postrouting", "nat", "postrouting", "srcnat", x.post.data);
+                if (x.post.size > 0)
+                        add_chain(&b, "postrouting", "nat", "postrouting", "srcnat", x.post.data);
                 strbuf_add(&b, "}\n");
         }
         return strbuf_steal(&b, ret) < 0 ? error_oom(e) : 0;

@@ -7,5 +7,5 @@
 
 #define NET_TABLE "rkt"
 
-int net_rules_text(const NetStates *states, char **ret, Error *e);
+int net_rules_text(const NetStates *states, char *const *guarded, char **ret, Error *e);
 int net_ports_check(const NetStates *states, const NetState *s, Error *e);

@@ -19,6 +19,7 @@
 #include "run/net-builtin.h"
 #include "run/net-conf.h"
 #include "run/net-hosts.h"
+#include "run/net-localnet.h"
 #include "run/net-namespace.h"
 #include "run/net-nft.h"
 #include "run/net-plan.h"
@@ -69,30 +70,21 @@ static int reserve(Up *u, Error *e) {
         return r < 0 ? r : save(u->state, u->pod_fd, needs_sync(u->state), e);
 }
 
-/* From 127.0.0.1 to a pod: the kernel must be asked to. That nobody uses it from outside is a rule of the table. */
-static void allow_localnet(const NetState *s) {
-        if (s->n_ports == 0 || s->port_network < 0)
-                return;
-        STRV_FOREACH (i, s->networks[s->port_network].host_ifs) {
-                _cleanup_free_ char *key = strf("ipv4/conf/%s/route_localnet", *i);
-
-                if (key)
-                        (void) net_sysctl_write(key, "1");
-        }
-}
-
 /* Rules and names follow from who is there. */
 static int publish(NetLink *host, Error *e) {
         _cleanup_net_states_ NetStates states = NET_STATES_INIT;
+        _cleanup_strv_free_ char **guarded = NULL;
         _cleanup_close_ int lock = -EBADF;
         int r = net_states_lock(&lock, e);
 
         if (r >= 0)
                 r = net_states_load(&states, e);
         if (r >= 0)
-                r = net_nft_apply(&states, e);
-        for (size_t i = 0; r >= 0 && i < states.n; i++)
-                allow_localnet(states.items[i]);
+                r = net_localnet_begin(&states, &guarded, e);
+        if (r >= 0)
+                r = net_nft_apply(&states, guarded, e);
+        if (r >= 0)
+                net_localnet_end(&states);
         if (r >= 0)
                 r = net_hosts_update(&states, e);
         return r < 0 || !host ? r : net_builtin_sweep(host, &states, e);
@@ -103,8 +95,8 @@ static int add_way(NetLink *host, NetAttachment *a, Error *e) {
         STRV_FOREACH (address, a->addresses) {
                 char name[16];
 
-                if (net_link_way(host, *address, name) >= 0 && !streq(name, "lo") &&
-                    !strv_contains(a->host_ifs, name) && strv_extend(&a->host_ifs, name) < 0)
+                if (net_link_way(host, *address, name) >= 0 && !strv_contains(a->host_ifs, name) &&
+                    strv_extend(&a->host_ifs, name) < 0)
                         return error_oom(e);
         }
         return 0;

@@ -226,11 +226,20 @@ static void test_lease(void **state) {
 
 static void test_rules(void **state) {
         _cleanup_net_states_ NetStates states = states_of(WEB), none = NET_STATES_INIT;
-        _cleanup_free_ char *text = NULL, *empty = NULL;
+        _cleanup_free_ char *text = NULL, *empty = NULL, *guard = NULL;
 
-        assert_int_equal(net_rules_text(&none, &empty, NULL), 0);
+        assert_int_equal(net_rules_text(&none, NULL, &empty, NULL), 0);
         assert_string_equal(empty, "table inet rkt {}\ndelete table inet rkt\n");
-        assert_int_equal(net_rules_text(&states, &text, NULL), 0);
+        assert_int_equal(net_rules_text(&none, (char *[]){ (char[]){ "eth0" }, NULL }, &guard, NULL), 0);
+        assert_string_equal(guard, "table inet rkt {}\n"
+                                   "delete table inet rkt\n"
+                                   "table inet rkt {\n"
+                                   "  chain martians {\n"
+                                   "    type filter hook prerouting priority raw; policy accept;\n"
+                                   "    iifname \"eth0\" ip daddr 127.0.0.0/8 drop\n"
+                                   "  }\n"
+                                   "}\n");
+        assert_int_equal(net_rules_text(&states, (char *[]){ (char[]){ "rkt0" }, NULL }, &text, NULL), 0);
         assert_string_equal(
                 text,
                 "table inet rkt {}\n"

@@ -186,6 +186,9 @@ def test_default_network(host, pods, net, outside, method):
         assert net.refused("http://127.0.0.1:18099/", "nsenter", "-t", net.leader(web), "-n")
         host.sh("ip -n outside route add 127.0.0.0/8 via 10.99.0.1 2>/dev/null || :")
 
+    localnet = pathlib.Path("/proc/sys/net/ipv4/conf/rkt0/route_localnet")
+    assert localnet.read_text() == "1\n"
+
     # what somebody flushes comes back
     host.run("nft", "flush", "ruleset")
     assert net.refused("http://10.99.0.1:18080/", *outside)
@@ -206,6 +209,7 @@ def test_default_network(host, pods, net, outside, method):
     pods.ended(web)
     assert web not in net.in_app(cat, "/bin/cat", "/etc/hosts").out
     assert net.refused("http://127.0.0.1:18080/")
+    assert localnet.read_text() == "0\n" and "127.0.0.0/8 drop" not in host.run("nft", "list", "table", "inet", "rkt").out
     pods.stop(cat)
     assert net.left() == []
 
@@ -493,13 +497,16 @@ def test_no_network_and_the_hosts(host, pods, net, net_d):
     assert net.get("http://127.0.0.1:18088/") == "of-the-host"
     pods.stop(mine)
 
-    host.sh("ip link add t-parent type veth peer name t-peer; ip link set t-parent up; ip link set t-peer up")
+    host.sh("""ip link add t-parent type veth peer name t-peer; ip link set t-parent up; ip link set t-peer up
+        ip addr add 10.98.0.1/24 dev t-parent; ip route add default via 10.98.0.2 dev t-parent""")
     try:
         net_d("mac.conf", {"cniVersion": "0.4.0", "name": "mac", "type": "macvlan", "master": "t-parent", "ipam": {
             "type": "host-local", "subnet": "11.11.7.0/24", "routes": [{"dst": "0.0.0.0/0"}], "gateway": "11.11.7.1"}})
-        one, two = net.server("one", "Network=mac\n"), net.server("two", "Network=mac\n")
+        one, two = net.server("one", "Network=mac\nPublishPort=18080:80\n"), net.server("two", "Network=mac\n")
         assert net.get(f"http://{net.info(one)[0]['ip']}/", "nsenter", "-t", net.leader(two), "-n") == f"from-{one}"
         assert "default via 11.11.7.1" in net.inside(two, "ip", "route").out
+        # what leads to the world never leads to the host's loopback
+        assert pathlib.Path("/proc/sys/net/ipv4/conf/t-parent/route_localnet").read_text() == "0\n"
         for name in (one, two):
             pods.stop(name)
     finally:
