@@ -5,6 +5,8 @@
 #include <gnutls/gnutls.h>
 #include <string.h>
 
+#include "basic/unconst.h"
+
 /**
  * base64_encode() - bytes as one line of base64
  * @data: @size bytes
@@ -14,11 +16,7 @@
  * Return: 0, -ENOMEM.
  */
 int base64_encode(const void *data, size_t size, char **ret) {
-        const union {
-                const void *given;
-                unsigned char *wanted; /* GnuTLS only reads, but does not say so */
-        } p = { .given = data };
-        const gnutls_datum_t in = { p.wanted, (unsigned) size };
+        const gnutls_datum_t in = { unconst(data), (unsigned) size };
         gnutls_datum_t out = {};
         char *text;
 

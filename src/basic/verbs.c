@@ -12,6 +12,7 @@
 #include "basic/path.h"
 #include "basic/strv.h"
 #include "basic/suggest.h"
+#include "basic/unconst.h"
 #include "basic/verbs.h"
 
 static int set_insecure(const Option *o, const char *value, void *data, Error *e) {
@@ -232,8 +233,7 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
 
 /* A verb sees its context as const; verbs_main() has it, and it is no const there. */
 static VerbContext *context_of(const VerbContext *c) {
-        /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-        return (VerbContext *) (uintptr_t) c;
+        return unconst(c);
 }
 
 /**

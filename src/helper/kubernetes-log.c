@@ -20,6 +20,7 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/macro.h"
+#include "basic/unconst.h"
 
 #define LOG_DIR   "/rkt/kubernetes/log"
 #define FIRST_FD  3 /* as sd_listen_fds(3) has them: standard output, standard error */
@@ -47,8 +48,8 @@ static int write_piece(int file, const Stream *s, const char *text, size_t size,
                 return -EINVAL;
         n = snprintf(head, sizeof(head), "%s.%09ldZ %s %c ", day, now.tv_nsec, s->name, is_last ? 'F' : 'P');
         iov[0] = (struct iovec){ head, (size_t) n };
-        iov[1] = (struct iovec){ (void *) (uintptr_t) text, size };
-        iov[2] = (struct iovec){ (void *) (uintptr_t) "\n", 1 };
+        iov[1] = (struct iovec){ unconst(text), size };
+        iov[2] = (struct iovec){ unconst("\n"), 1 };
         return writev(file, iov, 3) < 0 ? -errno : 0;
 }
 

@@ -17,6 +17,7 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/str.h"
+#include "basic/unconst.h"
 #include "helper/metadata-identity.h"
 #include "manifest/metadata.h"
 
@@ -91,6 +92,7 @@ static Request *request_free(Request *q) {
         return NULL;
 }
 
+/* NOLINTNEXTLINE(readability-function-size) the parameters are those of libmicrohttpd */
 static enum MHD_Result on_field(void *userdata, enum MHD_ValueKind kind, const char *key,
                                 const char *file_name, const char *content_type, const char *encoding,
                                 const char *data, uint64_t offset, size_t size) {
@@ -132,8 +134,7 @@ static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const c
 
 static enum MHD_Result say(struct MHD_Connection *c, unsigned status, const char *text) {
         return answer(c, status, metadata_content_type(METADATA_ASCII),
-                      MHD_create_response_from_buffer(strlen(text), (void *) (uintptr_t) text,
-                                                      MHD_RESPMEM_MUST_COPY));
+                      MHD_create_response_from_buffer(strlen(text), unconst(text), MHD_RESPMEM_MUST_COPY));
 }
 
 /* A lock that can be had is that of a pod that has ended. */
@@ -234,8 +235,8 @@ static enum MHD_Result verify(struct MHD_Connection *c, const MetadataHttp *h, c
 
 static enum MHD_Result say_method(struct MHD_Connection *c, const char *allowed) {
         static const char text[] = "This is asked for by another method.\n";
-        struct MHD_Response *response = MHD_create_response_from_buffer(
-                strlen(text), (void *) (uintptr_t) text, MHD_RESPMEM_PERSISTENT);
+        struct MHD_Response *response =
+                MHD_create_response_from_buffer(strlen(text), unconst(text), MHD_RESPMEM_PERSISTENT);
 
         if (response)
                 (void) MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allowed);

@@ -14,6 +14,7 @@
 #include "basic/hex.h"
 #include "basic/str.h"
 #include "basic/tmpfile.h"
+#include "basic/unconst.h"
 #include "basic/uuid.h"
 
 #define KEY_FILE    "key"
@@ -110,9 +111,7 @@ int identity_sign(const uint8_t key[IDENTITY_KEY_SIZE], const char *uuid, const 
  */
 int identity_verify(const uint8_t key[IDENTITY_KEY_SIZE], const char *uuid, const void *content, size_t size,
                     const char *signature, size_t signature_size, bool *ret_good) {
-        gnutls_datum_t text = { .data = (uint8_t *) (uintptr_t) signature,
-                                .size = (unsigned) signature_size },
-                       mac = {};
+        gnutls_datum_t text = { .data = unconst(signature), .size = (unsigned) signature_size }, mac = {};
         uint8_t own[IDENTITY_MAC_SIZE];
         int r = identity_sign(key, uuid, content, size, own);
 

@@ -5,6 +5,7 @@
 
 #include "basic/alloc.h"
 #include "basic/fd.h"
+#include "basic/unconst.h"
 #include "store/frame.h"
 #include "store/tar-entry.h"
 
@@ -186,12 +187,11 @@ int frame_writer_add(FrameWriter *w, FrameType type, const void *data, size_t si
  */
 int frame_writer_send(FrameWriter *w, FrameType type, const void *data, size_t size) {
         FrameHeader h = { .type = (uint32_t) type, .size = (uint32_t) size };
-        struct iovec v[3] = { [1] = { .iov_base = &h, .iov_len = sizeof(h) } };
+        struct iovec v[] = { {},
+                             { .iov_base = &h, .iov_len = sizeof(h) },
+                             { .iov_base = unconst(data), .iov_len = size } };
 
         assert(size <= FRAME_SIZE_MAX);
-        /* struct iovec is not const-correct; writev() only reads. */
-        memcpy(&v[2].iov_base, &data, sizeof(data));
-        v[2].iov_len = size;
         return writer_flush(w, v, size > 0 ? 3 : 2);
 }
 
