@@ -39,6 +39,7 @@ int root_open(int root_fd, const char *path, int flags) {
 static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned depth);
 
 /* parent: text of the directory with the link, without a slash at its end. */
+/* NOLINTNEXTLINE(misc-no-recursion) at most LINKS_MAX */
 static int mkdirs_behind(int root_fd, int dir_fd, const char *parent, const char *name, mode_t mode,
                          unsigned depth) {
         _cleanup_free_ char *path = NULL;
@@ -54,6 +55,7 @@ static int mkdirs_behind(int root_fd, int dir_fd, const char *parent, const char
         return path ? mkdirs(root_fd, path, mode, depth + 1) : -ENOMEM;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) at most LINKS_MAX */
 static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned depth) {
         _cleanup_close_ int fd = -EBADF;
         const char *p = path;

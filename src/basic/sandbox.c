@@ -35,6 +35,7 @@
 
 #if HAVE_SANITIZER
 /* The leak checker traces its own process, which a sandboxed one does not allow. */
+/* NOLINTNEXTLINE(readability-identifier-naming) the sanitizer names it */
 int __lsan_is_turned_off(void) __attribute__((visibility("default")));
 int __lsan_is_turned_off(void) {
         return 1;

@@ -22,11 +22,12 @@
 
 /* "  0: 0100007F:1F90 00000000:0000 0A ...": address and port, the other side's, state. */
 static bool is_listener(const char *line, unsigned port) {
-        char address[40], state[3];
-        unsigned n;
+        char address[40], found[5], wanted[9], state[3];
 
-        return sscanf(line, "%*u: %32[0-9A-F]:%4X %*32[0-9A-F]:%*4X %2s", address, &n, state) == 3 &&
-               n == port && streq(state, STATE_LISTEN) &&
+        (void) snprintf(wanted, sizeof(wanted), "%04X", port);
+        return sscanf(line, "%*u: %32[0-9A-F]:%4[0-9A-F] %*32[0-9A-F]:%*4X %2s", address, found, state) ==
+                       3 &&
+               streq(found, wanted) && streq(state, STATE_LISTEN) &&
                (streq(address, "00000000") || streq(address, "0100007F") || /* in the host's byte order */
                 streq(address, "00000000000000000000000000000000"));
 }

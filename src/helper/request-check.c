@@ -120,7 +120,7 @@ static bool is_image(const char *word, bool in_store, size_t n_files) {
                 return false;
         switch (name->type) {
         case IMAGE_NAME_ID:
-        case IMAGE_NAME_APPC: return true;
+        case IMAGE_NAME_APPC:
         case IMAGE_NAME_DOCKER: return true;
         case IMAGE_NAME_URL: return !in_store;
         default: return false;

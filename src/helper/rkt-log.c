@@ -60,17 +60,17 @@ static const char *const journals[N_SINKS] = { "/run/systemd/journal", "/rkt/hos
 typedef struct Source {
         const char *ending; /* of its path */
         const char *sink;   /* of the journal, beneath journals[] */
-        bool datagrams;
         int fd;             /* -1: not there */
         int sinks[N_SINKS]; /* -1: not connected */
-        bool partial;       /* the last byte was not the end of a line */
+        bool datagrams;
+        bool partial; /* the last byte was not the end of a line */
 } Source;
 
 static Source sources[] = {
-        { ".out", "stdout", false, -1, { -1, -1 }, false },
-        { ".err", "stdout", false, -1, { -1, -1 }, false },
-        { ".log", "dev-log", true, -1, { -1, -1 }, false },
-        { ".journal", "socket", true, -1, { -1, -1 }, false },
+        { ".out", "stdout", -1, { -1, -1 }, false, false },
+        { ".err", "stdout", -1, { -1, -1 }, false, false },
+        { ".log", "dev-log", -1, { -1, -1 }, true, false },
+        { ".journal", "socket", -1, { -1, -1 }, true, false },
 };
 
 #define N_SOURCES (sizeof(sources) / sizeof(*sources))
@@ -474,6 +474,7 @@ static void end_of_app(const struct ucred *who) {
 static void read_word(Client *c);
 
 /* An app that was faster than whoever runs it in the foreground. */
+/* NOLINTNEXTLINE(misc-no-recursion) one client each: at most CLIENTS_MAX */
 static void wait_for_client(void) {
         for (int n = 0; n < FIRST_TURNS && self.waits; n++) {
                 if (poll(&(struct pollfd){ .fd = self.listener, .events = POLLIN }, 1, FIRST_MSEC) > 0)
@@ -486,6 +487,7 @@ static void wait_for_client(void) {
 }
 
 /* "sync": hears of the end when all that was there is in the journals. Its process is one of the app's, mostly. */
+/* NOLINTNEXTLINE(misc-no-recursion) one client each: at most CLIENTS_MAX */
 static void sync_client(Client *c) {
         socklen_t size = sizeof(struct ucred);
         struct ucred who = {};
@@ -509,6 +511,7 @@ static void greet_client(Client *c, int wants, bool tty) {
                 drop_client(c);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) one client each: at most CLIENTS_MAX */
 static void read_word(Client *c) {
         static const struct {
                 const char *word;

@@ -23,6 +23,7 @@
 #include "basic/request.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "basic/unconst.h"
 #include "config.h"
 #include "helper/request-check.h"
 
@@ -47,7 +48,7 @@ static void request_done(Request *r) {
 
 static int answer(char type, const void *data, size_t size) {
         struct iovec iov[] = { { .iov_base = &type, .iov_len = 1 },
-                               { .iov_base = (void *) (uintptr_t) data, .iov_len = size } };
+                               { .iov_base = unconst(data), .iov_len = size } };
         const struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 
         return sendmsg(CONNECTION, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
@@ -95,9 +96,8 @@ static int check_file(int fd, Error *e) {
         return 0;
 }
 
-static void take_files(const struct msghdr *m, Request *x) {
-        for (const struct cmsghdr *c = CMSG_FIRSTHDR(m); c;
-             c = CMSG_NXTHDR((struct msghdr *) (uintptr_t) m, (struct cmsghdr *) (uintptr_t) c)) {
+static void take_files(struct msghdr *m, Request *x) {
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
                 size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
                 if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
@@ -143,6 +143,7 @@ static int link_file(const char *name, size_t file) {
 static int name_files(Request *x, Error *e) {
         int r = 0;
 
+        assert(x->words);
         for (char **w = x->words; *w && r >= 0; w++) {
                 _cleanup_free_ char *name = NULL, *asc = NULL;
                 unsigned file;

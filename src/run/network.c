@@ -67,8 +67,8 @@ static int call(char *const argv[], int in, int pod, char **ret, Error *e) {
         r = worker_spawn(PROGRAM, NULL, argv, (const int[]){ in, out_end, err_end, pod }, 4, &p, e);
         if (r < 0)
                 return r;
-        out_end = fd_close(out_end);
-        err_end = fd_close(err_end);
+        (void) fd_close(TAKE_FD(out_end));
+        (void) fd_close(TAKE_FD(err_end));
         r = fd_read_to_end(out, NET_STATE_MAX, &text, &size);
         if (r >= 0)
                 r = fd_read_to_end(err, MESSAGE_MAX, &message, &size);

@@ -38,4 +38,4 @@ int userns_map_mount(const Userns *u, int mount_fd, bool recursive, Error *e);
 /* What is made between is the pod's root's: for what lies behind mounts of userns_map_mount(). */
 const Userns *userns_act(const Userns *u);
 void userns_act_end(const Userns **u);
-#define _cleanup_act_ _cleanup_(userns_act_end)
+#define _cleanup_act_ _unused_ _cleanup_(userns_act_end)

@@ -2,6 +2,9 @@
 /* A small ACI for the tests of a store, and a file beside the store that nothing may touch. */
 #pragma once
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "basic/fd.h"
 #include "basic/str.h"
 #include "store/store-import.h"

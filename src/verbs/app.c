@@ -148,11 +148,12 @@ static int print_status(Pod *p, const AppArgs *args, Error *e) {
         _cleanup_json_write_ JsonWriter w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         TableFormat format = table_format_from_string(args->format, e);
-        const PodApp *a;
+        const PodApp *a = NULL;
         int r = format < 0 ? (int) format : find_app(p, args->app, &m, &a, e);
 
         if (r < 0)
                 return r;
+        assert(a);
         if (format == TABLE_TEXT)
                 return print_lines(p, m, a, e);
         w.flags = format == TABLE_JSON_PRETTY ? JSON_WRITE_PRETTY : 0;
