@@ -352,6 +352,8 @@ int mutable_pod_add(MutablePod *x, Store *s, const PodSpec *spec, const PodPrepa
         pod_manifest_remove_unused_volumes(x->manifest);
         (void) forget(x, app, NULL);
         (void) pod_volumes_forget(x->pod, x->manifest, NULL);
+        if (x->leader > 0) /* it may know the app's units already */
+                (void) reload(x, NULL);
         return r;
 }
 

@@ -8,6 +8,7 @@
 #include "basic/strv.h"
 #include "basic/table.h"
 #include "pod/pod-apps.h"
+#include "run/metadata.h"
 #include "run/mutable.h"
 #include "verbs/pod-info.h"
 #include "verbs/verbs.h"
@@ -172,6 +173,22 @@ static int status_run(const VerbContext *c, int argc, char **words, void *option
         return failed(e, r < 0 ? r : print_status(p, options, e));
 }
 
+/* The app is gone already: if the metadata service still shows it, that is no failure. */
+static void update_metadata(const VerbContext *c, const MutablePod *x) {
+        _cleanup_(store_freep) Store *s = NULL;
+        _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_free_ char *url = NULL;
+        int r;
+
+        if (x->leader <= 0 || metadata_url(x->pod, &url) < 0)
+                return;
+        r = store_open(c->dir, 0, &s, &e);
+        if (r >= 0)
+                r = metadata_update(x->pod, x->manifest, s, &e);
+        if (r < 0)
+                log_warning("%s", error_text(&e, r));
+}
+
 typedef int (*ChangeFunc)(MutablePod *x, const char *app, Error *e);
 
 /* One change of one app, alone. */
@@ -192,7 +209,11 @@ static int change(const VerbContext *c, char **words, const AppArgs *args, const
                 return 0;
         }
         r = mutable_pod_open(p, &x, e);
-        return r < 0 ? r : func(&x, args->app, e);
+        if (r >= 0)
+                r = func(&x, args->app, e);
+        if (r >= 0 && func == mutable_pod_remove)
+                update_metadata(c, &x);
+        return r;
 }
 
 static int start_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {

@@ -216,7 +216,7 @@ def test_ends_with_the_pod(host, pods, pod):
 
 
 def test_apps_that_come_later(host, pods, images, tmp_path):  # pylint: disable=unused-argument
-    """An app that is added to a running pod can ask, too, and is known."""
+    """An app that is added to a running pod can ask, too, and is known until it is removed."""
     host.rkt("--insecure-options=image", "fetch", images.busybox)
     sandbox = Sandbox(host, tmp_path, "--mds-register")
     try:
@@ -225,6 +225,8 @@ def test_apps_that_come_later(host, pods, images, tmp_path):  # pylint: disable=
         client = Client(line.group(1))
         assert client.ask("/pod/uuid")[2] == sandbox.uuid
         assert client.ask("/apps/late/image/id")[2] == json.loads(client.ask("/pod/manifest")[2])["apps"][0]["image"]["id"]
+        sandbox.rkt("rm", "--app=late")
+        assert client.ask("/apps/late/image/id")[0] == 404 and client.ask("/pod/uuid")[2] == sandbox.uuid
     finally:
         sandbox.end()
     assert client.ask("/pod/uuid")[0] == 401
