@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -37,16 +38,23 @@ int manager_job_watch(ManagerJob *j, sd_bus *bus, const char *service) {
         return r < 0 ? r : 0;
 }
 
-/* Until the bus, or @fd, has something to read. */
-static int wait_for_bus(sd_bus *bus, int fd) {
+/* Until the bus, or @fd, has something to read, or the time is over. */
+static int wait_for_bus(sd_bus *bus, usec_t deadline, int fd) {
         struct pollfd fds[] = {
                 { .fd = sd_bus_get_fd(bus), .events = (short) sd_bus_get_events(bus) },
                 { .fd = fd, .events = POLLIN },
         };
 
+        usec_t now = clock_usec(CLOCK_MONOTONIC), left = UINT64_MAX;
+
+        if (deadline > 0 && now >= deadline)
+                return -ETIME;
+        if (deadline > 0)
+                left = deadline - now;
         if (fd < 0)
-                return sd_bus_wait(bus, UINT64_MAX);
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+                return sd_bus_wait(bus, left);
+        if (poll(fds, 2, left == UINT64_MAX ? -1 : (int) MIN(left / 1000 + 1, (usec_t) INT_MAX)) < 0 &&
+            errno != EINTR)
                 return -errno;
         return fds[1].revents != 0 ? -EINTR : 0;
 }
@@ -58,7 +66,7 @@ static int wait_for_bus(sd_bus *bus, int fd) {
  * @reply: to the call that began the job; it has the job's path, and must outlive the wait
  * @fd:    readable: enough; -EBADF: none
  *
- * Return: 0; -EINTR: @fd was readable; another negative errno.
+ * Return: 0; -EINTR: @fd was readable; -ETIME: the deadline has passed; another negative errno.
  */
 int manager_job_wait_unless(ManagerJob *j, sd_bus *bus, sd_bus_message *reply, int fd) {
         int r = sd_bus_message_read(reply, "o", &j->path);
@@ -66,7 +74,7 @@ int manager_job_wait_unless(ManagerJob *j, sd_bus *bus, sd_bus_message *reply, i
         while (r >= 0 && !j->done) {
                 r = sd_bus_process(bus, NULL);
                 if (r == 0)
-                        r = wait_for_bus(bus, fd);
+                        r = wait_for_bus(bus, j->deadline, fd);
         }
         return r < 0 ? r : 0;
 }
@@ -77,7 +85,7 @@ int manager_job_wait_unless(ManagerJob *j, sd_bus *bus, sd_bus_message *reply, i
  * @bus:   the same
  * @reply: as in manager_job_wait_unless()
  *
- * Return: 0, or a negative errno.
+ * Return: 0; -ETIME: the deadline has passed; another negative errno.
  */
 int manager_job_wait(ManagerJob *j, sd_bus *bus, sd_bus_message *reply) {
         return manager_job_wait_unless(j, bus, reply, -EBADF);

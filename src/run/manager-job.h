@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <systemd/sd-bus.h>
 
+#include "basic/clock.h"
 #include "basic/macro.h"
 
 typedef struct ManagerJob {
@@ -19,6 +20,7 @@ typedef struct ManagerJob {
         const char *path; /* NULL until the call has returned */
         char *result;     /* "done", "failed", ...; NULL: not known */
         bool done;
+        usec_t deadline; /* CLOCK_MONOTONIC; 0: none; may be set until the wait begins */
 } ManagerJob;
 
 #define MANAGER_JOB_INIT ((ManagerJob){})

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "basic/alloc.h"
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/str.h"
@@ -28,6 +29,8 @@
 #include "run/stage1-root.h"
 
 #define DATABASE_MAX      (4U * 1024 * 1024)
+#define JOB_MAX_USEC      (3600 * USEC_PER_SEC) /* of what a unit may ask for */
+#define JOB_MORE_USEC     (90 * USEC_PER_SEC)
 #define _cleanup_bus_err_ _cleanup_(sd_bus_error_free)
 
 /* Where an app has mounts in the pod. */
@@ -76,6 +79,23 @@ static void stop_log(MutablePod *x, const char *app) {
         }
 }
 
+/* When its job must be done, whatever the pod's systemd does: others wait for the apps' lock. */
+static usec_t deadline_of(sd_bus *bus, const char *unit) {
+        static const char *const names[] = { "TimeoutStopUSec", "TimeoutStartUSec" };
+        _cleanup_free_ char *path = NULL;
+        usec_t sum = JOB_MORE_USEC;
+
+        if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path) >= 0)
+                FOREACH_ARRAY (name, names, ELEMENTSOF(names)) {
+                        uint64_t usec = 0;
+
+                        (void) sd_bus_get_property_trivial(
+                                bus, NULL, path, "org.freedesktop.systemd1.Service", *name, NULL, 't', &usec);
+                        sum += MIN(usec, JOB_MAX_USEC);
+                }
+        return clock_usec(CLOCK_MONOTONIC) + sum;
+}
+
 /* "StartUnit" or "StopUnit", until its job is done. */
 static int run_job(MutablePod *x, const char *method, const char *app, const char *what, Error *e) {
         _cleanup_bus_ sd_bus *bus = NULL;
@@ -89,12 +109,16 @@ static int run_job(MutablePod *x, const char *method, const char *app, const cha
                 r = pod_bus_open(x->leader, &bus, e);
         if (r < 0)
                 return r;
+        j.deadline = deadline_of(bus, unit);
         r = manager_job_watch(&j, bus, NULL);
         if (r >= 0)
                 r = sd_bus_call_method(bus, NULL, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, method, &err, &reply,
                                        "ss", unit, "replace");
         if (r >= 0)
                 r = manager_job_wait(&j, bus, reply);
+        if (r == -ETIME)
+                return error_setf(e, r, "%s app \"%s\": the pod's systemd has not done it in time", what,
+                                  app);
         if (r < 0)
                 return error_setf(e, r, "%s app \"%s\": %s", what, app, str_or(err.message, strerror(-r)));
         return streq_ptr(j.result, "done")
@@ -369,7 +393,7 @@ static int check_app(const MutablePod *x, const char *app, Error *e) {
  * @app: its name
  * @e:   sentence on failure; may be NULL
  *
- * Return: 0, also if it runs; -ENOENT, -EBUSY (the pod does not run), -EIO (it did not start).
+ * Return: 0, also if it runs; -ENOENT, -EBUSY (the pod does not run), -EIO (it did not start), -ETIME.
  */
 int mutable_pod_start(MutablePod *x, const char *app, Error *e) {
         _cleanup_free_ char *state = NULL;
@@ -393,7 +417,7 @@ int mutable_pod_start(MutablePod *x, const char *app, Error *e) {
  * @app: its name
  * @e:   sentence on failure; may be NULL
  *
- * Return: 0, also if it does not run; -ENOENT, -EBUSY (the pod does not run), -EIO.
+ * Return: 0, also if it does not run; -ENOENT, -EBUSY (the pod does not run), -EIO, -ETIME.
  */
 int mutable_pod_stop(MutablePod *x, const char *app, Error *e) {
         int r = check_app(x, app, e);
@@ -409,7 +433,7 @@ int mutable_pod_stop(MutablePod *x, const char *app, Error *e) {
  * @app: its name
  * @e:   sentence on failure; may be NULL
  *
- * Return: 0; -ENOENT; -EIO; errors of the file system.
+ * Return: 0; -ENOENT; -EIO; -ETIME; errors of the file system.
  */
 int mutable_pod_remove(MutablePod *x, const char *app, Error *e) {
         int r = check_app(x, app, e);
