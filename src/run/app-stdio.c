@@ -154,12 +154,10 @@ static void add_stream(const PodApp *a, const AppSettings *s, const AppUnitConte
         strbuf_addf(b, "%s=", keys[stream]);
         if (way == WAY_NULL || (stream == STREAM_IN && has_log_file(a, c)))
                 strbuf_add(b, "null\n");
-        else if (has_log_file(a, c))
+        else if (has_log_file(a, c) || (way != WAY_TTY && has_pipe(a, s, c, stream)))
                 strbuf_addf(b, "file:/rkt/stdio/%s.%s\n", a->name, endings[stream]);
         else if (way == WAY_TTY)
                 strbuf_add(b, stream == STREAM_IN ? "tty-force\n" : "tty\n");
-        else if (has_pipe(a, s, c, stream))
-                strbuf_addf(b, "file:/rkt/stdio/%s.%s\n", a->name, endings[stream]);
         else if (c->console)
                 strbuf_addf(b, "file:%s\n", stream == STREAM_ERR ? CONSOLE_STDERR : CONSOLE_STDOUT);
         else

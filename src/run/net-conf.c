@@ -73,7 +73,7 @@ static int read_one(const char *path, CniConf **ret, Error *e) {
 static int load_one(NetConfs *x, char *path, Error *e) {
         _cleanup_error_ Error why = ERROR_INIT;
         _cleanup_free_ char *owned = path;
-        CniConf *c;
+        CniConf *c = NULL;
         int r;
 
         if (!path)
@@ -83,6 +83,7 @@ static int load_one(NetConfs *x, char *path, Error *e) {
                 return error_oom(e);
         if (r < 0)
                 return strv_extendf(&x->broken, "%s: %s", path, error_text(&why, r)) < 0 ? error_oom(e) : 0;
+        assert(c);
         if (net_confs_find(x, c->name)) {
                 (void) cni_conf_free(c);
                 return 0;

@@ -72,8 +72,8 @@ static void add_target(StrBuf *b, const NetPort *p, const NetAddress *target) {
                 strbuf_addf(b, "%s dport map { ", p->protocol);
                 for (uint64_t i = 0; i < p->count; i++)
                         strbuf_addf(b, "%s%llu : %s . %llu", i > 0 ? ", " : "",
-                                    (unsigned long long) (p->host_port + i), text,
-                                    (unsigned long long) (p->pod_port + i));
+                                    (unsigned long long) p->host_port + i, text,
+                                    (unsigned long long) p->pod_port + i);
                 strbuf_add(b, " }");
         }
 }

@@ -313,6 +313,7 @@ int net_states_load(NetStates *states, Error *e) {
                         return r;
                 if (!s)
                         continue;
+                /* NOLINTNEXTLINE(bugprone-sizeof-expression) a list of pointers */
                 if (!GREEDY_GROW(states->items, states->n)) {
                         (void) net_state_free(s);
                         return error_oom(e);

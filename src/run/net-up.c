@@ -249,6 +249,7 @@ int net_down(const char *uuid, int pod_fd, Error *e) {
 
         if (r <= 0)
                 return r;
+        assert(s);
         r = net_link_open(&host, e);
         if (r >= 0)
                 r = remove_all(s, pod_fd, host, e);

@@ -175,6 +175,11 @@ int network_load(Pod *p, const PodManifest *m, Network *ret, Error *e) {
         return r;
 }
 
+static void move(Network *to, Network *from) {
+        *to = *from;
+        *from = NETWORK_INIT;
+}
+
 /**
  * network_up() - make a pod's network
  * @p:        pod, locked
@@ -211,12 +216,12 @@ int network_up(Pod *p, const PodManifest *m, const char *machine, const char *ho
                         r = network_info_write(p, n.state, e);
                 if (r < 0)
                         return r;
+                assert(n.state);
                 n.ns_fd = open(n.state->namespace, O_RDONLY | O_CLOEXEC);
                 if (n.ns_fd < 0)
                         return error_setf(e, -errno, "cannot open %s: %m", n.state->namespace);
         }
-        *ret = n;
-        n = NETWORK_INIT;
+        move(ret, &n);
         return 0;
 }
 

@@ -47,11 +47,14 @@ static int enter(PodEnter *x, int *ret_status, Error *e) {
         const char *term = getenv("TERM");
         _cleanup_free_ char *variable = strf("TERM=%s", term && *term ? term : "vt100");
         char *environment[] = { variable, NULL };
+        int r;
 
         if (!variable)
                 return error_oom(e);
         x->environment = environment;
-        return pod_enter(x, ret_status, e);
+        r = pod_enter(x, ret_status, e);
+        x->environment = NULL;
+        return r;
 }
 
 static int enter_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
