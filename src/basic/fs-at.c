@@ -36,27 +36,27 @@ int root_open(int root_fd, const char *path, int flags) {
         return fd < 0 ? -errno : (int) fd;
 }
 
-static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned depth);
+static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned links);
 
 /* parent: text of the directory with the link, without a slash at its end. */
 /* NOLINTNEXTLINE(misc-no-recursion) at most LINKS_MAX */
 static int mkdirs_behind(int root_fd, int dir_fd, const char *parent, const char *name, mode_t mode,
-                         unsigned depth) {
+                         unsigned links) {
         _cleanup_free_ char *path = NULL;
         char target[PATH_MAX];
         ssize_t n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
 
         if (n < 0)
                 return errno == EINVAL ? -ENOENT : -errno;
-        if (depth == LINKS_MAX)
+        if (links == 1)
                 return -ELOOP;
         target[n] = '\0';
         path = *target == '/' ? strdup(target) : strf("%s/%s", parent, target);
-        return path ? mkdirs(root_fd, path, mode, depth + 1) : -ENOMEM;
+        return path ? mkdirs(root_fd, path, mode, links - 1) : -ENOMEM;
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) at most LINKS_MAX */
-static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned depth) {
+static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned links) {
         _cleanup_close_ int fd = -EBADF;
         const char *p = path;
 
@@ -82,8 +82,8 @@ static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned depth) {
                                 return -errno;
                         next = root_open(root_fd, sub, O_PATH | O_DIRECTORY);
                 }
-                if (next == -ENOENT)
-                        next = mkdirs_behind(root_fd, fd, parent, name, mode, depth);
+                if (next == -ENOENT && links > 0)
+                        next = mkdirs_behind(root_fd, fd, parent, name, mode, links);
                 if (next < 0)
                         return next;
                 fd_close(fd);
@@ -98,12 +98,22 @@ static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned depth) {
  * @path:    absolute; normalized
  * @mode:    of new directories
  *
- * A link that leads to nothing gets what it leads to.
- *
- * Return: an O_PATH descriptor of the directory; -ENOTDIR, -ELOOP, other errno.
+ * Return: an O_PATH descriptor of the directory; -ENOENT (a link leads to nothing), -ENOTDIR, -ELOOP, other errno.
  */
 int root_mkdirs(int root_fd, const char *path, mode_t mode) {
         return mkdirs(root_fd, path, mode, 0);
+}
+
+/**
+ * root_mkdirs_through() - the same, and a link that leads to nothing gets what it leads to
+ * @root_fd: the image's root directory
+ * @path:    absolute; normalized
+ * @mode:    of new directories
+ *
+ * Return: an O_PATH descriptor of the directory; -ENOTDIR, -ELOOP, other errno.
+ */
+int root_mkdirs_through(int root_fd, const char *path, mode_t mode) {
+        return mkdirs(root_fd, path, mode, LINKS_MAX);
 }
 
 /**

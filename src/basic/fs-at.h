@@ -8,6 +8,7 @@
 
 int root_open(int root_fd, const char *path, int flags);
 int root_mkdirs(int root_fd, const char *path, mode_t mode);
+int root_mkdirs_through(int root_fd, const char *path, mode_t mode);
 int mkdir_parents_at(int dir_fd, const char *path, mode_t mode);
 int remove_tree_at(int dir_fd, const char *name);
 int fsync_dir_at(int dir_fd, const char *path);

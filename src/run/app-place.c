@@ -34,14 +34,14 @@ static int open_target(int root_fd, const char *path, bool directory) {
         int fd, r;
 
         if (directory)
-                return root_mkdirs(root_fd, path, 0755);
+                return root_mkdirs_through(root_fd, path, 0755);
         fd = root_open(root_fd, path, O_PATH);
         if (fd != -ENOENT)
                 return fd;
         parent = strndup(path, slash ? (size_t) (slash - path) : 0);
         if (!parent)
                 return -ENOMEM;
-        dir = root_mkdirs(root_fd, *parent ? parent : "/", 0755);
+        dir = root_mkdirs_through(root_fd, *parent ? parent : "/", 0755);
         if (dir < 0)
                 return dir;
         r = make_file(dir, slash ? slash + 1 : path);
