@@ -464,9 +464,13 @@ int verbs_program(const Verb *const *verbs, int argc, char **argv, char ***ret) 
 
 /* Else a file that is opened later would get what is printed. What cannot be written to still cannot. */
 static void fill_standard_descriptors(void) {
-        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_NOCTTY) != fd) /* NOLINT */
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                /* NOLINTNEXTLINE(android-cloexec-open) it is to be inherited */
+                int there = fcntl(fd, F_GETFD) < 0 ? open("/dev/null", O_RDONLY | O_NOCTTY) : fd;
+
+                if (there != fd)
                         _exit(EXIT_RKT_FAILED);
+        }
 }
 
 /**

@@ -480,9 +480,10 @@ void metadata_http_accept(MetadataHttp *h, int listen_fd) {
         struct sockaddr_storage address;
         socklen_t size = sizeof(address);
         int fd = accept4(listen_fd, (struct sockaddr *) &address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        Peer p = {};
 
-        Peer p = fd < 0 ? (Peer){} : peer_of(fd);
-
+        if (fd >= 0)
+                p = peer_of(fd);
         if (fd >= 0 && !p.is_remote && count_peer(h, &p) >= METADATA_PEER_MAX)
                 (void) fd_close(fd);
         else if (fd >= 0) /* takes the descriptor, on failure too */

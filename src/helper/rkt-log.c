@@ -434,6 +434,7 @@ static void drain(const struct ucred *who) {
 /* ---- who asks ---- */
 
 static void accept_client(void) {
+        /* cppcheck-suppress nullPointer ; nobody asks who it is */
         int fd = accept4(self.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         for (size_t i = 0; fd >= 0 && i < CLIENTS_MAX; i++)

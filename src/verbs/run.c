@@ -25,7 +25,7 @@ static int detach(const VerbContext *c, const RunArgs *a, Pod *p, const char *na
 
         if (!uuid || !dir)
                 return error_oom(e);
-        p = pod_close(p); /* and with it the lock */
+        (void) pod_close(p); /* and with it the lock */
         r = machine_start_service(name, "rkt pod", argv, &unit, e);
         if (r < 0)
                 return r;
