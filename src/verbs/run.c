@@ -18,9 +18,8 @@
 /* As a service of systemd's that runs what has been prepared. */
 static int detach(const VerbContext *c, const RunArgs *a, Pod *p, const char *name, Error *e) {
         _cleanup_free_ char *uuid = strdup(pod_uuid(p)), *dir = strf("--dir=%s", c->dir), *unit = NULL;
-        const char *argv[] = {
-                RKT_BIN_DIR "/rkt", dir, "run-prepared", a->remove ? "--rm" : "--rm=false", uuid, NULL
-        };
+        static const char program[] = RKT_BIN_DIR "/rkt";
+        const char *argv[] = { program, dir, "run-prepared", a->remove ? "--rm" : "--rm=false", uuid, NULL };
         int r;
 
         if (!uuid || !dir)
