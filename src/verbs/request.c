@@ -112,6 +112,7 @@ static int send_request(int fd, const Request *x, Error *e) {
         struct iovec iov;
         struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 
+        assert(x->words); /* is_wanted() */
         for (char **w = x->words; *w; w++)
                 strbuf_add_n(&b, *w, strlen(*w) + 1);
         if (b.failed)
