@@ -5,11 +5,15 @@
 
 #include "run/machine.h"
 #include "verbs/pod-info.h"
+#include "verbs/pod-wait.h"
 #include "verbs/verbs.h"
+
+#define KILLED_USEC (10 * INT64_C(1000000)) /* by then the kernel has ended all of it */
 
 typedef struct StopArgs {
         bool force;
         const char *uuid_file;
+        const char *data_dir;
 } StopArgs;
 
 /* Prints the UUID when the pod has been stopped, or told to. */
@@ -27,6 +31,8 @@ static int stop_pod(Pod *p, void *userdata, Error *e) {
         r = pod_machine_name(p, &name, e);
         if (r >= 0)
                 r = machine_stop(name, args->force, e);
+        if (r >= 0 && args->force) /* so that it can be removed at once */
+                (void) pod_wait_over(p, args->data_dir, KILLED_USEC, NULL);
         if (r < 0)
                 return error_prefixf(e, r, "error stopping pod \"%s\"", pod_uuid(p));
         (void) printf("\"%s\"\n", pod_uuid(p));
@@ -37,6 +43,7 @@ static int stop_run(const VerbContext *c, int argc, char **words, void *options,
         StopArgs *args = options;
         int failed, r;
 
+        args->data_dir = c->dir;
         r = pods_for_each_named(c->dir, argc, words, args->uuid_file, stop_pod, args, &failed, e);
         if (r < 0)
                 return r;
