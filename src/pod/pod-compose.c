@@ -534,6 +534,8 @@ static int annotate_pod(const Compose *c, Error *e) {
                                                 pod_exit_policy_to_string(s->exit_policy));
         if (r >= 0 && s->log != POD_LOG_BOTH)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_LOG, pod_log_mode_to_string(s->log));
+        if (r >= 0 && s->host_ipc)
+                r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_IPC, "parent");
         if (r >= 0 && s->metadata > 0)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_METADATA, "yes");
         if (r >= 0 && s->private_users)

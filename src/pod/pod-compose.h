@@ -21,6 +21,7 @@
 #define POD_ANNOTATION_EXIT_POLICY   "rkt.systemd/exit-policy" /* words of ExitPolicy= */
 #define POD_ANNOTATION_LOG           "rkt.systemd/log"         /* words of Log= */
 #define POD_ANNOTATION_OVERLAY       "rkt.systemd/overlay"     /* "no": roots are copies */
+#define POD_ANNOTATION_IPC           "rkt.systemd/ipc"         /* "parent": the host's */
 #define POD_ANNOTATION_METADATA      "rkt.systemd/metadata"    /* "yes": known to the metadata service */
 #define POD_ANNOTATION_INSECURE      "rkt.systemd/insecure"    /* words of InsecureOptions= */
 #define POD_ANNOTATION_MUTABLE       "coreos.com/rkt/stage1/mutable" /* "true": apps come and go (rkt's name) */

@@ -160,6 +160,7 @@ typedef struct PodSpec {
         PullPolicy pull;
         InsecureFlags insecure;
         bool overlay;
+        bool host_ipc;    /* System V IPC is the host's */
         int metadata;     /* 1: the metadata service knows the pod */
         bool auto_update; /* registry: rkt auto-update looks for newer images */
         PodLogMode log;

@@ -498,7 +498,9 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 r = userns_pass_locks(&x->users);
         if (r < 0)
                 return error_setf(e, r, "cannot pass the pod's lock on: %s", strerror(-r));
-        r = nspawn_environment(environ, x->network.kind == NETWORK_OWN && !x->users.is_private, &envp);
+        r = nspawn_environment(environ, x->network.kind == NETWORK_OWN && !x->users.is_private,
+                               streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_IPC), "parent"),
+                               &envp);
         if (r < 0)
                 return error_oom(e);
         r = network_enter(&x->network, e);

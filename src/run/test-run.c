@@ -228,7 +228,7 @@ static void test_environment(void **state) {
         char *in[] = { fds, secret, notify, NULL };
         _cleanup_strv_free_ char **out = NULL;
 
-        assert_int_equal(nspawn_environment(in, true, &out), 0);
+        assert_int_equal(nspawn_environment(in, true, false, &out), 0);
         assert_true(strv_contains(out, "LISTEN_FDS=1"));
         assert_true(strv_contains(out, "NOTIFY_SOCKET=/run/n"));
         assert_false(strv_contains(out, "SECRET=x"));

@@ -131,6 +131,23 @@ static int finish_mounts(RunArgs *a, Error *e) {
         return 0;
 }
 
+/**
+ * run_ipc_parse() - read --ipc=
+ * @word: its value, or NULL
+ * @ret:  true: the host's
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0, -EINVAL.
+ */
+int run_ipc_parse(const char *word, bool *ret, Error *e) {
+        if (word && !streq(word, "auto") && !streq(word, "private") && !streq(word, "parent"))
+                return error_setf(
+                        e, -EINVAL,
+                        "invalid argument \"%s\" for --ipc: it is \"auto\", \"private\" or \"parent\"", word);
+        *ret = streq_ptr(word, "parent");
+        return 0;
+}
+
 static int finish(RunArgs *a, Error *e) {
         int r = run_manifest_check(a, e);
 
@@ -148,6 +165,9 @@ static int finish(RunArgs *a, Error *e) {
         if (a->no_store)
                 a->spec->pull = PULL_NEWER;
         a->spec->metadata = a->mds_register;
+        r = run_ipc_parse(a->ipc, &a->spec->host_ipc, e);
+        if (r < 0)
+                return r;
         if (a->pod_name && !pod_name_is_valid(a->pod_name))
                 return error_setf(
                         e, -EINVAL,

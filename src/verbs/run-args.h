@@ -36,6 +36,7 @@ typedef struct RunArgs {
         char **signatures;    /* of the apps, in their order; "" for none */
         const char *pod_name; /* --pod-name; NULL: rkt-UUID */
         bool interactive;
+        const char *ipc; /* NULL: auto */
         bool mds_register;
         bool remove; /* --rm */
         bool detach;
@@ -52,6 +53,7 @@ extern const Option run_prepared_options[]; /* rkt run-prepared */
 extern const Option run_image_options[];    /* what is run: of run and prepare */
 extern const Option run_how_options[];      /* how it is run: of run and run-prepared */
 
+int run_ipc_parse(const char *word, bool *ret, Error *e);
 int run_add_volume(RunArgs *a, const char *value, const char *flag, Error *e);
 int run_clean_path(const char *path, char **ret);
 int run_set_private_users(const Option *o, const char *value, void *data, Error *e);

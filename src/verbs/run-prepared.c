@@ -26,13 +26,17 @@ static int take(Pod *p, Error *e) {
 /* The flags go into the manifest, so that who looks at the pod sees what runs. */
 static int set_up(Pod *p, const RunArgs *a, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        bool host_ipc = false;
         int r = pod_read_manifest(p, &m, e);
 
         if (r >= 0)
+                r = run_ipc_parse(a->ipc, &host_ipc, e);
+        if (r >= 0)
                 r = run_network_change(a, m, e);
-        if (r < 0 || (r == 0 && !a->hostname && !a->mds_register))
+        if (r < 0 || (r == 0 && !a->hostname && !a->mds_register && !host_ipc))
                 return r;
-        if ((a->mds_register && pod_manifest_set_annotation(m, POD_ANNOTATION_METADATA, "yes") < 0) ||
+        if ((host_ipc && pod_manifest_set_annotation(m, POD_ANNOTATION_IPC, "parent") < 0) ||
+            (a->mds_register && pod_manifest_set_annotation(m, POD_ANNOTATION_METADATA, "yes") < 0) ||
             (a->hostname && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTNAME, a->hostname) < 0))
                 return error_oom(e);
         return pod_write_manifest(p, m, e);
@@ -41,9 +45,13 @@ static int set_up(Pod *p, const RunArgs *a, Error *e) {
 /* Before anything is changed. */
 static int check_flags(const RunArgs *a, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        bool host_ipc;
         int r = pod_manifest_new(&m);
 
-        return r < 0 ? error_oom(e) : run_network_change(a, m, e);
+        if (r < 0)
+                return error_oom(e);
+        r = run_ipc_parse(a->ipc, &host_ipc, e);
+        return r < 0 ? r : run_network_change(a, m, e);
 }
 
 /* As long as nothing is changed, it stays prepared. */

@@ -264,3 +264,22 @@ def test_unprivileged(host, verb):
     """ROOT-03 ROOT-06: refused before arguments are looked at."""
     done = host.run("runuser", "-u", "nobody", "--", "rkt", verb, check=254)
     assert f"{verb}: cannot run as unprivileged user" in done.err
+
+
+@pytest.mark.parametrize("flags,is_hosts", [([], False), (["--ipc=auto"], False), (["--ipc=private"], False), (["--ipc=parent"], True)],
+                         ids=["none", "auto", "private", "parent"])
+def test_ipc(pod, flags, is_hosts):
+    """IPC-01 to IPC-04, by run and by run-prepared (where rkt forgot the flag)."""
+    question = ["--exec=/bin/readlink", "--", "/proc/self/ns/ipc"]
+    own = os.readlink("/proc/self/ns/ipc")
+    said = pod.host.rkt(UNSIGNED, "--debug=false", "run", "--net=none", *flags, pod.image, *question).out.strip()
+    pod.prepare(pod.image, *question)
+    for text in (said, pod.run("--net=none", *flags).out.strip()):
+        assert text.startswith("ipc:[") and (text == own) is is_hosts
+
+
+def test_bad_ipc(pod):
+    """IPC-05: any other word."""
+    for verb in (["run", pod.image], ["run-prepared", "0"]):
+        done = pod.host.rkt(UNSIGNED, verb[0], "--ipc=host", verb[1], check=254)
+        assert 'invalid argument "host" for --ipc' in done.err
