@@ -124,6 +124,26 @@ def p2_limits(tmp):
     assert (out / "pod@good.service.d/50-pod.conf").exists()
 
 
+def p4_and_others(tmp):
+    """P4: keys twice: lists grow, of scalars the last one counts. P9: a lone % and an unknown specifier. P14: a template's instance
+    and a file that are one unit: an error for the second; apps that wait for each other. P16: a bad drop-in costs that pod only."""
+    out = new_pods(tmp, {"twice.pod": "[Pod]\nHostName=a\nHostName=b\n" + GOOD + "Environment=A=1\nEnvironment=B=2\n",
+                         "end.pod": GOOD + "Environment=A=100%\n", "unknown.pod": GOOD + "Environment=A=%Z\n",
+                         "t@.pod": "[Pod]\nInstances=x\n" + GOOD, "t-x.pod": GOOD,
+                         "cycle.pod": "[App a]\nImage=i\nAfter=b\n[App b]\nImage=i\nAfter=a\n",
+                         "drop.pod": GOOD, "drop.pod.d/x.conf": "[App]\nImagge=x\n", "good.pod": GOOD,
+                         "good.pod.d/x.conf": "[Service]\nCPUWeight=7\n"})
+    status, messages = generate(tmp, out)
+    assert status == 0
+    for text in ("end.pod:", "unknown.pod:", "cycle.pod:", "drop.pod.d/x.conf:2: [App] Imagge: unknown key", "t-x"):
+        assert text in messages, (text, messages)
+    assert "twice.pod" not in messages and "good.pod" not in messages
+    assert "CPUWeight=7" in (out / "pod@good.service.d/50-pod.conf").read_text()
+    merged = rkt(tmp, "pod", "cat", "twice")[1]
+    assert "Environment=A=1" in merged and "Environment=B=2" in merged, merged
+    assert rkt(tmp, "pod", "check", "in/etc/twice.pod", "in/etc/good.pod") == (0, "", "")
+
+
 def p11_odd_files(tmp):
     """P11: a FIFO, a link to one, a device, an unreadable file: no hang, others are generated."""
     out = new_pods(tmp, {"good.pod": GOOD, "fifo.pod.d/keep": ""})
@@ -248,7 +268,7 @@ def verbs(tmp):
     assert pods[0]["error"].endswith("Image= is missing (and 1 more)")
 
 
-CASES = [verbs, p2_limits, p11_odd_files, p12_many, p13_no_space, p15_bare, p17_killed, scopes, messages_are_few, libc_only]
+CASES = [verbs, p2_limits, p4_and_others, p11_odd_files, p12_many, p13_no_space, p15_bare, p17_killed, scopes, messages_are_few, libc_only]
 
 
 def main():

@@ -236,3 +236,46 @@ def test_everything_at_once(host, images, tmp_path):
     host.rkt("image", "gc", "--grace-period=0s")
     assert not list((CAS / "blob/sha512").glob("*/*")) and not list((CAS / "tree").iterdir())
     assert os.listdir(CAS / "ref/image") == os.listdir(CAS / "tmp") == []
+
+
+@pytest.fixture(name="elsewhere")
+def mounted_elsewhere(host, tmp_path):
+    """mount(8) for a test; all of it goes at its end."""
+    made = []
+
+    def mount(*words):
+        place = tmp_path / f"mount-{len(made)}"
+        place.mkdir()
+        host.run("mount", *words, place)
+        made.append(place)
+        return place
+
+    yield mount
+    for place in reversed(made):
+        host.run("umount", place)
+
+
+def test_read_only_file_system(host, images, elsewhere):
+    """S11: what only reads works on a file system that is read-only; what writes says why it cannot."""
+    key = fetch(host, images.busybox)[0]
+    place = elsewhere("--bind", "/var/lib/rkt")
+    host.run("mount", "-o", "remount,bind,ro", place)
+    at = f"--dir={place}"
+    assert host.rkt(at, "image", "list", "--no-legend", "--fields=id", "--full").out.split() == [key]
+    assert '"ImageManifest"' in host.rkt(at, "image", "cat-manifest", key).out
+    host.rkt(at, "list")
+    failed(host.rkt(at, UNSIGNED, "fetch", images.make(), check=False), "read-only")
+
+
+def test_moved_to_another_file_system(host, images, elsewhere):
+    """S17: a store that was copied to another file system, its hard links taken apart, is the same store."""
+    key = fetch(host, images.busybox)[0]
+    place = elsewhere("-t", "tmpfs", "tmpfs")
+    host.run("cp", "-r", "--preserve=mode,ownership,timestamps,xattr", "/var/lib/rkt/cas", place)
+    at = f"--dir={place}"
+    assert "successfully verified" in host.rkt(at, "image", "verify", "--all").out
+    host.rkt(at, "image", "export", key, place / "out.aci")
+    host.rkt("image", "export", key, place / "out-here.aci")
+    assert (place / "out.aci").read_bytes() == (place / "out-here.aci").read_bytes()
+    host.rkt(at, "image", "rm", key)
+    assert ids(host) == [key]
