@@ -40,7 +40,7 @@ def test_broken_file_says_so(host, pods):
 def test_broken_file_is_not_restarted(host, pods):
     """What is wrong stays wrong: Restart=always does not try again."""
     name = pods.write("again", BROKEN + "[Service]\nRestart=always\n")
-    good = pods.write("again2", "[App]\nImage=/nowhere.aci\n[Service]\nRestart=always\n[Pod]\nNetwork=default\n")
+    good = pods.write("again2", "[App]\nImage=/nowhere.aci\n[Service]\nRestart=always\n[Pod]\nStage1=fly\n")
     for pod in (name, good):
         pods.start(pod, check=False)
         assert pods.ended(pod)["NRestarts"] == "0"
