@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The tables: rows sorted by name. A key whose behaviour comes later has the setter set_later: its value is checked here,
- * and the pod is refused at start. */
+/* The tables: rows sorted by name. */
 #include <stdlib.h>
 #include <string.h>
 

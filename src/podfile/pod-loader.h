@@ -35,7 +35,6 @@ int set_command(PodLoader *l, const PodPart *part, const PodLine *line, void *ta
 int set_assignments(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_environment_file(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_setting(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
-int set_later(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 
 int set_dns(PodLoader *l, const PodPart *part, const PodLine *line, void *target);
 int set_ports(PodLoader *l, const PodPart *part, const PodLine *line, void *target);

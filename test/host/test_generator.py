@@ -74,9 +74,8 @@ def test_repaired_file_starts(host, pods, image):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("[Pod]\nNetwork=default\n[App]\nImage=/x.aci\n", ":2: [Pod] Network: default is not supported yet"),
-    ("[Pod]\nPublishPort=80:80\n[App]\nImage=/x.aci\n", ":2: [Pod] PublishPort: not supported yet"),
-    ("[App]\nImage=/x.aci\nHealthCmd=/bin/true\n", ":3: [App] HealthCmd: not supported yet"),
+    ("[Pod]\nStage1=fly\n[App]\nImage=/x.aci\n", ":2: [Pod] Stage1: fly is not supported yet"),
+    ("[Pod]\nStage1=kvm\n[App]\nImage=/x.aci\n", ":2: [Pod] Stage1: kvm is not supported yet"),
 ])
 def test_not_supported_yet(host, pods, text, message):
     """Keys whose behaviour comes later are right, and refused at the start."""
