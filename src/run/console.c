@@ -161,7 +161,7 @@ static _noreturn_ void join(int stage1_fd, const char *app, pid_t parent) {
  * As console_start(), for an app that has the terminal for its streams. The console waits for the app's terminal, and the app
  * for the console.
  *
- * Return: 0; errors of fork().
+ * Return: 0; errors of fork() and of own_cgroup_set_aside().
  */
 int console_start_terminal(int stage1_fd, const char *app, Error *e) {
         pid_t parent = getpid(), pid = fork();
@@ -170,7 +170,7 @@ int console_start_terminal(int stage1_fd, const char *app, Error *e) {
                 return error_setf(e, -errno, "cannot start the pod's console: %s", strerror(errno));
         if (pid == 0)
                 join(stage1_fd, app, parent);
-        return 0;
+        return own_cgroup_set_aside(&pid, 1, e);
 }
 
 /**

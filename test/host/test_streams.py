@@ -216,9 +216,14 @@ ASK = ("test -t 0 && echo stdin is a terminal || echo stdin is not a terminal; s
        "printf 'Enter text:'; read x; echo Received text: $x; exit 7")
 
 
+def cgroup(pid):
+    """Cgroup of a process, in the hierarchy of systemd's."""
+    return next(li[3:] for li in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines() if li.startswith("0::"))
+
+
 def test_interactive(host, images):
     """INT-01 to INT-06: run --interactive gives the app the caller's terminal, with its size and its keys, and the exit status
-    is the app's; without it standard input is no terminal."""
+    is the app's; without it standard input is no terminal. No process of rkt's is in the way of the pod's controllers."""
     words = [images.busybox, "--exec=/bin/sh", "--", "-c", ASK]
     plain = host.run(*RUN, *words, check=7, stdin="ignored\n").out
     assert "stdin is not a terminal" in plain
@@ -226,6 +231,8 @@ def test_interactive(host, images):
     t.expect("stdin is a terminal")
     t.expect("33 77")
     t.expect("Enter text:")
+    unit = pathlib.Path("/sys/fs/cgroup" + cgroup(t.pid)).parent
+    assert (unit / "payload").is_dir() and (unit / "cgroup.procs").read_text() == ""
     t.send("Saluton\r")
     t.expect("Received text: Saluton")
     assert t.end() == 7
