@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Talks to systemd and machined for the verbs. A pod of pod@NAME.service is stopped by a stop job, so that Restart= does not
  * bring it back and ExecStopPost= has run when we return. A pod in the foreground has no unit that could be stopped in order:
- * its PID 1 gets the signal on which systemd shuts down, or everything in its unit is killed. */
+ * its PID 1 gets the signal on which systemd shuts down, or that one and systemd-nspawn are killed: not the processes of ours in
+ * the unit, which have the last bytes to copy, the terminal to put right and a pod to remove. */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
+#include "basic/fd.h"
 #include "basic/process.h"
 #include "basic/str.h"
 #include "run/machine.h"
@@ -22,6 +28,8 @@
 #define MACHINED       "org.freedesktop.machine1.Manager"
 #define SIGNAL_HALT    (SIGRTMIN + 3) /* systemd(1): starts halt.target; what nspawn sends, too */
 #define BUS_TIMEOUT_US UINT64_C(25000000)
+#define KILLED_MSEC    10000 /* by then the kernel has ended all processes of a pod */
+#define PROC_FILE_MAX  65536
 
 #define _cleanup_bus_err_ _cleanup_(sd_bus_error_free)
 
@@ -176,6 +184,55 @@ static int stop_starting(sd_bus *bus, const char *name, bool force, Error *e) {
         return stop_unit(bus, unit, force, e);
 }
 
+static int kill_process(int pidfd) {
+        return syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 ? -errno : 0;
+}
+
+static pid_t parent_of(pid_t pid) {
+        _cleanup_free_ char *path = strf("/proc/%d/status", (int) pid), *text = NULL;
+        const char *line;
+        size_t size;
+
+        if (!path || file_read_at(AT_FDCWD, path, PROC_FILE_MAX, &text, &size) < 0)
+                return 0;
+        line = strstr(text, "\nPPid:\t");
+        return line ? (pid_t) strtol(line + strlen("\nPPid:\t"), NULL, 10) : 0;
+}
+
+static bool is_nspawn(pid_t pid) {
+        _cleanup_free_ char *path = strf("/proc/%d/comm", (int) pid), *text = NULL;
+        size_t size;
+
+        return path && file_read_at(AT_FDCWD, path, PROC_FILE_MAX, &text, &size) >= 0 &&
+               streq(text, "systemd-nspawn\n");
+}
+
+/* Kills systemd-nspawn first, so that its parent sees a kill, and the pod's PID 1, with which the kernel ends all of the pod; this
+ * is waited for. Returns -ESRCH if the two are not what they should be. */
+static int kill_pod(pid_t leader) {
+        _cleanup_close_ int init = (int) syscall(SYS_pidfd_open, leader, 0), nspawn = -EBADF;
+        pid_t parent;
+        int r;
+
+        if (init < 0 || !process_is_init(leader))
+                return -ESRCH;
+        parent = parent_of(leader);
+        nspawn = parent > 1 ? (int) syscall(SYS_pidfd_open, parent, 0) : -EBADF;
+        if (nspawn < 0 || !is_nspawn(parent) || parent_of(leader) != parent)
+                return -ESRCH;
+        r = kill_process(nspawn);
+        if (r >= 0)
+                r = kill_process(init);
+        if (r >= 0)
+                (void) poll(&(struct pollfd){ .fd = init, .events = POLLIN }, 1, KILLED_MSEC);
+        return r;
+}
+
+/* The rest of the unit only if need be. */
+static int kill_foreground(sd_bus *bus, const Machine *m, Error *e) {
+        return kill_pod(m->leader) < 0 ? kill_unit(bus, m->unit, e) : 0;
+}
+
 /**
  * machine_stop() - stop a running pod
  * @name:  machine name
@@ -202,7 +259,7 @@ int machine_stop(const char *name, bool force, Error *e) {
         if (startswith(m.unit, "pod@") && endswith(m.unit, ".service"))
                 return stop_unit(bus, m.unit, force, e);
         if (force)
-                r = kill_unit(bus, m.unit, e);
+                r = kill_foreground(bus, &m, e);
         else if (kill(m.leader, SIGNAL_HALT) < 0)
                 r = error_setf(e, -errno, "cannot signal the pod's init, process %d: %s", (int) m.leader,
                                strerror(errno));

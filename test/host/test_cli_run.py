@@ -147,11 +147,18 @@ def test_stop(host, run):
 
 
 def test_stop_force(host, run):
-    """STP-02: --force kills; the process of rkt run dies by a signal."""
+    """STP-02: --force kills; the process of rkt run dies by that signal, but not before it has copied the output, and removed
+    the pod with --rm."""
     process, uuid = run.start("trap '' TERM; sleep 60 & wait; sleep 60")
     host.rkt("stop", "--force", uuid)
-    assert process.wait(timeout=20) != 0
+    assert process.wait(timeout=20) == -signal.SIGKILL
     assert "state=exited" in host.rkt("status", "--wait=15s", uuid).out.splitlines()
+    (run.tmp / "uuid").unlink()
+    process, uuid = run.start("trap '' TERM; echo last words; sleep 60 & wait; sleep 60", before=["--rm"])
+    host.rkt("stop", "--force", uuid)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGKILL and out == "last words\n"
+    assert "no matches found" in host.rkt("status", uuid, check=254).err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -236,6 +236,13 @@ def test_interactive(host, images):
     t.send("Saluton\r")
     t.expect("Received text: Saluton")
     assert t.end() == 7
+    file = pathlib.Path("/run/t-streams-uuid")
+    file.unlink(missing_ok=True)
+    t = Terminal(*RUN, "--interactive", "--rm", f"--uuid-file-save={file}", *words)
+    t.expect("Enter text:")
+    host.rkt("stop", "--force", file.read_text())
+    host.wait_for("the terminal as it was", lambda: termios.tcgetattr(t.fd)[3] & termios.ECHO)
+    assert t.end() == -9
     two = [images.busybox, "--name=a", "--exec=/bin/true", images.busybox, "--name=b", "--exec=/bin/true"]
     assert "interactive option only supports one image" in host.run(*RUN, "--interactive", *two, check=254).err
     assert "needs a terminal" in host.run(*RUN, "--interactive", *words, check=254, stdin="").err
