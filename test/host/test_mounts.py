@@ -13,7 +13,7 @@ RKT = ["--insecure-options=image"]
 RUN = [*RKT, "run", "--net=none"]
 
 
-def links_root(path):
+def places_root(path):
     """Two directories with files, and links of all kinds between them."""
     aci.busybox_root(path)
     for name in ("dir1", "dir2"):
@@ -29,7 +29,7 @@ def links_root(path):
 @pytest.fixture
 def links(images):
     """An image with links."""
-    return images.make("example.com/links", root=links_root, app={"exec": ["/bin/sh"]})
+    return images.make("example.com/links", root=places_root, app={"exec": ["/bin/sh"]})
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_recursive(host, pods, run, nested, images, tmp_path):
 def test_volumes_of_the_image(host, images, tmp_path):
     """VOL-02 VOL-04 VOL-06 VOL-09 VOL-10 VOL-13 VOL-14 VOL-15: the image's own file; a mount point without a volume is an empty one, that can be written;
     a volume that two apps share, and the next pod finds it."""
-    image = images.make("example.com/points", root=links_root, app={
+    image = images.make("example.com/points", root=places_root, app={
         "exec": ["/bin/sh"], "mountPoints": [{"name": "dir1", "path": "/dir1/dir2/dir3"}, {"name": "none", "path": "/none"},
                                              {"name": "dir2", "path": "/dir2", "readOnly": True}]})
     volume = [f"--volume=dir1,kind=host,source={tmp_path}", f"--volume=dir2,kind=host,source={tmp_path}"]
@@ -131,7 +131,7 @@ def test_docker_volumes(host, images, place, tmp_path):
     manifest; a second time it is the volume's."""
     points = [{"name": "a", "path": place}] + ([{"name": "b", "path": p} for p in (PLACES[1], PLACES[3])][:1] if place == "/dir1" else
                                                [{"name": "b", "path": PLACES[3]}])
-    image = images.make("example.com/docker", file="docker" + place.replace("/", "_"), root=links_root,
+    image = images.make("example.com/docker", file="docker" + place.replace("/", "_"), root=places_root,
                         manifest=aci.manifest("example.com/docker", app={"exec": ["/bin/sh"], "mountPoints": points}, annotations=[DOCKER]))
     script = "; ".join(f"cat {p['path']}/file; stat -c %u:%g {p['path']}/file" for p in points) + \
         f"; echo new > {place}/x; grep -cE ' (/dir1|/dir2) ' /proc/self/mounts"

@@ -20,7 +20,7 @@ from tree_compare import differences
 
 INSECURE = "--insecure-options=image"
 # Where a pod's root has files of its own, and directories that they are in.
-POD_OWN = ("dev", "proc", "sys", "run", "tmp", "etc/hostname", "etc/hosts", "etc/resolv.conf")
+POD_OWN = ("dev", "proc", "sys", "run", "tmp", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf")
 POD_TOUCHED = (".: ", "./etc: ")
 
 
