@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -27,6 +29,7 @@
 
 #define BUFFER_SIZE 65536
 #define N_STREAMS   2
+#define KILLED_SEC  2
 
 typedef struct Stream {
         const char *path; /* beneath the stage1 root */
@@ -35,17 +38,22 @@ typedef struct Stream {
         int to;           /* ours */
 } Stream;
 
-/* Copies what there is. When the reader of our output has gone, the apps' output goes nowhere, but they go on. Returns 0 at the
- * end. */
-static int copy_some(Stream *s) {
-        static char buffer[BUFFER_SIZE];
-        ssize_t n = read(s->from, buffer, sizeof(buffer));
+/* A thread: copies what there is, until nobody can write any more. When the reader of our output has gone, the apps' output goes
+ * nowhere, but they go on. One that does not read holds up this stream only: a descriptor of the caller's can block whatever
+ * poll() says, and is shared with others, so that we may not change that. */
+static void *copy_stream(void *userdata) {
+        Stream *s = userdata;
+        char buffer[BUFFER_SIZE];
+        ssize_t n;
 
-        if (n < 0)
-                return errno == EAGAIN || errno == EINTR;
-        if (n > 0 && s->to >= 0 && fd_write_all(s->to, buffer, (size_t) n) < 0)
-                s->to = -EBADF;
-        return n > 0;
+        do {
+                if (poll(&(struct pollfd){ .fd = s->from, .events = POLLIN }, 1, -1) < 0 && errno != EINTR)
+                        break;
+                n = read(s->from, buffer, sizeof(buffer));
+                if (n > 0 && s->to >= 0 && fd_write_all(s->to, buffer, (size_t) n) < 0)
+                        s->to = -EBADF;
+        } while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+        return NULL;
 }
 
 /* What nspawn calls the cgroup of the pod. */
@@ -61,24 +69,29 @@ static void kill_payload(void) {
                 (void) fd_write_all(fd, "1", 1);
 }
 
-/* Until both streams end. parent: pidfd of nspawn; readable when it is gone. */
-static void copy_all(Stream *streams, int parent) {
-        struct pollfd fds[N_STREAMS + 1] = {};
+/* Until nspawn and both streams end. parent: pidfd of nspawn; readable when it is gone. rkt: nspawn's parent, and ours then; if it
+ * was killed, what nobody reads is given up, since the unit lasts as long as we do, and the machine's name is taken. */
+static int copy_all(Stream *streams, int parent, pid_t rkt) {
+        struct timespec end;
+        bool killed;
+        pthread_t threads[N_STREAMS];
 
         for (size_t i = 0; i < N_STREAMS; i++)
-                fds[i] = (struct pollfd){ .fd = streams[i].from, .events = POLLIN };
-        fds[N_STREAMS] = (struct pollfd){ .fd = parent, .events = POLLIN };
-        while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-                if (poll(fds, N_STREAMS + 1, -1) < 0 && errno != EINTR)
-                        return;
-                for (size_t i = 0; i < N_STREAMS; i++)
-                        if (fds[i].revents != 0 && !copy_some(&streams[i]))
-                                fds[i].fd = -1;
-                if (fds[N_STREAMS].fd >= 0 && fds[N_STREAMS].revents != 0) {
-                        kill_payload();
-                        fds[N_STREAMS].fd = -1;
-                }
-        }
+                if (pthread_create(&threads[i], NULL, copy_stream, &streams[i]) != 0)
+                        return -EAGAIN;
+        while (parent >= 0 && poll(&(struct pollfd){ .fd = parent, .events = POLLIN }, 1, -1) < 0 &&
+               errno == EINTR)
+                ;
+        kill_payload();
+        killed = getppid() != rkt;
+        (void) clock_gettime(CLOCK_MONOTONIC, &end);
+        end.tv_sec += KILLED_SEC;
+        for (size_t i = 0; i < N_STREAMS; i++)
+                if (killed)
+                        (void) pthread_clockjoin_np(threads[i], NULL, CLOCK_MONOTONIC, &end);
+                else
+                        (void) pthread_join(threads[i], NULL);
+        return 0;
 }
 
 /* The console holds nothing but its own descriptors and the caller's. */
@@ -95,7 +108,7 @@ static void leave(int n_kept) {
 
 /* The child holds nothing but its pipes and the caller's output: above all not the pod's lock. What ends the pod (a signal to
  * the process group, too) does not end it before the last byte. */
-static _noreturn_ void relay(Stream *streams, pid_t parent) {
+static _noreturn_ void relay(Stream *streams, pid_t parent, pid_t rkt) {
         int pidfd;
 
         for (int i = 0; i < N_STREAMS; i++) {
@@ -111,9 +124,8 @@ static _noreturn_ void relay(Stream *streams, pid_t parent) {
         leave(3 + N_STREAMS);
         pidfd = (int) syscall(SYS_pidfd_open, parent, 0);
         if (getppid() != parent)
-                kill_payload();
-        copy_all(streams, pidfd);
-        _exit(EXIT_SUCCESS);
+                pidfd = fd_close(pidfd);
+        _exit(copy_all(streams, pidfd, rkt) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static int open_stream(Stream *s, int stage1_fd, Error *e) {
@@ -187,7 +199,7 @@ int console_start(int stage1_fd, Error *e) {
                 { &CONSOLE_STDOUT[1], -EBADF, -EBADF, STDOUT_FILENO },
                 { &CONSOLE_STDERR[1], -EBADF, -EBADF, STDERR_FILENO },
         };
-        pid_t parent = getpid(), pid;
+        pid_t parent = getpid(), rkt = getppid(), pid;
         int r;
 
         for (size_t i = 0; i < N_STREAMS; i++) {
@@ -199,7 +211,7 @@ int console_start(int stage1_fd, Error *e) {
         if (pid < 0)
                 return error_setf(e, -errno, "cannot start the pod's console: %s", strerror(errno));
         if (pid == 0)
-                relay(streams, parent);
+                relay(streams, parent, rkt);
         r = own_cgroup_set_aside(&pid, 1, e);
         for (size_t i = 0; i < N_STREAMS; i++)
                 (void) fd_close(streams[i].from);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Nomad's rkt driver (0.10.9 and the plugin that followed): its commands word for word, and what it makes of what they do. The
 numbers are the sections of its sources' summary: 1 how it finds us, 2.1 fingerprint, 2.2 start, 2.4 signals, 2.7 statistics."""
+import fcntl
 import json
 import os
 import pathlib
@@ -8,7 +9,9 @@ import re
 import shutil
 import signal
 import stat
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -166,18 +169,28 @@ def test_signals_reach_the_app(task):
     assert process.returncode == -signal.SIGTERM
 
 
+def pending(stream):
+    """Bytes that wait in a pipe."""
+    return struct.unpack("i", fcntl.ioctl(stream, termios.FIONREAD, bytes(4)))[0]
+
+
 def test_killed(task):
-    """2.4: the last word is SIGKILL, to that process alone: the pod ends with it."""
-    task.prepare("trap '' TERM INT HUP; while :; do touch /alloc/alive /alloc/ready; sleep 0.1; done")
+    """2.4: the last word is SIGKILL, to that process alone: the pod ends with it, also if nobody reads its output (a logmon that
+    hangs), which does not hold up the other stream."""
+    task.prepare("trap '' TERM INT HUP; (while :; do echo alive >&2; touch /alloc/alive /alloc/ready; sleep 0.1; done) &"
+                 "while :; do echo and another line of the output that nobody reads; done")
     process = task.start("--net=none")
     task.ready()
+    task.host.wait_for("a full pipe", lambda: pending(process.stdout) > 60000)
+    words = pending(process.stderr)
+    task.host.wait_for("the other stream", lambda: pending(process.stderr) > words + 10)
     process.kill()
-    process.communicate(timeout=20)
-    assert process.returncode == -signal.SIGKILL
+    assert process.wait(timeout=20) == -signal.SIGKILL
     task.gone()
     before = (task.tmp / "alloc/alive").stat().st_mtime_ns
     time.sleep(0.3)
     assert (task.tmp / "alloc/alive").stat().st_mtime_ns == before
+    process.communicate(timeout=20)
 
 
 def descendants(pid):
