@@ -427,9 +427,10 @@ static int append_service(sd_bus_message *m, const char *unit, const char *descr
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "(sv)");
         if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)", "Description", "s", description,
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)", "Description", "s", description,
                                           "Slice", "s", "machine.slice", "Type", "s", "exec", "KillMode", "s",
-                                          "mixed", "Delegate", "b", 1, "TasksMax", "t", UINT64_C(16384));
+                                          "mixed", "Delegate", "b", 1, "CollectMode", "s",
+                                          "inactive-or-failed", "TasksMax", "t", UINT64_C(16384));
         if (r >= 0)
                 r = append_command(m, argv);
         if (r >= 0)

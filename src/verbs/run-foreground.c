@@ -12,21 +12,32 @@ typedef struct Removal {
         const char *uuid;
 } Removal;
 
-/* What does not go, gc takes. */
-static void remove_pod(void *userdata) {
+/**
+ * run_remove_pod() - remove a pod that has ended, or did not start
+ * @data_dir: --dir
+ * @uuid:     its UUID
+ *
+ * What does not go, gc takes; a warning says so.
+ */
+void run_remove_pod(const char *data_dir, const char *uuid) {
         const PodGcOptions options = { .release = run_release };
-        const Removal *x = userdata;
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_(pod_closep) Pod *p = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
-        int r = pods_open_for(x->data_dir, &ps, &e);
+        int r = pods_open_for(data_dir, &ps, &e);
 
         if (r >= 0)
-                r = pod_open_uuid(ps, x->uuid, &p, &e);
+                r = pod_open_uuid(ps, uuid, &p, &e);
         if (r >= 0)
                 r = pod_remove(p, &options, &e);
         if (r < 0)
                 log_warning("cannot remove the pod: %s, ignoring", error_text(&e, r));
+}
+
+static void remove_pod(void *userdata) {
+        const Removal *x = userdata;
+
+        run_remove_pod(x->data_dir, x->uuid);
 }
 
 /**

@@ -7,3 +7,4 @@
 #include "verbs/run-args.h"
 
 int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Error *e);
+void run_remove_pod(const char *data_dir, const char *uuid);

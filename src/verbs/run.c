@@ -26,8 +26,10 @@ static int detach(const VerbContext *c, const RunArgs *a, Pod *p, const char *na
                 return error_oom(e);
         (void) pod_close(p); /* and with it the lock */
         r = machine_start_service(name, "rkt pod", argv, &unit, e);
-        if (r < 0)
+        if (r < 0) {
+                run_remove_pod(c->dir, uuid);
                 return r;
+        }
         (void) puts(uuid);
         log_info("Running as unit: %s", unit);
         return 0;

@@ -305,7 +305,8 @@ def test_pod_name_and_stats(host, run):
 
 
 def test_detach(host, run):
-    """--detach: a service in machine.slice, named on standard error; the UUID alone on standard output (rkt#2087)."""
+    """--detach: a service in machine.slice, named on standard error; the UUID alone on standard output (rkt#2087). Of one
+    that failed no unit is kept; of one that cannot start, no pod."""
     done = run.shell("trap 'exit 0' TERM; while :; do sleep 0.1; done", before=["--detach", "--rm", "--hostname=h1"])
     uuid = done.out.strip()
     unit = f"machine-rkt\\x2d{uuid.replace('-', chr(92) + 'x2d')}.service"
@@ -316,5 +317,17 @@ def test_detach(host, run):
     host.run("systemctl", "stop", unit)
     assert host.run("systemctl", "is-failed", unit, check=False).out.strip() in ("inactive", "unknown")
     assert "no matches found" in host.rkt("status", uuid, check=254).err
+    uuid = run.shell("exit 3", before=["--detach"]).out.strip()
+    host.rkt("status", "--wait=20s", uuid)
+    unit = f"machine-rkt\\x2d{uuid.replace('-', chr(92) + 'x2d')}.service"
+    host.wait_for("nothing is kept of the unit", lambda: host.show(unit, "LoadState", "ActiveState") ==
+                  {"LoadState": "not-found", "ActiveState": "inactive"})
+    before = host.rkt("list", "--full", "--no-legend").out
+    busy = f"tbusy{os.getpid()}"
+    host.run("systemd-run", f"--unit=machine-{busy}.service", "sleep", "60")
+    assert "cannot start a service for the pod" in run.shell("true", before=["--detach", f"--pod-name={busy}"], check=254).err
+    host.run("systemctl", "stop", f"machine-{busy}.service")
+    assert [li.split()[0] for li in host.rkt("list", "--full", "--no-legend").out.splitlines()] == [
+        li.split()[0] for li in before.splitlines()]
     refused = host.rkt(*RUN, "--detach", "/no/such.aci", check=254)
     assert refused.out == "" and "/no/such.aci" in refused.err
