@@ -33,10 +33,11 @@
 #include "run/manager-bus.h"
 #include "run/pod-bus.h"
 
-#define NOTIFY_MAX 4096
-#define KEPT_FDS   2 /* after the standard ones: signals, notifications */
-#define DRAIN_MSEC 5000
-#define STEP_MSEC  100
+#define NOTIFY_MAX     4096
+#define NOTIFY_AT_ONCE 64
+#define KEPT_FDS       2 /* after the standard ones: signals, notifications */
+#define DRAIN_MSEC     5000
+#define STEP_MSEC      100
 
 /* Those that are not blocked do what they always do. */
 static const int blocked[] = { SIGCHLD, SIGTERM,  SIGINT, SIGHUP, SIGQUIT, SIGUSR1,   SIGUSR2,
@@ -44,7 +45,8 @@ static const int blocked[] = { SIGCHLD, SIGTERM,  SIGINT, SIGHUP, SIGQUIT, SIGUS
 
 typedef struct Parent {
         const Foreground *f;
-        pid_t child; /* systemd-nspawn; 0: has ended */
+        pid_t child; /* systemd-nspawn */
+        bool ended;  /* that one */
         int signals;
         int notify; /* nspawn's words; -EBADF: nobody wants them */
         int stopped_by;
@@ -114,8 +116,8 @@ static void on_signal(Parent *p) {
                 int status;
 
                 for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-                        if (pid == p->child) {
-                                p->child = 0;
+                        if (pid == p->child && !p->ended) {
+                                p->ended = true;
                                 p->status = status;
                         }
                 return;
@@ -124,14 +126,14 @@ static void on_signal(Parent *p) {
                 p->stopped_by = number;
                 /* Not the same one: a terminal, or a service manager, may have sent that to nspawn, too, and of two of one
                  * kind nspawn takes the second for "at once". */
-                if (p->child > 0)
+                if (!p->ended)
                         (void) kill(p->child, number == SIGTERM ? SIGINT : SIGTERM);
         } else if (number != SIGWINCH || !is_terminal())
                 forward(p, number);
 }
 
-/* What nspawn alone may say, and only of the pod's state. */
-static void on_notify(const Parent *p) {
+/* What nspawn alone may say, and only of the pod's state. Returns whether there was anything. */
+static bool pass_notification(const Parent *p) {
         union {
                 struct cmsghdr head;
                 char space[CMSG_SPACE(sizeof(struct ucred))];
@@ -148,13 +150,15 @@ static void on_notify(const Parent *p) {
         size_t size;
         ssize_t n = recvmsg(p->notify, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-        if (n <= 0 || !path || strlen(path) >= sizeof(to.sun_path) || !CMSG_FIRSTHDR(&m) ||
+        if (n < 0)
+                return false;
+        if (n == 0 || !path || strlen(path) >= sizeof(to.sun_path) || !CMSG_FIRSTHDR(&m) ||
             CMSG_FIRSTHDR(&m)->cmsg_type != SCM_CREDENTIALS)
-                return;
+                return true;
         sender = (const struct ucred *) (const void *) CMSG_DATA(CMSG_FIRSTHDR(&m));
         text[n] = '\0';
         if (sender->pid != p->child || strstr(text, "MAINPID=") || strstr(text, "FDSTORE="))
-                return;
+                return true;
         size = strlen(path);
         memcpy(to.sun_path, path, size);
         if (*path == '@')
@@ -163,6 +167,13 @@ static void on_notify(const Parent *p) {
         if (fd >= 0)
                 (void) sendto(fd, text, (size_t) n, MSG_NOSIGNAL, (const struct sockaddr *) &to,
                               (socklen_t) (offsetof(struct sockaddr_un, sun_path) + size));
+        return true;
+}
+
+/* All there is: words of readiness and of the end may come at once. Others could go on writing for ever. */
+static void on_notify(const Parent *p) {
+        for (int left = NOTIFY_AT_ONCE; left > 0 && pass_notification(p); left--)
+                ;
 }
 
 /* As whoever waits for us expects it: the stop that was asked for, nspawn's end. */
@@ -186,7 +197,7 @@ static _noreturn_ void finish(const Parent *p) {
 static _noreturn_ void supervise(Parent *p) {
         (void) prctl(PR_SET_NAME, "rkt-foreground");
         (void) prctl(PR_SET_CHILD_SUBREAPER, 1);
-        while (p->child > 0) {
+        while (!p->ended) {
                 struct pollfd fds[] = { { .fd = p->signals, .events = POLLIN },
                                         { .fd = p->notify, .events = POLLIN } };
 
@@ -197,6 +208,8 @@ static _noreturn_ void supervise(Parent *p) {
                 if (fds[0].revents & POLLIN)
                         on_signal(p);
         }
+        if (p->notify >= 0) /* it may have said something and ended at once */
+                on_notify(p);
         for (int left = DRAIN_MSEC; left > 0 && waitpid(-1, NULL, WNOHANG) >= 0; left -= STEP_MSEC) {
                 struct pollfd fd = { .fd = p->signals, .events = POLLIN };
 

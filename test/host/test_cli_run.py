@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """rkt run in the foreground: exit statuses, environment, volumes, users, signals, its unit."""
+import contextlib
 import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -197,6 +199,30 @@ def test_as_a_service(host, run):
     host.run("systemctl", "stop", unit)
     assert host.run("systemctl", "is-failed", unit, check=False).out.strip() in ("inactive", "unknown")
     assert "state=exited" in host.rkt("status", uuid).out.splitlines()
+
+
+def test_notifications_are_not_lost(host, run):
+    """What systemd-nspawn tells the service manager is passed on, also if it comes at once and with its end."""
+    path = run.tmp / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as said:
+        said.bind(str(path))
+        process = host.spawn("rkt", *RUN, run.image, "--exec=/bin/sh", "--", "-c", "exit 5",
+                             env={**os.environ, "NOTIFY_SOCKET": str(path)})
+        proc = pathlib.Path(f"/proc/{process.pid}")
+        host.wait_for("the pod's parent", lambda: (proc / "comm").read_text() == "rkt-foreground\n", interval=0.005)
+        process.send_signal(signal.SIGSTOP)
+        host.wait_for("the end of systemd-nspawn", lambda: any(
+            "(systemd-nspawn) Z" in pathlib.Path(f"/proc/{child}/stat").read_text()
+            for child in (proc / f"task/{process.pid}/children").read_text().split()))
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=20)
+        assert process.returncode == 5
+        said.setblocking(False)
+        words = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                words += said.recv(4096).decode().splitlines()
+        assert "STOPPING=1" in words  # the last but one of several
 
 
 def test_terminal(host, run):
