@@ -374,6 +374,8 @@ int pod_set_app_status(Pod *p, const char *app, int status, Error *e) {
  * @app: AC Name
  * @ret: 0...255
  *
+ * One that runs again after a restart has not exited.
+ *
  * Return: 0, -ENOENT (it has not exited), -EBADMSG (the file has another content), other errno.
  */
 int pod_get_app_status(Pod *p, const char *app, int *ret) {
@@ -388,6 +390,8 @@ int pod_get_app_status(Pod *p, const char *app, int *ret) {
         r = pod_use_fd(p, &tmp);
         if (r >= 0)
                 r = read_number(r, path, 255, &status);
+        if (r >= 0 && pod_app_is_alive(p, app))
+                r = -ENOENT;
         if (r < 0)
                 return r;
         *ret = (int) status;
@@ -525,5 +529,7 @@ int pod_app_finished_usec(Pod *p, const char *app, usec_t *ret) {
         int r;
 
         r = status_path(app, "", &path);
+        if (r >= 0 && pod_app_is_alive(p, app))
+                r = -ENOENT;
         return r < 0 ? r : file_mtime(p, path, ret);
 }

@@ -53,6 +53,7 @@ int pod_set_ppid(Pod *p, pid_t pid, Error *e);
 int pod_get_pid(Pod *p, pid_t *ret);
 int pod_set_app_status(Pod *p, const char *app, int status, Error *e);
 int pod_get_app_status(Pod *p, const char *app, int *ret);
+bool pod_app_is_alive(Pod *p, const char *app);
 int pod_get_app_health(Pod *p, const char *app, char **ret);
 int pod_created_usec(Pod *p, usec_t *ret);
 int pod_started_usec(Pod *p, usec_t *ret);

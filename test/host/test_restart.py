@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Restart= of an app is the pod's systemd's business, Restart= of the pod is the host's."""
+import json
+
 from conftest import ISOLATED, app_section
 
 
@@ -15,6 +17,25 @@ def test_app_restarts_within_the_pod(host, pods, images):
     assert int(host.show("main.service", "NRestarts", machine=name)) >= 2
     assert pods.uuid(name) == uuid and host.show("other.service", "MainPID", machine=name) == other
     assert host.is_active(f"pod@{name}")
+
+
+def test_restarted_app_runs(host, pods, images):
+    """Restart=: an app that was restarted is running for rkt status and rkt app status, not exited as its last process; one that
+    has ended for good is exited, here by SIGRTMIN+3 (restarts by a health check are the same)."""
+    name = pods.write("again", ISOLATED + "ExitPolicy=never\n" +
+                      app_section("cpu", images.busybox, "test -e /v/once && exec sleep infinity; touch /v/once; exit 3",
+                                  "Restart=on-failure\nVolume=v:/v") +
+                      app_section("done", images.busybox, "kill -37 $$") + "[Volume v]\n")
+    pods.start(name)
+    host.wait_for("a restart", lambda: host.show("cpu.service", "NRestarts", "ActiveState", machine=name) ==
+                  {"NRestarts": "1", "ActiveState": "active"})
+    host.wait_for("the other's end", lambda: host.show("done.service", "ActiveState", machine=name) == "failed")
+    cpu, done = sorted(json.loads(host.rkt("status", "--format=json", name).out)["apps"], key=lambda a: a["name"])
+    assert cpu["state"] == "running" and "exit_code" not in cpu and "finished_at" not in cpu
+    assert done["state"] == "exited" and done["exit_code"] == 128 + 37 and "finished_at" in done
+    uuid = pods.uuid(name)
+    pods.stop(name)
+    assert pods.apps(uuid)["done"] == 128 + 37
 
 
 def test_app_that_ends_well_is_not_restarted(host, pods, images):
