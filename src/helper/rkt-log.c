@@ -50,7 +50,9 @@
 #define PASSED_FDS_MAX   8
 #define N_SINKS          2
 #define CLIENTS_MAX      32
-#define CLIENT_MSEC      1000 /* that one may keep the app waiting */
+#define CLIENT_MSEC      1000 /* that one may keep the app waiting without having read anything */
+#define CLIENT_TURN_MSEC 50
+#define CLIENT_PIECE     4096 /* the kernel counts a piece as read when all of it is */
 #define INPUT_SIZE       4096
 #define CGROUP           "/sys/fs/cgroup/system.slice/"
 
@@ -92,6 +94,7 @@ enum {
 typedef struct Client {
         int fd; /* -1: free */
         int wants;
+        bool is_first; /* of an interactive app: its terminal, at whatever speed */
 } Client;
 
 static struct {
@@ -326,13 +329,39 @@ static void drop_client(Client *c) {
         *c = (Client){ .fd = -1 };
 }
 
+/* Somebody's terminal may stand still for as long as it likes, while there is an app. */
+static bool has_patience(const Client *c) {
+        return c->is_first && find_pid() > 0 &&
+               poll(&(struct pollfd){ .fd = self.pidfd, .events = POLLIN }, 1, 0) == 0;
+}
+
+/* Until there may be room again: the socket calls itself writable only when most of what is in it was read, which over a slow
+ * line takes its time. False: nothing was read. */
+static bool wait_for_client_to_read(const Client *c) {
+        int before = 0, left = 0;
+
+        if (ioctl(c->fd, SIOCOUTQ, &before) < 0)
+                return false;
+        for (int n = 0; n < CLIENT_MSEC / CLIENT_TURN_MSEC || has_patience(c); n++) {
+                if (stopping)
+                        return false;
+                if (poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, CLIENT_TURN_MSEC) > 0)
+                        return true; /* or it is gone, which sending says */
+                if (ioctl(c->fd, SIOCOUTQ, &left) < 0)
+                        return false;
+                if (left < before)
+                        return true;
+        }
+        return false;
+}
+
 /* One that does not read is not waited for. */
 static void send_client(Client *c, const char *data, size_t size) {
         while (size > 0) {
-                ssize_t n = send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+                ssize_t n = send(c->fd, data, size < CLIENT_PIECE ? size : CLIENT_PIECE,
+                                 MSG_NOSIGNAL | MSG_DONTWAIT);
 
-                if (n < 0 && errno == EAGAIN &&
-                    poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, CLIENT_MSEC) > 0)
+                if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_client_to_read(c))))
                         continue;
                 if (n < 0) {
                         drop_client(c);
@@ -505,6 +534,7 @@ static void greet_client(Client *c, int wants, bool tty) {
         char byte = '\n';
 
         c->wants = wants;
+        c->is_first = self.waits && tty;
         self.waits = self.waits && !tty;
         if (tty != self.has_tty || ((wants & CLIENT_IN) && self.input < 0) ||
             ((wants & CLIENT_OUT) && sources[0].fd < 0) || ((wants & CLIENT_ERR) && sources[1].fd < 0) ||

@@ -263,6 +263,11 @@ def running(host, *words):
     return process, uuid
 
 
+def count_lines(host, uuid):
+    """How many lines of zeros its journal has."""
+    return host.rkt("logs", "--output=cat", uuid).out.count("0" * 1000 + "\n")
+
+
 @pytest.mark.parametrize("mode", ["tty", "stream"])
 def test_attach(host, images, mode):
     """ATT-01, ATT-02: an app of rkt run with a terminal or with streams is attached to, by several at once, which may go without
@@ -295,6 +300,31 @@ def test_attach(host, images, mode):
     assert watcher.returncode == 0 and "Received text: some_input" in said
     process.communicate(timeout=20)
     assert process.returncode == 0
+    host.rkt("rm", uuid)
+
+
+def test_attach_by_a_slow_reader(host, images):
+    """ATT: who reads slowly keeps the connection; who does not read at all is sent away, and told so."""
+    script = 'read go; yes "$(printf %01000d 0)" | head -n 1500; exec sleep 1000'
+    process, uuid = running(host, images.busybox, "--name=main", "--exec=/bin/sh", "--stdin=stream", "--stdout=stream",
+                            "--", "-c", script)
+    host.rkt("logs", "--follow", "--output=nonsense", uuid, check=254, timeout=20)  # journalctl ends at once
+    slow = subprocess.Popen(["rkt", "attach", "--mode=stdin,stdout", uuid], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+    fcntl.fcntl(slow.stdout.fileno(), fcntl.F_SETPIPE_SZ, 4096)
+    slow.stdin.write(b"go\n")
+    slow.stdin.flush()
+    n, end = 0, time.monotonic() + 4
+    while time.monotonic() < end:
+        n += len(os.read(slow.stdout.fileno(), 1500))
+        time.sleep(0.1)
+    assert slow.poll() is None
+    n += len(os.read(slow.stdout.fileno(), 65536))
+    host.wait_for("the app has said all", lambda: count_lines(host, uuid) == 1500)
+    rest, err = slow.communicate(timeout=20)
+    assert slow.returncode == 254 and b"still runs" in err and n + len(rest) < 1500 * 1001
+    host.rkt("stop", "--force", uuid)
+    process.communicate(timeout=20)
     host.rkt("rm", uuid)
 
 
