@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -25,6 +25,7 @@
 #define JOURNALCTL  "/usr/bin/journalctl"
 #define STAGE1      "stage1/rootfs"
 #define FOLLOW_MSEC 500 /* that the last lines may need once the pod is over */
+#define AGAIN_USEC  20000
 
 typedef struct LogsArgs {
         const char *app;
@@ -58,14 +59,16 @@ static int add_options(char ***argv, const LogsArgs *a) {
 
 /* What its programs and hooks print, whatever they claim to be; what is said about it; its last words, whose sender nobody knows. */
 static int add_app(char ***argv, const char *app, bool first) {
-        static const char *const kinds[] = { "condition", "start-pre", "start-post",
-                                             "reload",    "stop",      "stop-post" };
+        static const char *const kinds[] = { "condition", "start-pre", "start-post", "reload",
+                                             "stop",      "stop-post", "health" };
         int r = 0;
 
         if (!first)
                 r = strv_extend(argv, "+");
         if (r >= 0)
                 r = strv_extendf(argv, "_SYSTEMD_UNIT=%s.service", app);
+        if (r >= 0)
+                r = strv_extendf(argv, "_SYSTEMD_UNIT=rkt-health@%s.service", app);
         FOREACH_ARRAY (k, kinds, ELEMENTSOF(kinds))
                 if (r >= 0)
                         r = strv_extendf(argv, "_SYSTEMD_UNIT=hook-%s@%s.service", app, *k);
@@ -157,14 +160,24 @@ static int add_place(char ***argv, Pod *p, const LogsArgs *a, Error *e) {
         return r < 0 || add_apps(argv, m, a->app) < 0 ? error_oom(e) : 0;
 }
 
-/* Follows until the pod is over and its last lines are out; the end of journalctl itself interrupts the waiting. */
-static void on_child(int sig) {
+static void on_alarm(int sig) {
         (void) sig;
 }
 
+/* It may come before the waiting begins: so it is said again and again. */
+static void on_child(int sig) {
+        static const struct itimerval again = { .it_interval = { .tv_usec = AGAIN_USEC },
+                                                .it_value = { .tv_usec = AGAIN_USEC } };
+
+        (void) sig;
+        (void) setitimer(ITIMER_REAL, &again, NULL);
+}
+
+/* Follows until the pod is over and its last lines are out; the end of journalctl itself interrupts the waiting. */
 static int follow(char **argv, Pod *p, const char *data_dir, Error *e) {
         const int fds[] = { -EBADF, STDOUT_FILENO, STDERR_FILENO };
-        const struct sigaction action = { .sa_handler = on_child };
+        const struct sigaction action = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP },
+                               alarm_action = { .sa_handler = on_alarm };
         const ProcessSpec spec = { .path = JOURNALCTL,
                                    .argv = argv,
                                    .envp = environ,
@@ -174,18 +187,21 @@ static int follow(char **argv, Pod *p, const char *data_dir, Error *e) {
         _cleanup_(process_done) Process child = PROCESS_INIT;
         int r, status;
 
+        (void) sigaction(SIGALRM, &alarm_action, NULL);
         (void) sigaction(SIGCHLD, &action, NULL);
         r = process_spawn(&spec, &child, e);
         if (r < 0)
                 return r;
         (void) pod_wait_over(p, data_dir, -1, NULL);
+        (void) signal(SIGCHLD, SIG_DFL);
+        (void) setitimer(ITIMER_REAL, &(struct itimerval){}, NULL);
         if (poll(&(struct pollfd){ .fd = child.pidfd, .events = POLLIN }, 1, FOLLOW_MSEC) <= 0)
                 (void) kill(child.pid, SIGTERM);
         r = process_wait(&child, &status, e);
         if (r < 0)
                 return r;
-        return WIFEXITED(status) && WEXITSTATUS(status) != 0
-                       ? error_setf(e, -EIO, "journalctl failed (exit status %d)", WEXITSTATUS(status))
+        return status != 0 && status != 128 + SIGTERM
+                       ? error_setf(e, -EIO, "journalctl failed (exit status %d)", status)
                        : 0;
 }
 

@@ -44,6 +44,8 @@ def test_states_and_restart(host, pods, images, tmp_path):
     text = host.run("journalctl", "-M", name, "--no-pager", "-o", "cat").out
     assert "app 'hangs' is unhealthy: 2 checks in a row have failed" in text and "app 'restarts' is unhealthy" in text
     assert "said $HOME" in text and "Starting hook-" not in text
+    assert "said $HOME" in host.rkt("logs", "--app=noted", name).out
+    assert "app 'hangs' is unhealthy" in host.rkt("logs", "--app=hangs", name).out
     before = time.monotonic()
     pods.stop(name)
     assert time.monotonic() - before < 20
