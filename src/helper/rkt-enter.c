@@ -67,19 +67,35 @@ static int manager_open(sd_bus **ret) {
         return r < 0 ? log_error_errno(r, "cannot connect to the pod's systemd: %m") : 0;
 }
 
+/* A signal as systemd calls it; 0: none. */
+static unsigned signal_number(const char *name) {
+        const char *real_time = startswith(name, "RTMIN+");
+        unsigned n;
+
+        if (real_time)
+                return parse_uint(real_time, (unsigned) (SIGRTMAX - SIGRTMIN), &n) < 0
+                               ? 0
+                               : (unsigned) SIGRTMIN + n;
+        for (int s = 1; s < SIGRTMIN; s++)
+                if (streq_ptr(sigabbrev_np(s), name))
+                        return (unsigned) s;
+        return 0;
+}
+
 /* How a service ended, as one number: a signal that it was sent to stop it counts as 0, another one as 128 and its number,
  * as in a shell. */
 static int exit_number(const char *result, const char *code, const char *status, unsigned *ret) {
+        unsigned number = 0;
+
         if (streq_ptr(code, "exited"))
                 return parse_uint(str_or(status, ""), 255, ret);
         if (streq_ptr(result, "success")) {
                 *ret = 0;
                 return 0;
         }
-        *ret = 255;
-        for (int s = 1; (streq_ptr(code, "killed") || streq_ptr(code, "dumped")) && s < SIGRTMIN; s++)
-                if (streq_ptr(sigabbrev_np(s), status))
-                        *ret = 128U + (unsigned) s;
+        if (streq_ptr(code, "killed") || streq_ptr(code, "dumped"))
+                number = signal_number(str_or(status, ""));
+        *ret = number > 0 ? 128 + number : 255;
         return 0;
 }
 
