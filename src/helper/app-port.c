@@ -29,7 +29,8 @@ static bool is_listener(const char *line, unsigned port) {
                        3 &&
                streq(found, wanted) && streq(state, STATE_LISTEN) &&
                (streq(address, "00000000") || streq(address, "0100007F") || /* in the host's byte order */
-                streq(address, "00000000000000000000000000000000"));
+                streq(address, "00000000000000000000000000000000") ||
+                streq(address, "0000000000000000FFFF00000100007F")); /* 127.0.0.1 of an IPv6 socket */
 }
 
 static int look(const char *path, unsigned port) {
