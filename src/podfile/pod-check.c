@@ -114,7 +114,9 @@ static int check_agreement(PodLoader *l, const PodText *t, const PodPart *part, 
 }
 
 /* The proxy is for streams; who takes descriptors knows best when to leave. */
-static int check_proxy(PodLoader *l, const PodPart *part, const SocketSpec *s) {
+static int check_proxy(PodLoader *l, const PodText *t, const PodPart *part, size_t index) {
+        const SocketSpec *s = &l->spec->sockets[index];
+
         if (s->idle_exit && !s->proxy)
                 return loader_bad(
                         l, part, line_of(part, "IdleExit"),
@@ -122,6 +124,17 @@ static int check_proxy(PodLoader *l, const PodPart *part, const SocketSpec *s) {
         if (s->proxy && (unit_settings_last(&s->settings, "ListenDatagram") ||
                          unit_settings_last(&s->settings, "ListenSequentialPacket")))
                 return loader_bad(l, part, line_of(part, "Proxy"), "only for ListenStream=");
+        for (size_t i = 0; i < index && s->proxy; i++) {
+                const SocketSpec *other = &l->spec->sockets[i];
+                const PodPart *first = part_of(t, POD_SECTION_SOCKET, i);
+
+                /* whoever is connected through a proxy that never leaves would be cut off */
+                if (first && other->proxy && !other->idle_exit != !s->idle_exit)
+                        return loader_bad(l, part, line_of(part, s->idle_exit ? "IdleExit" : "Proxy"),
+                                          "[%s] has Proxy= %s IdleExit= (set IdleExit= for all of them, or "
+                                          "for none)",
+                                          first->title, other->idle_exit ? "and" : "without");
+        }
         return 0;
 }
 
@@ -139,7 +152,7 @@ static int check_socket(PodLoader *l, const PodText *t, const PodPart *part, siz
         else if (r >= 0 && !s->app && l->spec->n_apps > 1)
                 r = loader_bad(l, part, NULL, "App= is missing (the pod has %zu apps)", l->spec->n_apps);
         if (r >= 0)
-                r = check_proxy(l, part, s);
+                r = check_proxy(l, t, part, index);
         return r < 0 ? r : check_agreement(l, t, part, index);
 }
 

@@ -346,6 +346,17 @@ static void test_errors(void **state) {
                   "a:2: [Pod] MemoryMax: unknown key (it belongs in [Service])\n" },
                 { "[Install]\nWantdBy=x.target\n[App]\nImage=i\n",
                   "a:2: [Install] WantdBy: unknown key (did you mean WantedBy=?)\n" },
+                { "[App]\nImage=i\n[Socket a]\nListenStream=1\nProxy=1\nIdleExit=9\n"
+                  "[Socket b]\nListenStream=2\n[Socket c]\nListenStream=3\nProxy=3\n",
+                  "a:11: [Socket c] Proxy: [Socket a] has Proxy= and IdleExit= (set IdleExit= for all of "
+                  "them, or for none)\n" },
+                { "[App]\nImage=i\n[Socket a]\nListenStream=1\nProxy=1\n"
+                  "[Socket b]\nListenStream=2\nProxy=2\nIdleExit=9\n",
+                  "a:9: [Socket b] IdleExit: [Socket a] has Proxy= without IdleExit= (set IdleExit= for "
+                  "all of them, or for none)\n" },
+                { "[App]\nImage=i\n[Socket a]\nListenStream=1\nProxy=1\nIdleExit=9\n"
+                  "[Socket b]\nListenStream=2\nProxy=2\nIdleExit=8\n",
+                  "" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
