@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
@@ -31,6 +30,7 @@
 #define GROUPS_MAX   1024
 #define LINKS_DIR    "/tmp/request" /* the unit's own /tmp */
 #define ASK_MSEC     10000
+#define ANSWER_SEC   60 /* that who asked may not read what we answer */
 #define STATUS_OF_US 254
 
 typedef struct Request {
@@ -185,12 +185,19 @@ static void pass_all(const Process *p, const int *pipes) {
                                 { .fd = CONNECTION, .events = POLLIN } };
 
         while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-                if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR)
+                if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR) {
+                        (void) kill(p->pid, SIGTERM);
                         return;
+                }
                 for (size_t i = 0; i < 2; i++)
-                        if (fds[i].fd >= 0 && fds[i].revents != 0 &&
-                            pass(fds[i].fd, i == 0 ? REQUEST_OUT : REQUEST_ERR) <= 0)
-                                fds[i].fd = -1;
+                        if (fds[i].fd >= 0 && fds[i].revents != 0) {
+                                int r = pass(fds[i].fd, i == 0 ? REQUEST_OUT : REQUEST_ERR);
+
+                                if (r <= 0)
+                                        fds[i].fd = -1;
+                                if (r < 0)
+                                        (void) kill(p->pid, SIGTERM);
+                        }
                 if (fds[2].fd >= 0 && fds[2].revents != 0) {
                         (void) kill(p->pid, SIGTERM);
                         fds[2].fd = -1;
@@ -226,7 +233,7 @@ static int run(Request *x, int *ret_status, Error *e) {
         pass_all(&p, (int[]){ out[0], err[0] });
         r = process_wait(&p, &status, e);
         if (r >= 0)
-                *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_OF_US;
+                *ret_status = status;
         return r;
 }
 
@@ -247,6 +254,8 @@ int main(void) {
         unsigned char byte;
 
         (void) signal(SIGPIPE, SIG_IGN);
+        (void) setsockopt(CONNECTION, SOL_SOCKET, SO_SNDTIMEO, &(struct timeval){ .tv_sec = ANSWER_SEC },
+                          sizeof(struct timeval));
         r = serve(&status, &e);
         if (r < 0) {
                 _cleanup_free_ char *line = strf("%s\n", error_text(&e, r));
