@@ -263,6 +263,17 @@ def running(host, *words):
     return process, uuid
 
 
+def test_interactive_that_stands_still(host, images):
+    """INT: a caller's terminal that is not read for longer than a client of rkt attach may take loses neither connection nor
+    output (Ctrl-S, a slow line)."""
+    t = Terminal(*RUN, "--interactive", images.busybox, "--exec=/bin/sh", "--", "-c",
+                 'echo begin; yes "$(printf %01000d 0)" | head -n 600; echo the end; exit 7')
+    t.expect("begin")
+    time.sleep(2.5)
+    t.expect("the end")
+    assert t.end() == 7 and t.said.count("0" * 1000) == 600
+
+
 def count_lines(host, uuid):
     """How many lines of zeros its journal has."""
     return host.rkt("logs", "--output=cat", uuid).out.count("0" * 1000 + "\n")
