@@ -234,13 +234,22 @@ static int key_path(const char *config, const char *prefix, const char *fingerpr
         return *ret ? 0 : error_oom(e);
 }
 
+/* What root makes in there is for group rkt-admin, too: the group is the parent's (tmpfiles.d), and it may write. */
+static int make_folder(const char *folder) {
+        mode_t before = umask(0002);
+        int r = mkdir_parents_at(AT_FDCWD, folder, 0775);
+
+        (void) umask(before);
+        return r;
+}
+
 static int write_key(const char *path, const char *text, Error *e) {
         _cleanup_free_ char *folder = strndup(path, (size_t) (strrchr(path, '/') - path));
         int r;
 
         if (!folder)
                 return error_oom(e);
-        r = mkdir_parents_at(AT_FDCWD, folder, 0755);
+        r = make_folder(folder);
         if (r >= 0)
                 r = file_write_at(AT_FDCWD, path, text, strlen(text), 0644, 0);
         return r < 0 ? error_setf(e, r, "cannot write '%s': %s", path, strerror(-r)) : 0;

@@ -108,8 +108,11 @@ def test_admins_trust(host, people, signer):
     words = ("trust", "--skip-fingerprint-review", "--prefix=example.com/t-trust")
     for user in (cat, eve):
         assert "Added key" not in as_user(host, user, *words, key, check=254).all
+    # beside what root trusts
+    host.rkt("trust", "--skip-fingerprint-review", "--prefix=example.com/t-root", key)
     added = as_user(host, adm, *words, key)
     assert "Added key for prefix \"example.com/t-trust\"" in added.all, added
     top = pathlib.Path("/etc/rkt/trustedkeys/prefix.d/example.com/t-trust")
     assert [p.name for p in top.iterdir()] == [signer.fingerprint]
     shutil.rmtree(top)
+    shutil.rmtree(top.parent / "t-root")
