@@ -146,7 +146,7 @@ def test_names_and_annotations(sandbox, images):
     assert s.status("busybox")["user_annotations"] == {"ayy": "lmao"}
 
 
-def links_root(top):
+def app_links_root(top):
     """The busybox root with directories, and links between them."""
     aci.busybox_root(top)
     os.mkdir(f"{top}/dir1")
@@ -163,7 +163,7 @@ def test_volumes(sandbox, images, tmp_path):
     (source / "test").write_text("from the host\n")
     s = sandbox()
     name = "example.com/links"
-    s.host.rkt("--insecure-options=image", "fetch", images.make(name, root=links_root))
+    s.host.rkt("--insecure-options=image", "fetch", images.make(name, root=app_links_root))
     targets = {"/dir2": "/dir2", "/dir1/link_rel_dir2": "/dir2", "/dir1/link_abs_dir2": "/dir2",
                "/dir1/link_abs_root/notexists": "/notexists", "/../../../../../notexists": "/notexists",
                "../../../../notexists": "/notexists", "/dev/here": "/dev/here"}
