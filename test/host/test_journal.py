@@ -114,5 +114,5 @@ def test_without_rate_limit(host, pods, images):
                       app="LogRateLimitIntervalSec=0\n", pod="Log=journal\n")
     began = time.time()
     pods.start(name)
-    host.wait_for("the last line", lambda: "the-last" in host.journal("-M", name, "-n", "5", since=began), timeout=120)
+    host.wait_for("the last line", lambda: "the-last" in host.journal("-M", name, "-t", "main", since=began), timeout=120, interval=1)
     assert host.journal("-M", name, "-t", "main", since=began).count("y\n") == 30000
