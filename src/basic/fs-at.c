@@ -16,6 +16,7 @@
 #include "basic/str.h"
 
 #define LINKS_MAX 40U /* as the kernel follows */
+#define RACES_MAX 1000U
 
 /**
  * root_open() - open a path of an image, its links resolved as if @root_fd were "/"
@@ -23,16 +24,21 @@
  * @path:    absolute or relative; never leaves the root, whatever its links say
  * @flags:   of open(), O_CLOEXEC is added; no O_CREAT
  *
- * Return: a descriptor; -ENOENT, -ELOOP, -EAGAIN (a rename raced), other errno of openat2().
+ * Return: a descriptor; -ENOENT, -ELOOP, -EAGAIN (renames raced all the time), other errno of openat2().
  */
 int root_open(int root_fd, const char *path, int flags) {
         struct open_how how = {
                 .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
         };
-        long fd;
+        long fd = -1;
 
-        fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+        /* any rename or mount on the machine may race with a ".." */
+        for (unsigned i = 0; fd < 0 && i < RACES_MAX; i++) {
+                fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+                if (fd < 0 && errno != EAGAIN)
+                        return -errno;
+        }
         return fd < 0 ? -errno : (int) fd;
 }
 
