@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <search.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,21 +17,15 @@
 
 #include "basic/alloc.h"
 #include "basic/fd.h"
+#include "basic/first-name.h"
 #include "basic/str.h"
 
 #define XATTR_NAMES_MAX 65536
 #define XATTR_VALUE_MAX 65536
 
-/* A file with several names, and the first of them beneath the target. */
-typedef struct Linked {
-        dev_t dev;
-        ino_t ino;
-        char *path;
-} Linked;
-
 typedef struct Copy {
-        int top_fd;   /* of the target */
-        void *linked; /* tsearch() */
+        int top_fd; /* of the target */
+        FirstNames names_met;
         char path[PATH_MAX];
         unsigned depth;
         char names[XATTR_NAMES_MAX];
@@ -41,35 +34,14 @@ typedef struct Copy {
 
 static int copy_directory(Copy *c, int from_fd, int to_fd, Error *e);
 
-static int compare(const void *a, const void *b) {
-        const Linked *x = a, *y = b;
-
-        if (x->dev != y->dev)
-                return x->dev < y->dev ? -1 : 1;
-        return x->ino == y->ino ? 0 : x->ino < y->ino ? -1 : 1;
-}
-
-static void linked_free(void *p) {
-        free(((Linked *) p)->path);
-        free(p);
-}
-
 /* Return: 1: it is a further name of a file that was copied, and exists now; 0: it has to be copied. */
 static int make_link(Copy *c, int to_fd, const char *name, const struct stat *st) {
-        Linked *l = new0(Linked, 1), **found;
+        const char *first = NULL;
+        int r = first_names_meet(&c->names_met, st, c->path, &first);
 
-        if (!l)
-                return -ENOMEM;
-        *l = (Linked){ st->st_dev, st->st_ino, strdup(c->path) };
-        found = l->path ? tsearch(l, &c->linked, compare) : NULL;
-        if (!found) {
-                linked_free(l);
-                return -ENOMEM;
-        }
-        if (*found == l)
-                return 0;
-        linked_free(l);
-        return linkat(c->top_fd, (*found)->path, to_fd, name, 0) < 0 ? -errno : 1;
+        if (r <= 0)
+                return r;
+        return linkat(c->top_fd, first, to_fd, name, 0) < 0 ? -errno : 1;
 }
 
 static int copy_xattrs(Copy *c, int from, int to) {
@@ -253,7 +225,7 @@ int copy_tree(int from_fd, int to_fd, Error *e) {
                 return error_setf(e, -errno, "cannot open the directory to copy: %s", strerror(errno));
         c->top_fd = to_fd;
         r = copy_directory(c, from, to_fd, e);
-        tdestroy(c->linked, linked_free);
+        first_names_done(&c->names_met);
         if (r >= 0)
                 r = copy_attributes(c, from, to_fd, &st);
         return r < 0 && e && !e->message ? error_setf(e, r, "cannot copy a directory: %s", strerror(-r))

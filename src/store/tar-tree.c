@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,54 +14,17 @@
 
 #include "basic/alloc.h"
 #include "basic/fd.h"
+#include "basic/first-name.h"
 #include "basic/fs-at.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "store/acl.h"
 
-/* A file with several names, and the first of them. */
-typedef struct Linked {
-        dev_t dev;
-        ino_t ino;
-        char *path;
-} Linked;
-
 typedef struct Walk {
         TarWriter *w;
-        void *linked; /* tsearch() */
+        FirstNames names_met;
         unsigned depth;
 } Walk;
-
-static int compare(const void *a, const void *b) {
-        const Linked *x = a, *y = b;
-
-        if (x->dev != y->dev)
-                return x->dev < y->dev ? -1 : 1;
-        return x->ino == y->ino ? 0 : x->ino < y->ino ? -1 : 1;
-}
-
-static void linked_free(void *p) {
-        free(((Linked *) p)->path);
-        free(p);
-}
-
-/* The first name of a file, owned by the walk; the path itself if it is that. */
-static int first_name(Walk *x, const struct stat *st, const char *path, const char **ret) {
-        Linked *l = new0(Linked, 1), **found;
-
-        if (!l)
-                return -ENOMEM;
-        *l = (Linked){ st->st_dev, st->st_ino, strdup(path) };
-        found = l->path ? tsearch(l, &x->linked, compare) : NULL;
-        if (!found) {
-                linked_free(l);
-                return -ENOMEM;
-        }
-        *ret = *found == l ? path : (*found)->path;
-        if (*found != l)
-                linked_free(l);
-        return 0;
-}
 
 static bool is_portable(const char *name) {
         return (startswith(name, "user.") && !startswith(name, "user.overlay.")) ||
@@ -181,7 +143,7 @@ static int write_directory(Walk *x, int fd, TarEntry *t, Error *e) {
 /* NOLINTNEXTLINE(misc-no-recursion): no deeper than TAR_TREE_DEPTH_MAX */
 static int write_typed(Walk *x, int dir_fd, const char *name, TarEntry *t, Error *e) {
         _cleanup_close_ int fd = -EBADF;
-        const char *first = t->path;
+        const char *first = NULL;
         struct stat st;
         int r = 0;
 
@@ -193,8 +155,8 @@ static int write_typed(Walk *x, int dir_fd, const char *name, TarEntry *t, Error
                 return fd < 0 ? -errno : write_directory(x, fd, t, e);
         }
         if (S_ISREG(st.st_mode) && st.st_nlink > 1)
-                r = first_name(x, &st, t->path, &first);
-        if (r >= 0 && first != t->path) {
+                r = first_names_meet(&x->names_met, &st, t->path, &first);
+        if (r > 0) {
                 t->type = TAR_HARDLINK;
                 t->link = strdup(first);
                 return t->link ? tar_writer_entry(x->w, t, e) : -ENOMEM;
@@ -236,6 +198,6 @@ int tar_writer_tree(TarWriter *w, int root_fd, Error *e) {
         Walk x = { .w = w };
         int r = write_object(&x, root_fd, ".", "", e);
 
-        tdestroy(x.linked, linked_free);
+        first_names_done(&x.names_met);
         return r;
 }
