@@ -19,27 +19,43 @@
 #define RACES_MAX 1000U
 
 /**
+ * open_resolved() - openat2()
+ * @dir_fd:  directory, or AT_FDCWD
+ * @path:    see openat2(2)
+ * @flags:   of open(), O_CLOEXEC is added
+ * @mode:    of a new file; 0 without O_CREAT
+ * @resolve: RESOLVE_*
+ *
+ * The kernel gives up where any rename or mount on the machine races with a "..", and says to try again: done here.
+ *
+ * Return: a descriptor; -EAGAIN (raced all the time), other errno of openat2().
+ */
+int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, uint64_t resolve) {
+        struct open_how how = {
+                .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
+                .mode = mode,
+                .resolve = resolve,
+        };
+        long fd = -1;
+
+        for (unsigned i = 0; fd < 0 && i < RACES_MAX; i++) {
+                fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+                if (fd < 0 && errno != EAGAIN)
+                        return -errno;
+        }
+        return fd < 0 ? -errno : (int) fd;
+}
+
+/**
  * root_open() - open a path of an image, its links resolved as if @root_fd were "/"
  * @root_fd: the image's root directory
  * @path:    absolute or relative; never leaves the root, whatever its links say
  * @flags:   of open(), O_CLOEXEC is added; no O_CREAT
  *
- * Return: a descriptor; -ENOENT, -ELOOP, -EAGAIN (renames raced all the time), other errno of openat2().
+ * Return: a descriptor; -ENOENT, -ELOOP, other errno of open_resolved().
  */
 int root_open(int root_fd, const char *path, int flags) {
-        struct open_how how = {
-                .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
-                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-        };
-        long fd = -1;
-
-        /* any rename or mount on the machine may race with a ".." */
-        for (unsigned i = 0; fd < 0 && i < RACES_MAX; i++) {
-                fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-                if (fd < 0 && errno != EAGAIN)
-                        return -errno;
-        }
-        return fd < 0 ? -errno : (int) fd;
+        return open_resolved(root_fd, path, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 static int mkdirs(int root_fd, const char *path, mode_t mode, unsigned links);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, uint64_t resolve);
 int root_open(int root_fd, const char *path, int flags);
 int root_mkdirs(int root_fd, const char *path, mode_t mode);
 int root_mkdirs_through(int root_fd, const char *path, mode_t mode);

@@ -12,12 +12,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/fs-at.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "basic/unconst.h"
@@ -114,15 +114,11 @@ static void catch_signal(sigset_t *ret_waiting) {
 }
 
 static int open_file(const char *path) {
-        const struct open_how how = {
-                .flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                .mode = 0640,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
         _cleanup_close_ int dir = open(LOG_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        long fd = dir < 0 ? -1 : syscall(SYS_openat2, dir, path, &how, sizeof(how));
 
-        return fd < 0 ? -errno : (int) fd;
+        return dir < 0 ? -errno
+                       : open_resolved(dir, path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK, 0640,
+                                       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 /**

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/fs-at.h"
 #include "basic/str.h"
 #include "image/oci-image.h"
 #include "oci/docker-archive.h"
@@ -43,17 +43,16 @@ static void range_done(Range *x) {
 }
 
 static int open_in_layout(const Files *f, const char *path, Range *ret, Error *e) {
-        struct open_how how = {
-                .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
-        _cleanup_close_ int fd = (int) syscall(SYS_openat2, f->dir_fd, path, &how, sizeof(how));
+        _cleanup_close_ int fd = open_resolved(f->dir_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0,
+                                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
         struct stat st;
 
-        if (fd < 0 && errno == ELOOP)
+        if (fd == -ELOOP)
                 return error_setf(e, -ELOOP, "'%s' is a link, or lies behind one; that is not followed",
                                   path);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0)
+                return error_setf(e, fd, "cannot open '%s': %s", path, strerror(-fd));
+        if (fstat(fd, &st) < 0)
                 return error_setf(e, -errno, "cannot open '%s': %s", path, strerror(errno));
         if (!S_ISREG(st.st_mode))
                 return error_setf(e, -EINVAL, "'%s' is not a regular file", path);

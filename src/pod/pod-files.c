@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
@@ -33,14 +32,8 @@
  * Return: a descriptor, -ELOOP, other errno of openat2().
  */
 int pod_open_beneath(int fd, const char *path, int flags) {
-        struct open_how how = {
-                .flags = (uint64_t) (unsigned) (flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY)),
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
-        long r;
-
-        r = syscall(SYS_openat2, fd, path, &how, sizeof(how));
-        return r < 0 ? -errno : (int) r;
+        return open_resolved(fd, path, flags | (flags & O_PATH ? 0 : O_NOCTTY), 0,
+                             RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 static int read_small(int dir_fd, const char *path, size_t size_max, char **ret) {

@@ -7,7 +7,6 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -162,11 +161,6 @@ int kubernetes_log_mount(const PodManifest *m, int stage1_fd, int map_fd, Error 
  * Return: 0, also if it has none; -EXDEV, -ELOOP (links on the way), other errno of open().
  */
 int kubernetes_log_create(const PodManifest *m, const PodApp *a, Error *e) {
-        const struct open_how how = {
-                .flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                .mode = 0640,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
         _cleanup_close_ int dir = -EBADF, fd = -EBADF;
         const char *path = kubernetes_log_path(a);
 
@@ -175,8 +169,9 @@ int kubernetes_log_create(const PodManifest *m, const PodApp *a, Error *e) {
         dir = open_dir(m, e);
         if (dir < 0)
                 return dir;
-        fd = (int) syscall(SYS_openat2, dir, path, &how, sizeof(how));
-        return fd < 0 ? error_setf(e, -errno, "cannot make the log file %s/%s: %s", kubernetes_log_dir(m),
-                                   path, strerror(errno))
+        fd = open_resolved(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK, 0640,
+                           RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+        return fd < 0 ? error_setf(e, fd, "cannot make the log file %s/%s: %s", kubernetes_log_dir(m), path,
+                                   strerror(-fd))
                       : 0;
 }

@@ -42,13 +42,7 @@ static int unmount_all(char *const *paths) {
 }
 
 static int open_place(const char *path) {
-        struct open_how how = {
-                .flags = (uint64_t) (unsigned) (O_PATH | O_CLOEXEC),
-                .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-        };
-        long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-
-        return fd < 0 ? -errno : (int) fd;
+        return open_resolved(AT_FDCWD, path, O_PATH, 0, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 static int mount_all(const Mounts *m) {
