@@ -86,7 +86,7 @@ static void test_match(void **state) {
                 _cleanup_free_ char *text = NULL, *keys = NULL;
                 _cleanup_strbuf_ StrBuf images = STRBUF_INIT;
 
-                print_message("%zu: %s\n", i, cases[i].name);
+                print_message("# %zu: %s\n", i, cases[i].name);
                 assert_int_equal(image_name_parse(cases[i].name, &name, NULL), 0);
                 assert_int_equal(discovery_html_parse(cases[i].html, strlen(cases[i].html), &page), 0);
                 assert_int_equal(discovery_page_write(&page, &text), 0);

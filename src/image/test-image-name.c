@@ -94,7 +94,7 @@ static void test_parse(void **state) {
                 _cleanup_error_ Error e = ERROR_INIT;
                 int r = image_name_parse(cases[i].text, &n, &e);
 
-                print_message("%s: %s\n", cases[i].text, error_text(&e, r));
+                print_message("# %zu: %s\n", i, error_text(&e, r));
                 if ((int) cases[i].type < 0) {
                         assert_int_equal(r, cases[i].type);
                         assert_null(n);

@@ -71,7 +71,7 @@ static void test_judge(void **state) {
 
                 assert_int_equal(signature_verdict_parse(cases[i].status, &v), 0);
                 r = signature_verdict_judge(&v, &k, "example.com/app", &by, &n, &e);
-                print_message("%zu: %s\n", i, error_text(&e, r));
+                print_message("# %zu: %s\n", i, error_text(&e, r));
                 assert_int_equal(r, cases[i].r);
                 if (r < 0) {
                         assert_non_null(strstr(e.message, cases[i].part));

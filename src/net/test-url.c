@@ -66,7 +66,7 @@ static void test_parse(void **state) {
                 _cleanup_free_ char *s = NULL;
                 int r = url_parse(cases[i].text, &u, &e);
 
-                print_message("%s: %s\n", cases[i].text, error_text(&e, r));
+                print_message("# %zu: %s\n", i, error_text(&e, r));
                 if (!cases[i].expect) {
                         assert_true(r < 0);
                         assert_non_null(e.message);

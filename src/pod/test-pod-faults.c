@@ -160,7 +160,7 @@ static void sweep(const char *what, int error) {
                 else
                         assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
         }
-        print_message("%s: %ld calls\n", what, at - 1);
+        print_message("# %s: %ld calls\n", what, at - 1);
         assert_true(at > 20 && at < CALLS_MAX);
         assert_int_equal(remove_tree_at(AT_FDCWD, dir), 0);
 }

@@ -80,7 +80,7 @@ static void test_annotate(void **state) {
                 size_t warnings;
                 int r = annotate(c->image, &s, &text, &warnings);
 
-                print_message("%s %s\n", str_or(c->image, "-"), str_or(c->cmd, "-"));
+                print_message("# %s %s\n", str_or(c->image, "-"), str_or(c->cmd, "-"));
                 assert_int_equal(r < 0, !c->expected);
                 if (c->expected)
                         assert_string_equal(text, c->expected);

@@ -62,7 +62,7 @@ static void test_only_ours_is_killed(void **state) {
         pid_t victim, pod;
 
         if (geteuid() != 0) {
-                print_message("not root: no namespaces\n");
+                print_message("# not root: no namespaces\n");
                 skip();
         }
         victim = start(0);

@@ -41,7 +41,7 @@ static void compare(int dir, const char *name, const char *text) {
 
         if (getenv("RKT_TEST_UPDATE"))
                 assert_int_equal(file_write_at(dir, file, text, strlen(text), 0644, FILE_WRITE_NO_SYNC), 0);
-        print_message("%s\n", file);
+        print_message("# %s\n", file);
         assert_int_equal(file_read_at(dir, file, 1024 * 1024, &expected, &size), 0);
         assert_string_equal(text, expected);
 }

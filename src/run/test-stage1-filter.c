@@ -82,7 +82,7 @@ static void test_bpf(void **state) {
 
         if (geteuid() != 0) {
                 print_message(
-                        "bpf: not root, and then the kernel refuses all; run as root in ./lab test unit\n");
+                        "# bpf: not root, and then the kernel refuses all; run as root in ./lab test unit\n");
                 skip();
         }
         assert_int_equal(error_of(&usual, SYS_bpf), EPERM);

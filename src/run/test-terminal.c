@@ -41,7 +41,7 @@ static void test_keys(void **state) {
         FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
                 int r = terminal_keys_parse(c->text, keys, &n);
 
-                print_message("%s\n", c->text);
+                print_message("# %s\n", c->text);
                 assert_int_equal(r, c->bytes ? 0 : -EINVAL);
                 if (!c->bytes)
                         continue;

@@ -65,7 +65,7 @@ static int add(ErofsTree *t, const Spec *s, unsigned device) {
         int r = erofs_tree_add(t, &entry, device, &e);
 
         if (r != s->expect)
-                print_message("'%s': %s\n", s->path, error_text(&e, r));
+                print_message("# '%s': %s\n", s->path, error_text(&e, r));
         assert_int_equal(r, s->expect);
         return r;
 }
@@ -85,7 +85,7 @@ static uint8_t *write_and_check(ErofsTree *t, size_t n_blobs, bool full, size_t 
                                                                        &size[i], &e);
 
                 if (r < 0)
-                        print_message("%s\n", error_text(&e, r));
+                        print_message("# %s\n", error_text(&e, r));
                 assert_int_equal(r, 0);
                 data[i] = malloc(size[i]);
                 assert_int_equal(pread(out, data[i], size[i], 0), size[i]);

@@ -465,7 +465,7 @@ static void test_kill(void **state) {
                 }
                 assert_empty(f);
         }
-        print_message("%u of 40 came to the end before they were killed\n", n_done);
+        print_message("# %u of 40 came to the end before they were killed\n", n_done);
 }
 
 /* The moments of a commit that a kill does not hit by chance: what cas/tmp/UUID/intent is for. */

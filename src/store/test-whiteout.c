@@ -334,6 +334,6 @@ int main(void) {
         can_mount = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
                     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
         if (!can_mount)
-                print_message("not root: nothing is mounted\n");
+                print_message("# not root: nothing is mounted\n");
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
