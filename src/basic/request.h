@@ -10,6 +10,10 @@
 #define REQUEST_FILES_MAX 32U
 #define REQUEST_FILE      '\001' /* begins a word that stands for files: FILE[:SIGNATURE], indices */
 
+/* What the service calls the files: REQUEST_LINKS INDEX REQUEST_LINK_SUFFIX, in its own /tmp. */
+#define REQUEST_LINKS       "/tmp/request/"
+#define REQUEST_LINK_SUFFIX ".aci"
+
 /* The first byte of an answer. */
 #define REQUEST_OUT    'o' /* then bytes for standard output */
 #define REQUEST_ERR    'e' /* then bytes for standard error */

@@ -25,10 +25,11 @@
 #include "basic/unconst.h"
 #include "config.h"
 #include "helper/request-check.h"
+#include "helper/request-slot.h"
 
 #define CONNECTION   STDIN_FILENO
 #define GROUPS_MAX   1024
-#define LINKS_DIR    "/tmp/request" /* the unit's own /tmp */
+#define SLOTS_DIR    "/run/rkt-request"
 #define ASK_MSEC     10000
 #define ANSWER_SEC   60 /* that who asked may not read what we answer */
 #define STATUS_OF_US 254
@@ -38,12 +39,14 @@ typedef struct Request {
         size_t n_files;
         char **words;
         bool is_member, is_admin;
+        int slot;
 } Request;
 
 static void request_done(Request *r) {
         for (size_t i = 0; i < r->n_files; i++)
                 (void) fd_close(r->files[i]);
         strv_free(r->words);
+        (void) fd_close(r->slot);
 }
 
 static int answer(char type, const void *data, size_t size) {
@@ -79,7 +82,7 @@ static int identify(Request *x, Error *e) {
         x->is_member = x->is_admin || has_group(groups, n, "rkt");
         log_info("request of user %u", (unsigned) peer.uid);
         return x->is_member
-                       ? 0
+                       ? request_slot_take(SLOTS_DIR, peer.uid, &x->slot, e)
                        : error_setf(e, -EPERM, "cannot run as unprivileged user: you are not in group rkt");
 }
 
@@ -151,9 +154,9 @@ static int name_files(Request *x, Error *e) {
 
                 if (!request_file(*w, &file, &signature))
                         continue;
-                if (mkdir(LINKS_DIR, 0700) < 0 && errno != EEXIST)
-                        return error_setf(e, -errno, "cannot make %s: %s", LINKS_DIR, strerror(errno));
-                name = strf(LINKS_DIR "/%u.aci", file);
+                if (mkdir(REQUEST_LINKS, 0700) < 0 && errno != EEXIST)
+                        return error_setf(e, -errno, "cannot make %s: %s", REQUEST_LINKS, strerror(errno));
+                name = strf(REQUEST_LINKS "%u" REQUEST_LINK_SUFFIX, file);
                 asc = name ? strf("%s.asc", name) : NULL;
                 if (!asc)
                         return error_oom(e);
@@ -238,7 +241,7 @@ static int run(Request *x, int *ret_status, Error *e) {
 }
 
 static int serve(int *ret_status, Error *e) {
-        _cleanup_(request_done) Request x = {};
+        _cleanup_(request_done) Request x = { .slot = -EBADF };
         int r = identify(&x, e);
 
         if (r >= 0)

@@ -7,9 +7,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 
+#include "basic/fd.h"
+#include "basic/fs-at.h"
 #include "basic/strv.h"
 #include "helper/request-check.h"
+#include "helper/request-slot.h"
 
 typedef struct Case {
         const char *line; /* words separated by blanks */
@@ -91,8 +96,29 @@ static void test_split(void **state) {
         assert_int_equal(request_split("", 0, &words, NULL), -EINVAL);
 }
 
+/* One user's do not count for another; who ends makes room. */
+static void test_slots(void **state) {
+        char dir[] = "/tmp/rkt-test-request.XXXXXX";
+        _cleanup_error_ Error e = ERROR_INIT;
+        int mine[REQUEST_SLOTS_MAX], one_more = -EBADF, theirs = -EBADF;
+
+        assert_non_null(mkdtemp(dir));
+        for (unsigned i = 0; i < REQUEST_SLOTS_MAX; i++)
+                assert_return_code(request_slot_take(dir, 1000, &mine[i], &e), 0);
+        assert_int_equal(request_slot_take(dir, 1000, &one_more, &e), -EBUSY);
+        assert_non_null(strstr(error_text(&e, -EBUSY), "8 requests of yours are under way already"));
+        assert_return_code(request_slot_take(dir, 100, &theirs, &e), 0);
+        mine[3] = fd_close(mine[3]);
+        assert_return_code(request_slot_take(dir, 1000, &mine[3], &e), 0);
+        for (unsigned i = 0; i < REQUEST_SLOTS_MAX; i++)
+                (void) fd_close(mine[i]);
+        (void) fd_close(theirs);
+        assert_return_code(remove_tree_at(AT_FDCWD, dir), 0);
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_check), cmocka_unit_test(test_split) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_check), cmocka_unit_test(test_split),
+                                            cmocka_unit_test(test_slots) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

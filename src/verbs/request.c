@@ -15,17 +15,21 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/image-name.h"
+#include "verbs/request-text.h"
 
 typedef struct Request {
         char **words;
+        char *names[REQUEST_FILES_MAX]; /* as the user gave them; NULL: of a signature */
         int files[REQUEST_FILES_MAX];
         unsigned n_files;
 } Request;
 
 static void request_done(Request *x) {
         strv_free(x->words);
-        for (unsigned i = 0; i < x->n_files; i++)
+        for (unsigned i = 0; i < x->n_files; i++) {
                 (void) fd_close(x->files[i]);
+                free(x->names[i]);
+        }
 }
 
 /* These are asked for; what else there is either needs no rights, or is for root. */
@@ -101,6 +105,9 @@ static int add_word(Request *x, const char *word, Error *e) {
         r = add_file(x, name->text, &file);
         if (r < 0)
                 return error_setf(e, r, "cannot open %s: %s", word, strerror(-r));
+        x->names[file] = strdup(name->text);
+        if (!x->names[file])
+                return error_oom(e);
         r = add_file(x, signature, &asc) < 0 ? strv_extendf(&x->words, "%c%u", REQUEST_FILE, file)
                                              : strv_extendf(&x->words, "%c%u:%u", REQUEST_FILE, file, asc);
         return r < 0 ? error_oom(e) : 0;
@@ -131,29 +138,43 @@ static int send_request(int fd, const Request *x, Error *e) {
                 c->cmsg_len = CMSG_LEN(sizeof(int) * x->n_files);
                 memcpy(CMSG_DATA(c), x->files, sizeof(int) * x->n_files);
         }
-        return sendmsg(fd, &m, MSG_NOSIGNAL) < 0
+        /* broken: it had something to say before we asked */
+        return sendmsg(fd, &m, MSG_NOSIGNAL) < 0 && errno != EPIPE
                        ? error_setf(e, -errno, "cannot ask rkt-request.socket: %s", strerror(errno))
                        : 0;
 }
 
-static int print_answers(int fd, int *ret_status, Error *e) {
+/* At the end of a text, @n is 0. */
+static void print(int fd, RequestText *t, const char *data, size_t n) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        request_text_add(t, data, n, &b);
+        if (!b.failed && b.size > 0)
+                (void) fd_write_all(fd, b.data, b.size);
+}
+
+static int print_answers(int fd, const Request *x, int *ret_status, Error *e) {
         static char buffer[REQUEST_SIZE_MAX];
+        RequestText out = { .names = x->names, .n_names = x->n_files }, err = out;
 
         for (;;) {
                 ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
 
-                if (n < 0 && errno == EINTR)
+                /* reset: it closed without reading what we asked; what it said before comes now */
+                if (n < 0 && (errno == EINTR || errno == ECONNRESET))
                         continue;
                 if (n <= 0)
                         return error_setf(e, n < 0 ? -errno : -EIO,
                                           "rkt-request@.service ended early; its journal may say why");
                 if (buffer[0] == REQUEST_STATUS && n == 2) {
+                        print(STDOUT_FILENO, &out, NULL, 0);
+                        print(STDERR_FILENO, &err, NULL, 0);
                         *ret_status = (unsigned char) buffer[1];
                         return 1;
                 }
-                if (buffer[0] == REQUEST_OUT || buffer[0] == REQUEST_ERR)
-                        (void) fd_write_all(buffer[0] == REQUEST_OUT ? STDOUT_FILENO : STDERR_FILENO,
-                                            buffer + 1, (size_t) n - 1);
+                if (n > 1 && (buffer[0] == REQUEST_OUT || buffer[0] == REQUEST_ERR))
+                        print(buffer[0] == REQUEST_OUT ? STDOUT_FILENO : STDERR_FILENO,
+                              buffer[0] == REQUEST_OUT ? &out : &err, buffer + 1, (size_t) n - 1);
         }
 }
 
@@ -185,5 +206,5 @@ int request_run(char **words, int *ret_status, Error *e) {
                 r = add_word(&x, *words, e);
         if (r >= 0)
                 r = send_request(fd, &x, e);
-        return r < 0 ? r : print_answers(fd, ret_status, e);
+        return r < 0 ? r : print_answers(fd, &x, ret_status, e);
 }

@@ -87,6 +87,43 @@ def test_files_are_opened_by_who_asks(host, images, people):
         secret.unlink()
 
 
+def test_sentences_name_what_was_given(host, images, people):
+    """A sentence about a file names the file as its user did, not what the service calls it."""
+    bad = owned(images.busybox, people[0])
+    bad.write_bytes(b"no image at all")
+    for word in (str(bad), f"file://{bad}"):
+        refused = as_user(host, people[0], "fetch", word, check=254)
+        assert str(bad) in refused.err and "/tmp/request" not in refused.err, refused
+    unsigned = owned(images.busybox, people[0])
+    refused = as_user(host, people[0], "fetch", unsigned, check=254)
+    assert f"{unsigned}.asc" in refused.err and "/tmp/request" not in refused.err, refused
+
+
+def test_one_member_does_not_hold_all_connections(host, pods, images, people):
+    """A member has a number of requests at once, and is told so beyond it; other members go on, and so does the member
+    when one has ended. Who connects in a loop does not make systemd give the socket up."""
+    cat, adm, _ = people
+    name = pods.shell("hold", images.busybox, "exec sleep 1000")
+    pods.start(name)
+    command = f"rkt status --wait {pods.uuid(name)}"
+    waiting = [host.spawn("runuser", "-u", cat, "--", *command.split()) for _ in range(8)]
+    try:
+        served = ("pgrep", "--count", "--euid", "0", "--full", f"^{command}")
+        host.wait_for("all are served", lambda: host.run(*served, check=False).out.strip() == "8", 60)
+        refused = as_user(host, cat, "list", check=254)
+        assert "8 requests of yours are under way already; try again" in refused.err, refused
+        assert as_user(host, adm, "list", "--no-legend").rc == 0
+        flood = "import socket\nfor _ in range(400):\n s = socket.socket(1, 5); s.connect('/run/rkt/request'); s.close()"
+        host.run("runuser", "-u", cat, "--", "python3", "-c", flood)
+        host.wait_for("the socket serves", lambda: as_user(host, adm, "list", check=False).rc == 0, 60)
+        assert host.is_active("rkt-request.socket")
+    finally:
+        pods.stop(name)
+        for w in waiting:
+            w.wait(60)
+    host.wait_for("a slot is free", lambda: as_user(host, cat, "list", check=False).rc == 0, 60)
+
+
 def test_others(host, people):
     """ROOT-01 ROOT-02 ROOT-03 ROOT-04 ROOT-05 ROOT-06: who is in no group of ours is told so, and so is a member for what is
     root's."""
