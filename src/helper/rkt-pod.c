@@ -24,6 +24,7 @@
 #include "pod/pod-prepare.h"
 #include "pod/update-state.h"
 #include "podfile/pod-file.h"
+#include "run/manager-bus.h"
 #include "run/network.h"
 #include "run/run.h"
 
@@ -127,6 +128,20 @@ static int fetch(const char *name, const PodSpec *spec, Error *e) {
         return r < 0 ? r : pod_note_write(arg_data_dir, name, spec, ids, e);
 }
 
+/* An image that is not there is the second half of the story: pod-image@NAME.service knows the first, and said it in its status.
+ * Returns @r. */
+static int explain_missing(const char *name, int r, Error *e) {
+        _cleanup_free_ char *unit = strf("pod-image@%s.service", name), *state = NULL, *why = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+
+        if (!unit || manager_bus_open(&bus) < 0 ||
+            manager_bus_unit_property(bus, unit, "Unit", "ActiveState", &state) < 0 ||
+            !streq(state, "failed") ||
+            manager_bus_unit_property(bus, unit, "Service", "StatusText", &why) < 0 || *why == '\0')
+                return r;
+        return error_setf(e, r, "%s", why);
+}
+
 static int start(const char *name, const PodSpec *spec, Error *e) {
         PodPrepareOptions o = { .to = POD_DIRECTORY_RUN, .warning = on_warning };
         const ImageGetOptions get = { .message = on_message };
@@ -141,6 +156,8 @@ static int start(const char *name, const PodSpec *spec, Error *e) {
         (void) pod_note_load(arg_data_dir, name, &lines);
         if (r >= 0) /* a path was not noted when pod-image@ is masked: then it is imported now */
                 r = get_images(store, spec, spec->pull == PULL_NEVER ? &get : NULL, lines, &ids, e);
+        if (r < 0 && store && pods && spec->pull != PULL_NEVER)
+                r = explain_missing(name, r, e);
         o.ids = ids;
         if (r >= 0)
                 r = pod_prepare(pods, store, spec, &o, &pod, e);

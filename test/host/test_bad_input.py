@@ -36,7 +36,7 @@ def refused_pod(host, pods, name, text, *patterns):
     """The pod of this text does not start, and the unit's status says why."""
     name = pods.write(name, text)
     assert pods.start(name, check=False).rc != 0
-    shown = host.status(f"pod@{name}") + host.status(f"pod-image@{name}")
+    shown = host.status(f"pod@{name}")
     for pattern in patterns:
         assert re.search(pattern, shown, re.IGNORECASE), f"{pattern!r} is not in {shown}"
     assert host.show(f"pod@{name}", "ActiveState") in ("failed", "inactive")
