@@ -50,9 +50,10 @@
 #define PASSED_FDS_MAX   8
 #define N_SINKS          2
 #define CLIENTS_MAX      32
-#define CLIENT_MSEC      1000 /* that one may keep the app waiting without having read anything */
+#define CLIENT_MSEC      5000 /* that one may keep the app waiting without having read anything */
+#define CLIENT_LAST_MSEC 1000 /* when the app has ended: others wait for that */
 #define CLIENT_TURN_MSEC 50
-#define CLIENT_PIECE     4096 /* the kernel counts a piece as read when all of it is */
+#define CLIENT_PIECE     512 /* the kernel counts a piece as read when all of it is */
 #define INPUT_SIZE       4096
 #define CGROUP           "/sys/fs/cgroup/system.slice/"
 
@@ -330,9 +331,11 @@ static void drop_client(Client *c) {
 }
 
 /* Somebody's terminal may stand still for as long as it likes, while there is an app. */
-static bool has_patience(const Client *c) {
-        return c->is_first && find_pid() > 0 &&
-               poll(&(struct pollfd){ .fd = self.pidfd, .events = POLLIN }, 1, 0) == 0;
+static bool has_patience(const Client *c, int waited_msec) {
+        bool app_lives =
+                find_pid() > 0 && poll(&(struct pollfd){ .fd = self.pidfd, .events = POLLIN }, 1, 0) == 0;
+
+        return app_lives ? c->is_first || waited_msec < CLIENT_MSEC : waited_msec < CLIENT_LAST_MSEC;
 }
 
 /* Until there may be room again: the socket calls itself writable only when most of what is in it was read, which over a slow
@@ -342,7 +345,7 @@ static bool wait_for_client_to_read(const Client *c) {
 
         if (ioctl(c->fd, SIOCOUTQ, &before) < 0)
                 return false;
-        for (int n = 0; n < CLIENT_MSEC / CLIENT_TURN_MSEC || has_patience(c); n++) {
+        for (int waited = 0; has_patience(c, waited); waited += waited < CLIENT_MSEC ? CLIENT_TURN_MSEC : 0) {
                 if (stopping)
                         return false;
                 if (poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, CLIENT_TURN_MSEC) > 0)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "basic/alloc.h"
+#include "basic/clock.h"
 #include "basic/fd.h"
 
 #define STREAMS_MAX 4
@@ -50,7 +51,7 @@ static size_t look_for_keys(RelayStream *s, size_t n, bool *ret_found) {
 
 /* EIO is how a terminal says that nobody is on its other side. */
 static bool read_some(RelayStream *s) {
-        ssize_t n = read(s->from, s->buffer, RELAY_BUFFER_SIZE);
+        ssize_t n = read(s->from, s->buffer, s->piece);
         bool found = false;
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -63,8 +64,16 @@ static bool read_some(RelayStream *s) {
                 return false;
         }
         s->start = 0;
+        s->read_usec = clock_usec(CLOCK_MONOTONIC);
         s->size = look_for_keys(s, (size_t) n, &found);
         return found;
+}
+
+/* Who writes can see only by what is taken from it that there is still a reader: for a slow one that happens often. */
+static void set_piece(RelayStream *s) {
+        s->piece = clock_usec(CLOCK_MONOTONIC) - s->read_usec > RELAY_SLOW_USEC
+                           ? RELAY_PIECE_MIN
+                           : MIN(s->piece * 2, (size_t) RELAY_BUFFER_SIZE);
 }
 
 static void write_some(RelayStream *s) {
@@ -79,6 +88,8 @@ static void write_some(RelayStream *s) {
         }
         s->start += (size_t) n;
         s->size -= (size_t) n;
+        if (s->size == 0)
+                set_piece(s);
 }
 
 static void fill(const Relay *x, int signals, struct pollfd *fds) {
@@ -257,6 +268,7 @@ int relay_run(Relay *x, RelayEnd *ret, Error *e) {
         FOREACH_ARRAY (s, x->streams, x->n_streams) {
                 s->buffer = malloc(RELAY_BUFFER_SIZE);
                 s->size = s->start = s->detach_seen = 0;
+                s->piece = RELAY_PIECE_MIN;
                 if (!s->buffer)
                         r = -ENOMEM;
         }

@@ -9,8 +9,11 @@
 #include <stddef.h>
 
 #include "basic/error.h"
+#include "basic/parse.h"
 
 #define RELAY_BUFFER_SIZE 32768
+#define RELAY_PIECE_MIN   512 /* what is taken at a time for who reads slowly */
+#define RELAY_SLOW_USEC   50000
 
 /* An end that is not to be closed here is closed by who made it. */
 typedef struct RelayStream {
@@ -24,6 +27,8 @@ typedef struct RelayStream {
         size_t detach_size;
         size_t detach_seen; /* state */
         size_t start, size; /* of what is in the buffer */
+        size_t piece;       /* state: at most this is read at a time */
+        usec_t read_usec;   /* state: when what is in the buffer came */
         char *buffer;       /* RELAY_BUFFER_SIZE; made by relay_run() */
 } RelayStream;
 

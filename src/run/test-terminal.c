@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -251,6 +252,55 @@ static void test_pipes(void **state) {
         (void) fd_close(out[1]);
 }
 
+typedef struct SlowReader {
+        int source, out;
+        int left;  /* in the source, when it was looked at last */
+        int taken; /* at most, between two looks */
+        int turns;
+} SlowReader;
+
+static int read_slowly(void *userdata) {
+        SlowReader *x = userdata;
+        char piece[4096];
+        int left = 0;
+
+        assert_return_code(ioctl(x->source, FIONREAD, &left), errno);
+        x->taken = MAX(x->taken, x->left - left);
+        x->left = left;
+        assert_true(read(x->out, piece, sizeof(piece)) > 0 || errno == EAGAIN);
+        (void) nanosleep(&(struct timespec){ .tv_nsec = (RELAY_SLOW_USEC + 10000) * 1000L }, NULL);
+        return ++x->turns == 8;
+}
+
+/* Somebody who reads slowly is seen to read: little at a time is taken for them. */
+static void test_slow_reader(void **state) {
+        static const char text[60000] = { 0 };
+        int from[2], out[2], event[2];
+        RelayEnd end;
+
+        make_pipe(from);
+        make_pipe(out);
+        make_pipe(event);
+        assert_int_equal(fcntl(out[0], F_SETFL, O_NONBLOCK), 0);
+        assert_int_equal(write(from[1], text, sizeof(text)), sizeof(text));
+        assert_int_equal(write(event[1], "x", 1), 1);
+        SlowReader reader = { .source = from[0], .out = out[0], .left = sizeof(text) };
+        RelayStream streams[] = { { .from = from[0], .to = out[1] } };
+        Relay x = { .streams = streams,
+                    .n_streams = 1,
+                    .watch_fd = event[0],
+                    .watch = read_slowly,
+                    .userdata = &reader };
+
+        assert_int_equal(relay_run(&x, &end, NULL), 0);
+        assert_int_equal(end, RELAY_DONE);
+        assert_int_equal(reader.taken, RELAY_PIECE_MIN);
+        FOREACH_ARRAY (p, ((int *[]){ from, out, event }), 3) {
+                (void) fd_close((*p)[0]);
+                (void) fd_close((*p)[1]);
+        }
+}
+
 /* "rkt enter ... | head -1": the app learns that nobody reads any more. */
 static void test_reader_gone(void **state) {
         int from[2], out[2];
@@ -281,6 +331,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_bad_keys, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_signal, setup, teardown),
                 cmocka_unit_test(test_pipes),
+                cmocka_unit_test(test_slow_reader),
                 cmocka_unit_test(test_reader_gone),
         };
 

@@ -92,10 +92,11 @@ static int attach(Pod *p, const PodApp *app, const AttachArgs *args, unsigned wa
         if (r >= 0 && end == RELAY_DETACHED)
                 (void) fputs("\r\ndetached\r\n", stderr);
         if (r >= 0 && end == RELAY_HANGUP && pod_refresh(p) >= 0 && pod_app_is_alive(p, app->name))
-                return error_setf(e, -EPIPE,
-                                  "lost the connection to app '%s', which still runs: who does not read its "
-                                  "output for a second is sent away; attach again",
-                                  app->name);
+                return error_setf(
+                        e, -EPIPE,
+                        "lost the connection to app '%s', which still runs: who reads nothing of its "
+                        "output for five seconds is sent away; attach again",
+                        app->name);
         return r;
 }
 
