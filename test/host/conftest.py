@@ -31,6 +31,7 @@ CACHE = os.environ.get("RKT_TEST_CACHE", "/var/tmp/rkt-test")
 DATA = "/var/lib/rkt"
 POD_DIR = "/etc/rkt/pods"
 PREFIX = "t-"  # of the pods that tests make
+PATIENCE = 4  # limits are for a quiet machine and a plain build; others may take so many times longer
 PRIVATE_USERS = os.environ.get("RKT_TEST_PRIVATE_USERS")  # "pick": of every pod file that says nothing of it
 
 
@@ -63,7 +64,7 @@ class Host:
         """Run a command given as words; check=True: it must exit 0, check=False: any status, check=N: exactly N."""
         words = [str(w) for w in command]
         done = subprocess.run(words, capture_output=True, text=True, errors="surrogateescape", input=stdin,
-                              timeout=timeout, env={**os.environ, **env} if env else None, cwd=cwd, check=False)
+                              timeout=timeout * PATIENCE, env={**os.environ, **env} if env else None, cwd=cwd, check=False)
         result = Result(done)
         wanted = 0 if check is True else check
         assert check is False or result.rc == wanted, f"expected exit status {wanted}: {result!r}"
@@ -84,13 +85,13 @@ class Host:
 
     def wait_for(self, what, check, timeout=20, interval=0.05):
         """Until check() is true; returns its value. For what sends no event that a shell could wait for."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         while True:
             value = check()
             if value:
                 return value
             if time.monotonic() > end:
-                pytest.fail(f"{what}: not after {timeout} s (last: {value!r})")
+                pytest.fail(f"{what}: not after {timeout * PATIENCE} s (last: {value!r})")
             time.sleep(interval)
 
     def show(self, unit, *properties, machine=None):
@@ -399,7 +400,7 @@ def nothing_left(request):
     yield
     if request.node.get_closest_marker("leaves"):
         return
-    end = time.monotonic() + 5
+    end = time.monotonic() + 5 * PATIENCE
     while leftovers() and time.monotonic() < end:
         time.sleep(0.1)  # the kernel and machined finish asynchronously
     assert not leftovers(), "left behind:\n" + "\n".join(leftovers())

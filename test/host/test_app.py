@@ -70,7 +70,7 @@ class Sandbox:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.held.close()
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=120)
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_killed_at_any_moment(sandbox, host):
     s.add("x", "sleep 1000")
     s.wait_state(x="running")
     two = [host.spawn("rkt", "app", "rm", s.uuid, "--app=x") for _ in range(2)]
-    assert sorted(p.wait(timeout=60) for p in two) == [0, 254]
+    assert sorted(p.wait(timeout=120) for p in two) == [0, 254]
     top = next(pathlib.Path("/var/lib/rkt/pods/run").glob(s.uuid))
     assert not list((top / "stage1/rootfs/opt/stage2").iterdir()) and not list((top / "appsinfo").iterdir())
     assert not [m for m in s.mounts() if "/opt/stage2/" in m]

@@ -142,7 +142,7 @@ def test_stop(host, run):
     process, uuid = run.start("trap 'exit 0' TERM; sleep 60 & wait")
     assert "state=running" in host.rkt("status", f"--uuid-file={run.tmp / 'uuid'}").out.splitlines()
     assert host.rkt("stop", f"--uuid-file={run.tmp / 'uuid'}").out == f'"{uuid}"\n'
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
     host.rkt("status", "--wait=15s", uuid)
     assert "state=exited" in host.rkt("status", uuid).out.splitlines()
     assert host.rkt("stop", uuid).out == f'pod "{uuid}" is already stopped\n'
@@ -153,12 +153,12 @@ def test_stop_force(host, run):
     the pod with --rm."""
     process, uuid = run.start("trap '' TERM; sleep 60 & wait; sleep 60")
     host.rkt("stop", "--force", uuid)
-    assert process.wait(timeout=20) == -signal.SIGKILL
+    assert process.wait(timeout=120) == -signal.SIGKILL
     assert "state=exited" in host.rkt("status", "--wait=15s", uuid).out.splitlines()
     (run.tmp / "uuid").unlink()
     process, uuid = run.start("trap '' TERM; echo last words; sleep 60 & wait; sleep 60", before=["--rm"])
     host.rkt("stop", "--force", uuid)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL and out == "last words\n"
     assert "no matches found" in host.rkt("status", uuid, check=254).err
 
@@ -171,7 +171,7 @@ def test_signals_stop_in_order(run, number):
     process, uuid = run.start("trap 'echo bye > /said/it; exit 0' TERM; sleep 60 & wait", "--mount=volume=s,target=/said",
                               before=[f"--volume=s,kind=host,source={said}"])
     process.send_signal(number)
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     assert (said / "it").read_text() == "bye\n"
     assert run.pods.apps(uuid) == {"busybox": 0}
 
@@ -183,7 +183,7 @@ def test_unit_of_its_own(host, run):
     assert host.show(scope, "ActiveState", "Slice") == {"ActiveState": "active", "Slice": "machine.slice"}
     assert [m["service"] for m in host.machines() if m["machine"] == f"rkt-{uuid}"] == ["systemd-nspawn"]
     host.rkt("stop", f"rkt-{uuid}")
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_as_a_service(host, run):
@@ -215,7 +215,7 @@ def test_notifications_are_not_lost(host, run):
             "(systemd-nspawn) Z" in pathlib.Path(f"/proc/{child}/stat").read_text()
             for child in (proc / f"task/{process.pid}/children").read_text().split()))
         process.send_signal(signal.SIGCONT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
         assert process.returncode == 5
         said.setblocking(False)
         words = []
@@ -256,9 +256,9 @@ def test_wait_times_out(host, run):
     assert 0.9 < time.monotonic() - began < 10
     waiter = host.spawn("rkt", "status", "--wait", uuid)
     host.rkt("stop", uuid)
-    out, _ = waiter.communicate(timeout=20)
+    out, _ = waiter.communicate(timeout=120)
     assert waiter.returncode == 0 and "state=exited" in out.splitlines()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_unprivileged(host, run):
@@ -279,7 +279,7 @@ def test_pod_of_a_killed_run_ends(host, run, users):
     process, uuid = run.start("sleep 60 & wait", before=users)
     assert isinstance(process, subprocess.Popen)
     process.kill()
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     host.rkt("status", "--wait=20s", uuid)
     host.wait_for("machined forgets it", lambda: not pathlib.Path(f"/run/systemd/machines/rkt-{uuid}").exists())
 
@@ -303,7 +303,7 @@ def test_rm(host, run):
         assert "no matches found" in host.rkt("status", file.read_text(), check=254).err
     process, uuid = run.start("trap 'exit 0' TERM; while :; do sleep 0.1; done", before=["--rm"])
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == -signal.SIGTERM and "no matches found" in host.rkt("status", uuid, check=254).err
     prepared = host.rkt("--insecure-options=image", "prepare", "--quiet", run.image, "--exec=/bin/true").out.strip()
     host.rkt("run-prepared", "--rm", prepared)
@@ -323,7 +323,7 @@ def test_pod_name_and_stats(host, run):
     assert f"a machine named '{name}' is running already" in refused.err
     assert json.loads(host.rkt("cat-manifest", name).out)["apps"][0]["name"] == "busybox"
     assert host.rkt("stop", name).out == f'"{uuid}"\n'
-    assert process.communicate(timeout=20)[0] == f"{name}\n" and process.returncode == 0
+    assert process.communicate(timeout=120)[0] == f"{name}\n" and process.returncode == 0
     host.rkt("status", "--wait=15s", name)
     assert host.rkt("rm", name).out == f'"{uuid}"\n'
     for bad in ("", "-x", "a/b", "a b", "x" * 70):

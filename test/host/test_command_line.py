@@ -177,7 +177,7 @@ def test_signals_at_any_time(host, pods, images):
         if number == signal.SIGHUP and process.poll() is None:
             time.sleep(0.2)
             process.send_signal(signal.SIGTERM)  # the app's own, once it runs
-        process.wait(timeout=30)
+        process.wait(timeout=120)
         assert process.returncode < 0 or process.returncode in (0, 1, 254), (n, number, process.returncode)
     host.wait_for("no pod runs", lambda: not [p for p in json.loads(host.rkt("list", "--format=json").out or "[]") or []
                                               if p["state"] == "running"])

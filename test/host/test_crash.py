@@ -78,7 +78,7 @@ def test_pod_killed_at_any_moment_of_its_start(host, pods, images):
         with host.spawn("systemctl", "start", f"pod@{name}") as starting:
             time.sleep(moment)
             kill_unit(host, f"pod@{name}.service", f"pod-image@{name}.service")
-            starting.communicate(timeout=60)
+            starting.communicate(timeout=120)
         # killed while it fetches, pod-image@ does not keep the pod from starting
         host.wait_for("settled", lambda: host.show(f"pod@{name}", "ActiveState") in ("active", "inactive", "failed"))
         host.run("systemctl", "reset-failed", f"pod@{name}", check=False)

@@ -73,7 +73,7 @@ def test_streams_and_status(host, pair):
     assert done.out == "y\n"
     # all at once, each with its own
     many = [host.spawn("rkt", "enter", "--app=a", pair, "/bin/sh", "-c", f"echo {n}; exit {n}", stdin=subprocess.DEVNULL) for n in range(8)]
-    assert [(p.communicate(timeout=60)[0], p.returncode) for p in many] == [(f"{n}\n", n) for n in range(8)]
+    assert [(p.communicate(timeout=120)[0], p.returncode) for p in many] == [(f"{n}\n", n) for n in range(8)]
     host.wait_for("all gone", lambda: not entered(host, pair))
 
 
@@ -83,19 +83,19 @@ def test_signals_and_the_end(host, pair):
     p = host.spawn("rkt", "enter", "--app=b", pair, "/bin/sh", "-c", script, stdin=subprocess.DEVNULL)
     assert p.stdout.readline() == "ready\n"
     p.send_signal(signal.SIGTERM)
-    assert p.communicate(timeout=20) == ("got\n", "") and p.returncode == 9
+    assert p.communicate(timeout=120) == ("got\n", "") and p.returncode == 9
     for how in (signal.SIGKILL, signal.SIGHUP):
         p = host.spawn("rkt", "enter", "--app=b", pair, "/bin/sh", "-c", "echo ready; exec sleep 1000", stdin=subprocess.DEVNULL)
         assert p.stdout.readline() == "ready\n"
         assert len(entered(host, pair)) == 2
         p.send_signal(how)
-        p.wait(timeout=20)
+        p.wait(timeout=120)
         host.wait_for("the program has ended", lambda: not entered(host, pair))
     assert host.run("systemctl", "-M", pair, "--failed", "--no-legend").out == ""
     p = host.spawn("rkt", "enter", "--app=b", pair, "/bin/sh", "-c", "echo ready; exec sleep 1000", stdin=subprocess.DEVNULL)
     assert p.stdout.readline() == "ready\n"
     host.run("machinectl", "kill", "--kill-whom=leader", "--signal=KILL", pair)
-    p.communicate(timeout=5)
+    p.communicate(timeout=120)
     assert p.returncode == 128 + signal.SIGKILL
 
 
@@ -106,7 +106,7 @@ def test_while_the_pod_begins(host, images):
     host.wait_for("runs", lambda: "state=running" in host.rkt("status", uuid, check=False).out, interval=0.005)
     assert host.rkt("enter", uuid, "echo", "here").out == "here\n"
     host.rkt("stop", "--force", uuid)
-    run.communicate(timeout=30)
+    run.communicate(timeout=120)
     host.rkt("rm", uuid)
 
 
@@ -126,7 +126,7 @@ class Terminal:
         """Type."""
         os.write(self.master, text.encode())
 
-    def expect(self, pattern, timeout=20):
+    def expect(self, pattern, timeout=120):
         """Until this is to be seen."""
         end = time.monotonic() + timeout
         while not re.search(pattern, self.seen):
@@ -137,7 +137,7 @@ class Terminal:
 
     def end(self):
         """Its exit status; the terminal is as it was."""
-        status = self.process.wait(timeout=20)
+        status = self.process.wait(timeout=120)
         assert subprocess.run(["stty", "-a"], stdin=self.slave, check=True, capture_output=True).stdout == self.before
         os.close(self.slave)
         os.close(self.master)
@@ -168,7 +168,7 @@ def test_terminal(host, pods, images):
         t = Terminal("rkt", "enter", name, "/bin/sh", "-c", "echo rea''dy; exec sleep 1000")
         t.expect("ready")
         t.process.send_signal(how)
-        t.process.wait(timeout=20)
+        t.process.wait(timeout=120)
         host.wait_for("the program has ended", lambda: not entered(host, name))
         os.close(t.slave)
         os.close(t.master)

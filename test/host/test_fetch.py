@@ -144,7 +144,7 @@ def test_one_download_for_two(host, server, app):
     size = os.stat(pathlib.Path(server.docroot, "example.com", app.removeprefix("https://example.com/"))).st_size
     server.rules[("example.com", "*.aci")] = Rule(pace=1.0 / (size / 1024))
     both = [host.spawn("rkt", "fetch", app) for _ in range(2)]
-    outputs = [p.communicate(timeout=60) for p in both]
+    outputs = [p.communicate(timeout=120) for p in both]
     assert [p.returncode for p in both] == [0, 0], outputs
     assert outputs[0][0] == outputs[1][0] != ""
     assert len([r for r in server.requests if r[2].endswith(".aci")]) == 1

@@ -185,7 +185,7 @@ def test_unpack_interrupted(host, work, verb, how):
         process = host.spawn("rkt", "image", verb, "--overwrite", image, work / out)
         time.sleep(0.02 * (i + 1))
         process.send_signal(how)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
         if process.returncode == 0:
             continue
         host.wait_for("nothing is left", lambda: not list(work.glob(".*")), timeout=10)

@@ -125,7 +125,7 @@ def test_refused_archive_does_not_wait_for_the_rest(host):  # pylint: disable=un
             p.stdin.flush()
         except BrokenPipeError:
             pass
-        assert p.wait(timeout=20) == 1  # standard input is still open
+        assert p.wait(timeout=120) == 1  # standard input is still open
         assert b"the name is absolute" in p.stdout.read()
 
 

@@ -244,5 +244,5 @@ def test_by_hand(host, pods, images):
         assert "is rkt-metadata.socket active?" in host.rkt("metadata-service", "--listen-port=18113", check=False).err
     finally:
         service.send_signal(signal.SIGTERM)
-        service.communicate(timeout=10)
+        service.communicate(timeout=120)
         pathlib.Path(SOCKET).unlink(missing_ok=True)

@@ -174,14 +174,14 @@ def test_default_network(host, pods, net, outside, method):
                                   stdout=subprocess.PIPE, text=True)
         assert listen.stdout.readline() == "ready\n"
         host.run(*outside, "python3", "-c", SEND, kind, "10.99.0.1", port + 10000)
-        assert listen.communicate(timeout=15)[0] == "hello"
+        assert listen.communicate(timeout=120)[0] == "hello"
 
     # NAT: the other machine sees the host; and nobody comes in by what a published port needs
     seen = subprocess.Popen([*outside, "python3", "-c", "import socket; s = socket.create_server(('10.99.0.2', 80)); "
                              "print('ready', flush=True); print(s.accept()[1][0])"], stdout=subprocess.PIPE, text=True)
     assert seen.stdout.readline() == "ready\n"
     net.inside(cat, "python3", "-c", "import socket; socket.create_connection(('10.99.0.2', 80), 5)")
-    assert seen.communicate(timeout=10)[0] == "10.99.0.1\n"
+    assert seen.communicate(timeout=120)[0] == "10.99.0.1\n"
     with listening(18099):
         assert net.refused("http://127.0.0.1:18099/", "nsenter", "-t", net.leader(web), "-n")
         host.sh("ip -n outside route add 127.0.0.0/8 via 10.99.0.1 2>/dev/null || :")

@@ -106,7 +106,7 @@ def test_prepare(host, task):
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\n", done.out)
     for name in ("alloc", "local", "secrets"):
         os.chmod(task.tmp / name, 0o777)
-    out, err = task.start("--net=host").communicate(timeout=60)
+    out, err = task.start("--net=host").communicate(timeout=120)
     assert err.decode() == "touch: /extra/x: Read-only file system\n"
     env = dict(v.split("=", 1) for v in (task.tmp / "alloc/env").read_text().split("\0") if "=" in v)
     assert {k: env.get(k) for k in hard} == hard and env["NOMAD_ALLOC_ID"] == ALLOC
@@ -120,7 +120,7 @@ def test_prepare(host, task):
 def test_prepare_copies(task):
     """2.2 b: --no-overlay=true."""
     task.prepare("echo copied", before=["--no-overlay=true"])
-    assert task.start("--net=none").communicate(timeout=60)[0] == b"copied\n"
+    assert task.start("--net=none").communicate(timeout=120)[0] == b"copied\n"
 
 
 def test_prepare_fails(host, task):
@@ -134,7 +134,7 @@ def test_output_and_exit_status(task):
     """2.2 c: bytes as the app wrote them, both streams apart, all of them; its exit status."""
     task.prepare("head -c 3000000 /dev/zero | tr '\\0' x; printf '\\001\\377no line end'; echo bad >&2; exit 43")
     process = task.start("--net=none")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert out == b"x" * 3000000 + b"\001\377no line end" and err == b"bad\n"
     assert process.returncode == 43
 
@@ -146,7 +146,7 @@ def test_stop(task, number):
     process = task.start("--net=none")
     task.ready()
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == -number
     assert (task.tmp / "alloc/said").read_text() == "bye\n"
     task.gone()
@@ -165,7 +165,7 @@ def test_signals_reach_the_app(task):
     assert got.read_text().split() == ["HUP", "USR1", "USR2", "WINCH", "QUIT", "ALRM"]
     assert process.poll() is None
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == -signal.SIGTERM
 
 
@@ -185,12 +185,12 @@ def test_killed(task):
     words = pending(process.stderr)
     task.host.wait_for("the other stream", lambda: pending(process.stderr) > words + 10)
     process.kill()
-    assert process.wait(timeout=20) == -signal.SIGKILL
+    assert process.wait(timeout=120) == -signal.SIGKILL
     task.gone()
     before = (task.tmp / "alloc/alive").stat().st_mtime_ns
     time.sleep(0.3)
     assert (task.tmp / "alloc/alive").stat().st_mtime_ns == before
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
 
 
 def descendants(pid):
@@ -221,7 +221,7 @@ def test_processes_and_reports(host, task):
     assert app["app"]["exec"][0] == "/bin/sh" and app["name"] == "busybox"
     assert {m["volume"] for m in app["mounts"]} == {f"{ALLOC}-web-{n}" for n in ("alloc", "local", "secrets")}
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     task.gone()
 
 

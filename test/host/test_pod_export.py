@@ -130,6 +130,6 @@ def test_gc_keeps_away(host, made):
     process = subprocess.Popen(["rkt", "export", uuid, out])
     host.wait_for("the export", lambda: list(out.parent.iterdir()) or process.poll() is not None)
     host.rkt("gc", "--grace-period=0s", check=False)
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=120) == 0
     with tarfile.open(out) as tar:
         assert tar.getmember("rootfs/dir/large").size == 10 << 20

@@ -56,7 +56,7 @@ def test_admin_enters_a_pod_without_a_file(host, pods, images, people, tmp_path)
         assert "entered" not in as_user(host, bob, "script", "--quiet", "--return", "--command", line, "/dev/null").out
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=120)
 
 
 def test_nothing_else_is_given(host, pods, images, people):

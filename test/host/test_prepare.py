@@ -92,7 +92,7 @@ def test_once(pod):
     process = pod.start()
     assert f'run-prepared: pod "{pod.uuid}" is not prepared' in pod.run(check=254).err
     pod.host.rkt("stop", pod.uuid)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=120) == 0
     pod.host.rkt("status", "--wait=15s", pod.uuid)
     assert f'run-prepared: pod "{pod.uuid}" is not prepared' in pod.run(check=254).err
     pod.host.rkt("gc", "--mark-only")
@@ -106,7 +106,7 @@ def test_of_two_one_runs(host, pod):
     """Two run-prepared of one pod at once: one runs it, the other is refused."""
     pod.shell("echo ran; sleep 1")
     processes = [host.spawn("rkt", "run-prepared", pod.uuid) for _ in range(2)]
-    outputs = [p.communicate(timeout=60) for p in processes]
+    outputs = [p.communicate(timeout=120) for p in processes]
     assert sorted(p.returncode for p in processes) == [0, 254]
     assert sorted("ran" in out for out, _ in outputs) == [False, True]
 
@@ -216,7 +216,7 @@ def test_signals_stop_in_order(pod, tmp_path, number):
               before=[f"--volume=s,kind=host,source={said}"])
     process = pod.start()
     process.send_signal(number)
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     assert (said / "it").read_text() == "bye\n"
     assert pod.pods.apps(pod.uuid) == {"busybox": 0}
 
@@ -226,7 +226,7 @@ def test_killed(host, pod):
     pod.shell("sleep 60 & wait")
     process = pod.start()
     process.kill()
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     assert "state=exited" in host.rkt("status", "--wait=20s", pod.uuid).out.splitlines()
     host.wait_for("machined forgets it", lambda: not pathlib.Path(f"/run/systemd/machines/rkt-{pod.uuid}").exists())
 

@@ -381,8 +381,8 @@ def test_r14_one_killed(host, fake_registry):
     second = host.spawn(*command)
     time.sleep(0.3)
     first.kill()
-    first.communicate(timeout=20)
-    out, err = second.communicate(timeout=60)
+    first.communicate(timeout=120)
+    out, err = second.communicate(timeout=120)
     assert second.returncode == 0 and out.startswith("sha512-"), err
 
 
@@ -412,7 +412,7 @@ def test_resume(host, debian_registry, fake_registry):
     first = host.spawn("rkt", UNSIGNED, "fetch", f"docker://{r.host}/a/b")
     host.wait_for("half of it", lambda: [p for p in (CAS / "tmp").glob("download-*") if p.stat().st_size > 1 << 20])
     first.kill()
-    first.communicate(timeout=20)
+    first.communicate(timeout=120)
     n = len(ranges)
     ranges += [""] * (6 - n)
     got(fetch(host, f"{r.host}/a/b"))

@@ -149,7 +149,7 @@ def test_rkt_logs(host, pods, images):
     follow = host.spawn("rkt", "logs", "-f", "-o", "cat", "--app=b", uuid)
     assert follow.stdout.readline() != ""
     pods.stop(name)
-    said = follow.communicate(timeout=20)[0]
+    said = follow.communicate(timeout=120)[0]
     assert follow.returncode == 0 and "b-last" in said
     assert {"a-one", "b-one", "b-last"} <= set(host.rkt("logs", "-o", "cat", uuid).out.splitlines())
 
@@ -180,7 +180,7 @@ class Terminal:
         """Type something."""
         os.write(self.fd, text.encode())
 
-    def expect(self, text, timeout=20):
+    def expect(self, text, timeout=120):
         """Read until a text was printed."""
         end = time.monotonic() + timeout
         while text not in self.said:
@@ -193,7 +193,7 @@ class Terminal:
             assert data, f"ended before it printed {text!r}: {self.said!r}"
             self.said += data.decode(errors="replace")
 
-    def end(self, timeout=20):
+    def end(self, timeout=120):
         """Wait for its end, and return the exit status."""
         end = time.monotonic() + timeout
         while True:
@@ -307,9 +307,9 @@ def test_attach(host, images, mode):
     assert "state=running" in host.rkt("status", uuid).out
     host.wait_for("the journal", lambda: "Received text: some_input" in host.rkt("logs", uuid).out)
     host.rkt("stop", uuid)
-    said = watcher.communicate(timeout=20)[0]
+    said = watcher.communicate(timeout=120)[0]
     assert watcher.returncode == 0 and "Received text: some_input" in said
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == 0
     host.rkt("rm", uuid)
 
@@ -335,10 +335,10 @@ def test_attach_by_a_slow_reader(host, images):
     slow.stdin.write(b"go\n")
     slow.stdin.flush()
     host.wait_for("the app has said all", lambda: count_lines(host, uuid) == 3000)
-    rest, err = slow.communicate(timeout=20)
+    rest, err = slow.communicate(timeout=120)
     assert slow.returncode == 254 and b"still runs" in err and len(rest) < 1500 * 1001
     host.rkt("stop", "--force", uuid)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     host.rkt("rm", uuid)
 
 
@@ -371,6 +371,6 @@ def test_attach_to_what_comes_and_goes(host, images):
         host.rkt("app", "stop", uuid, f"--app={mode}")
         host.wait_for("it stops", lambda mode=mode: "state=exited" in host.rkt("app", "status", uuid, f"--app={mode}").out)
     host.rkt("stop", uuid)
-    sandbox.communicate(timeout=20)
+    sandbox.communicate(timeout=120)
     assert sandbox.returncode == 0
     host.rkt("rm", uuid)

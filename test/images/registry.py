@@ -270,7 +270,7 @@ class DebianRegistry:
     def __enter__(self):
         with open(os.path.join(self.directory, "log"), "wb") as log:
             self.process = subprocess.Popen(["docker-registry", "serve", self.config], stdout=log, stderr=log)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 with socket.create_connection((ADDRESS, self.port), timeout=1):
