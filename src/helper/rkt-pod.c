@@ -162,7 +162,7 @@ static int start(const char *name, const PodSpec *spec, Error *e) {
         if (r >= 0)
                 r = pod_prepare(pods, store, spec, &o, &pod, e);
         if (r >= 0)
-                r = run_pod(pod, store, &(RunOptions){ .keep_unit = true }, e);
+                r = run_pod(pod, store, &(RunOptions){ .keep_unit = true, .message = on_message }, e);
         return r;
 }
 

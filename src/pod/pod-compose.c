@@ -16,6 +16,7 @@
 #include "pod/pod-network.h"
 #include "pod/pod-sysctl.h"
 #include "podfile/pod-credential.h"
+#include "podfile/users-check.h"
 
 typedef struct Compose {
         const PodSpec *spec;
@@ -538,7 +539,7 @@ static int annotate_pod(const Compose *c, Error *e) {
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_IPC, "parent");
         if (r >= 0 && s->metadata > 0)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_METADATA, "yes");
-        if (r >= 0 && s->private_users)
+        if (r >= 0 && s->private_users && !streq(s->private_users, USERS_NO))
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_PRIVATE_USERS, s->private_users);
         if (r >= 0)
                 r = annotate_volumes(c);

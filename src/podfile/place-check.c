@@ -116,7 +116,7 @@ bool place_is_tmpfs(const char *s) {
 
 /**
  * place_is_private_users() - a value of PrivateUsers= that is no boolean?
- * @s: "pick", "identity", "START:LENGTH"
+ * @s: "auto", "pick", "identity", "START:LENGTH"
  *
  * Return: true or false.
  */
@@ -126,7 +126,7 @@ bool place_is_private_users(const char *s) {
         unsigned a, b;
 
         if (!colon)
-                return streq(s, "pick") || streq(s, "identity");
+                return streq(s, "auto") || streq(s, "pick") || streq(s, "identity");
         return start && parse_uint(start, UINT32_MAX - 1, &a) >= 0 &&
                parse_uint(colon + 1, UINT32_MAX - 1, &b) >= 0 && b > 0 && a <= UINT32_MAX - 1 - b;
 }

@@ -5,6 +5,7 @@
 #include "basic/str.h"
 #include "podfile/pod-loader.h"
 #include "podfile/pod-order.h"
+#include "podfile/users-check.h"
 
 /* The sections of one kind are in the same order as the apps, volumes or sockets made of them. */
 static const PodPart *part_of(const PodText *t, PodSection section, size_t index) {
@@ -32,6 +33,22 @@ static int check_app(PodLoader *l, const PodPart *part, const AppSpec *a) {
             (streq(restart, "always") || streq(restart, "on-success")))
                 r = loader_bad(l, part, line_of(part, "Restart"),
                                "'%s' cannot be with Type=oneshot (on-failure, or another Type=)", restart);
+        return r;
+}
+
+/* What people ask for must not turn out to be nothing. */
+static int check_users(PodLoader *l, const PodPart *part, const AppSpec *a) {
+        const char *users = l->spec->private_users;
+        int r = 0;
+
+        if (!users || streq(users, USERS_AUTO) || streq(users, USERS_NO))
+                return 0;
+        FOREACH_ARRAY (s, a->settings.items, a->settings.n)
+                if (r >= 0 && users_need(s->key, s->value) == USERS_NEED_NEVER)
+                        r = loader_bad(l, part, line_of(part, s->key),
+                                       "the kernel does not let a pod with PrivateUsers=%s set it (use "
+                                       "PrivateUsers=no, or [Service] %s=)",
+                                       users, s->key);
         return r;
 }
 
@@ -174,9 +191,13 @@ int loader_check(PodLoader *l, const PodText *text) {
         FOREACH_ARRAY (p, text->parts, text->n_parts) {
                 if (r < 0)
                         return r;
-                if (p->section == POD_SECTION_APP)
-                        r = check_app(l, p, &s->apps[app++]);
-                else if (p->section == POD_SECTION_VOLUME)
+                if (p->section == POD_SECTION_APP) {
+                        r = check_app(l, p, &s->apps[app]);
+                        if (r >= 0)
+                                r = check_users(l, p, &s->apps[app]);
+                        app++;
+                }
+                if (r >= 0 && p->section == POD_SECTION_VOLUME)
                         r = check_volume(l, p, &s->volumes[volume++]);
                 else if (p->section == POD_SECTION_SOCKET)
                         r = check_socket(l, text, p, socket++);

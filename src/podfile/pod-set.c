@@ -11,6 +11,7 @@
 #include "basic/suggest.h"
 #include "podfile/pod-loader.h"
 #include "podfile/port-mapping.h"
+#include "podfile/users-check.h"
 
 /* ---- [Pod] ---- */
 
@@ -209,7 +210,7 @@ int set_private_users(PodLoader *l, const PodPart *part, const PodLine *line, vo
 
         if (wrong)
                 return loader_bad_value(l, part, line, line->value, wrong);
-        return str_replace(&s->private_users, b < 0 ? line->value : b > 0 ? "pick" : NULL);
+        return str_replace(&s->private_users, b < 0 ? line->value : b > 0 ? "pick" : USERS_NO);
 }
 
 /**

@@ -459,6 +459,30 @@ static void test_value_checks(void **state) {
         assert_int_equal(n_failed, 0);
 }
 
+/* What cannot be is an error only for who asks for private users. */
+static void test_private_users(void **state) {
+        static const char app[] = "[App]\nImage=a\nIPAddressDeny=any\nNice=-3\n";
+        static const struct {
+                const char *word, *value, *error;
+        } cases[] = {
+                { "no", "no", "" },
+                { "auto", "auto", "" },
+                { "pick", "pick",
+                  "a:5: [App] IPAddressDeny: the kernel does not let a pod with PrivateUsers=pick set it "
+                  "(use "
+                  "PrivateUsers=no, or [Service] IPAddressDeny=)\n" },
+        };
+
+        FOREACH_ARRAY (c, cases, sizeof(cases) / sizeof(*cases)) {
+                _cleanup_loaded_ Loaded x = {};
+                _cleanup_free_ char *text = strf("[Pod]\nPrivateUsers=%s\n%s", c->word, app);
+
+                load_as("shop", NULL, text, NULL, &x);
+                expect_errors(&x.errors, c->error);
+                assert_string_equal(x.spec->private_users, c->value);
+        }
+}
+
 static void test_order(void **state) {
         _cleanup_loaded_ Loaded x = {}, y = {};
         const uint64_t weights[] = { 1, 10, 100, 1000 };
@@ -503,8 +527,8 @@ int main(void) {
                 cmocka_unit_test(test_auto_update),   cmocka_unit_test(test_network),
                 cmocka_unit_test(test_not_yet),       cmocka_unit_test(test_errors),
                 cmocka_unit_test(test_error_order),   cmocka_unit_test(test_tables_are_sorted),
-                cmocka_unit_test(test_value_checks),  cmocka_unit_test(test_order),
-                cmocka_unit_test(test_broken_unit),
+                cmocka_unit_test(test_value_checks),  cmocka_unit_test(test_private_users),
+                cmocka_unit_test(test_order),         cmocka_unit_test(test_broken_unit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

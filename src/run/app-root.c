@@ -133,7 +133,7 @@ static int check_id(const Root *x, uint32_t id, bool group, Error *e) {
                 return 0;
         return error_setf(e, -ERANGE,
                           "%s %" PRIu32 " is none of the pod's private users, which end at %" PRIu32
-                          " (PrivateUsers=START:LENGTH can have more)",
+                          " (PrivateUsers=no, or START:LENGTH can have more)",
                           group ? "group" : "user", id, x->users->length - 1);
 }
 

@@ -49,6 +49,7 @@ typedef struct AppUnitContext {
         PodExitPolicy exit_policy;
         InsecureFlags insecure;
         bool sysctls;             /* rkt-sysctl.service comes first */
+        bool sysctls_are_set;     /* by net_sysctls_write() */
         const char *metadata_url; /* AC_METADATA_URL; NULL: none */
         bool host_network;
         PodLogMode log;

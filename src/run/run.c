@@ -22,6 +22,7 @@
 #include "basic/strv.h"
 #include "config.h"
 #include "pod/pod-compose.h"
+#include "podfile/users-check.h"
 #include "run/app-confine.h"
 #include "run/app-credential.h"
 #include "run/app-device.h"
@@ -35,6 +36,7 @@
 #include "run/machine.h"
 #include "run/metadata.h"
 #include "run/net-hosts.h"
+#include "run/net-sysctl.h"
 #include "run/network.h"
 #include "run/own-cgroup.h"
 #include "run/resolv-conf.h"
@@ -43,6 +45,7 @@
 #include "run/stage1-filter.h"
 #include "run/stage1-root.h"
 #include "run/userns.h"
+#include "run/users-choice.h"
 #include "run/volume-fill.h"
 #include "run/volume.h"
 
@@ -207,6 +210,27 @@ static VolumeContext volume_context(const Run *x) {
         return (VolumeContext){ .manifest = x->manifest, .users = &x->users, .pod_fd = x->pod_fd };
 }
 
+/* Who asks nobody is told, once, what became of it. */
+static int open_users(Run *x, const RunOptions *o, Error *e) {
+        const char *word = pod_manifest_annotation(x->manifest, POD_ANNOTATION_PRIVATE_USERS);
+        const VolumeContext volumes = volume_context(x);
+        _cleanup_free_ char *why = NULL, *message = NULL;
+        int r;
+
+        if (!streq_ptr(word, USERS_AUTO))
+                return userns_open(word, x->machine, &x->users, e);
+        r = users_choose(&volumes, x->machine, x->network.kind, &x->users, &why, e);
+        if (r < 0 || !why)
+                return r;
+        message = strf("the pod has the host's users, none of its own: %s (see PrivateUsers= in rkt.pod(5))",
+                       why);
+        if (!message)
+                return error_oom(e);
+        if (o->message)
+                o->message(o->userdata, message);
+        return userns_save_reason(why, x->pod_fd, e);
+}
+
 /* Furnishing comes before the volumes, so that nothing is written into one. */
 static int make_root(Run *x, size_t n, const AppRootContext *c, int *ret_fd, Error *e) {
         const PodApp *a = &x->manifest->apps[n];
@@ -355,6 +379,11 @@ static int insecure_of(const PodManifest *m, InsecureFlags *ret, Error *e) {
         return words && *words ? insecure_flags_parse(words, ret, e) : 0;
 }
 
+/* The network of a pod with private users belongs to the host's. */
+static bool writes_sysctls(const Run *x) {
+        return x->network.kind == NETWORK_OWN && x->users.is_private;
+}
+
 /* What the pod says of all its apps. */
 static int app_context(const Run *x, const RunOptions *o, AppUnitContext *ret, Error *e) {
         const char *policy = pod_manifest_annotation(x->manifest, POD_ANNOTATION_EXIT_POLICY);
@@ -369,6 +398,7 @@ static int app_context(const Run *x, const RunOptions *o, AppUnitContext *ret, E
                 .interactive = o->interactive,
                 .metadata_url = x->metadata_url,
                 .host_network = x->network.kind == NETWORK_HOST,
+                .sysctls_are_set = writes_sysctls(x),
         };
         if (ret->exit_policy < 0)
                 return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_EXIT_POLICY);
@@ -504,6 +534,8 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         if (r < 0)
                 return error_oom(e);
         r = network_enter(&x->network, e);
+        if (r >= 0 && writes_sysctls(x))
+                r = net_sysctls_write(x->manifest, e);
         if (r >= 0)
                 r = load_filter(x, e);
         if (r < 0)
@@ -551,12 +583,11 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
         if (r >= 0)
                 r = set_up_network(&x, e);
         if (r >= 0)
-                r = userns_open(pod_manifest_annotation(x.manifest, POD_ANNOTATION_PRIVATE_USERS), x.machine,
-                                &x.users, e);
-        if (r >= 0)
                 r = enter_namespace(e);
         if (r >= 0)
                 r = open_stage1(&x, e);
+        if (r >= 0)
+                r = open_users(&x, options, e);
         if (r >= 0)
                 r = make_apps(&x, e);
         if (r >= 0)

@@ -21,7 +21,9 @@ typedef struct RunOptions {
         /* console: called when the pod has ended and its lock is free, by the process that was started. That one has only its
          * standard descriptors then. May be NULL. */
         void (*ended)(void *userdata);
-        void *userdata;
+        /* What people should know of a pod that starts nevertheless. May be NULL. */
+        void (*message)(void *userdata, const char *message);
+        void *userdata; /* of both */
 } RunOptions;
 
 /* An app that is added to a running pod. */

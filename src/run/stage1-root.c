@@ -489,7 +489,7 @@ int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1C
         if (r >= 0)
                 r = add_pod_bounds(ret, m);
         if (r >= 0)
-                r = add_sysctls(ret, m, &app.sysctls);
+                r = app.sysctls_are_set ? 0 : add_sysctls(ret, m, &app.sysctls);
         if (r < 0)
                 return error_oom(e);
         for (size_t i = 0; i < m->n_apps; i++) {

@@ -32,14 +32,17 @@
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
 
-#define USERS_FILE "private-users" /* in the pod's directory: START:LENGTH */
-#define LOCK_DIR   "/run/systemd/nspawn-uid"
-#define BLOCK      UINT32_C(65536)
-#define PICK_FIRST UINT32_C(0x00080000) /* nspawn's, and so what systemd keeps free for containers */
-#define PICK_LAST  UINT32_C(0x6FFF0000)
-#define TRIES_MAX  256U
-#define BLOCKS_MAX 256U /* of START:LENGTH */
-#define SUBIDS_MAX (1024U * 1024)
+/* In the pod's directory. */
+#define USERS_FILE  "private-users"    /* START:LENGTH */
+#define REASON_FILE "no-private-users" /* why it has none although nobody said so */
+#define REASON_MAX  1024U
+#define LOCK_DIR    "/run/systemd/nspawn-uid"
+#define BLOCK       UINT32_C(65536)
+#define PICK_FIRST  UINT32_C(0x00080000) /* nspawn's, and so what systemd keeps free for containers */
+#define PICK_LAST   UINT32_C(0x6FFF0000)
+#define TRIES_MAX   256U
+#define BLOCKS_MAX  256U /* of START:LENGTH */
+#define SUBIDS_MAX  (1024U * 1024)
 
 /**
  * userns_done() - give everything back
@@ -293,6 +296,45 @@ int userns_save(const Userns *u, int pod_fd, Error *e) {
                 return error_oom(e);
         r = file_write_at(pod_fd, USERS_FILE, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
         return r < 0 ? error_setf(e, r, "cannot write the pod's %s: %s", USERS_FILE, strerror(-r)) : 0;
+}
+
+/**
+ * userns_save_reason() - leave word for userns_describe()
+ * @why:    half a sentence: why the pod has the host's users
+ * @pod_fd: the pod's directory
+ * @e:      sentence on failure; may be NULL
+ *
+ * Return: 0, errors of the file system.
+ */
+int userns_save_reason(const char *why, int pod_fd, Error *e) {
+        int r = file_write_at(pod_fd, REASON_FILE, why, MIN(strlen(why), REASON_MAX), 0644,
+                              FILE_WRITE_NO_SYNC);
+
+        return r < 0 ? error_setf(e, r, "cannot write the pod's %s: %s", REASON_FILE, strerror(-r)) : 0;
+}
+
+/**
+ * userns_describe() - the users of a pod that was started, for people
+ * @pod_fd: its directory
+ * @ret:    "START:LENGTH", or "no (WHY)", to be freed
+ *
+ * Return: 0; -ENOENT: the host's, as the pod says; -ENOMEM; errors of the file system.
+ */
+int userns_describe(int pod_fd, char **ret) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r = file_read_at(pod_fd, USERS_FILE, 64, &text, &size);
+
+        if (r >= 0) {
+                text[strcspn(text, "\n")] = '\0';
+                *ret = TAKE_PTR(text);
+                return 0;
+        }
+        r = r == -ENOENT ? file_read_at(pod_fd, REASON_FILE, REASON_MAX, &text, &size) : r;
+        if (r < 0)
+                return r;
+        *ret = strf("no (%s)", text);
+        return *ret ? 0 : -ENOMEM;
 }
 
 /**

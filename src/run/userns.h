@@ -29,6 +29,8 @@ bool userns_is_lent(const char *text, uint32_t start);
 int userns_open(const char *word, const char *machine, Userns *ret, Error *e);
 void userns_done(Userns *u);
 int userns_save(const Userns *u, int pod_fd, Error *e);
+int userns_save_reason(const char *why, int pod_fd, Error *e);
+int userns_describe(int pod_fd, char **ret);
 int userns_adopt(int pod_fd, Userns *ret, Error *e);
 int userns_pass_locks(const Userns *u);
 bool userns_has(const Userns *u, uint32_t id);

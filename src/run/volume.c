@@ -215,3 +215,61 @@ int volume_mount_all(const VolumeContext *c, const AppPlace *place, Error *e) {
         }
         return 0;
 }
+
+/* Who is connected to a socket is told whom he talks to, by number; what a host has such things in is /run. */
+static int need_of_source(const VolumeContext *c, const AcVolume *v, int source, char **ret_why) {
+        _cleanup_error_ Error why = ERROR_INIT;
+        _cleanup_close_ int tree = -EBADF;
+        _cleanup_free_ char *path = realpath(v->source, NULL);
+        struct stat st;
+        int r;
+
+        if (!path)
+                return errno == ENOMEM ? -ENOMEM : 0;
+        if (fstat(source, &st) < 0 || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+                return 0;
+        if (S_ISSOCK(st.st_mode) || path_is_beneath(path, "/run"))
+                *ret_why = strf("volume '%s' is %s", v->name,
+                                S_ISSOCK(st.st_mode) ? "a socket of the host" : "in the host's /run");
+        else if (st.st_uid >= c->users->length || st.st_gid >= c->users->length)
+                *ret_why = strf("volume '%s' belongs to user %u, group %u", v->name, (unsigned) st.st_uid,
+                                (unsigned) st.st_gid);
+        if (*ret_why)
+                return 1;
+        r = clone_source(c->manifest, v, source, false, &tree);
+        if (r >= 0)
+                r = userns_map_mount(c->users, tree, v->recursive != 0, &why);
+        if (r >= 0)
+                return 0;
+        *ret_why = strf("volume '%s': %s", v->name, error_text(&why, r));
+        return *ret_why ? 1 : -ENOMEM;
+}
+
+/**
+ * volume_need_host_users() - is there a volume that a pod can use only with the host's users?
+ * @c:       the pod, and the users that it would have
+ * @ret_why: half a sentence if there is one, to be freed
+ * @e:       sentence on failure; may be NULL
+ *
+ * A source that is missing is somebody else's to complain about.
+ *
+ * Return: 1: there is; 0; -ENOMEM, other errno.
+ */
+int volume_need_host_users(const VolumeContext *c, char **ret_why, Error *e) {
+        const PodManifest *m = c->manifest;
+        int r = 0;
+
+        for (size_t i = 0; i < m->n_apps; i++)
+                FOREACH_ARRAY (mount, m->apps[i].mounts, m->apps[i].n_mounts) {
+                        const AcVolume *v = volume_of(m, mount);
+                        _cleanup_close_ int source = -EBADF;
+
+                        if (!v || v->kind != AC_VOLUME_HOST || has_option(m, v, "noidmap"))
+                                continue;
+                        source = open_source(c, v, NULL);
+                        r = source < 0 ? 0 : need_of_source(c, v, source, ret_why);
+                        if (r != 0)
+                                return r < 0 ? error_setf(e, r, "volume '%s': %s", v->name, strerror(-r)) : r;
+                }
+        return 0;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A pod in the foreground; with --rm, nothing is left of it afterwards. */
 #include "verbs/run-foreground.h"
+#include "verbs/run-images.h"
 
 #include "basic/log.h"
 #include "pod/pod-gc.h"
@@ -57,6 +58,7 @@ int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Err
                 .interactive = a->interactive,
                 .keep_unit = true,
                 .ended = a->remove ? remove_pod : NULL,
+                .message = a->quiet ? NULL : run_print_message,
                 .userdata = &removal,
         };
 

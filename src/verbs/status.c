@@ -5,6 +5,7 @@
 
 #include "basic/str.h"
 #include "basic/table.h"
+#include "run/userns.h"
 #include "store/store-ref.h"
 #include "verbs/pod-info.h"
 #include "verbs/pod-stats.h"
@@ -108,7 +109,7 @@ static int print_all_signers(Pod *p, const char *dir, Error *e) {
 static int print_lines(Pod *p, const char *dir, Error *e) {
         PodState s = pod_state(p);
         bool exited = s == POD_EXITED || s == POD_EXITED_GARBAGE || s == POD_EXITED_DELETING;
-        _cleanup_free_ char *networks = NULL;
+        _cleanup_free_ char *networks = NULL, *users = NULL;
         pid_t pid = 0;
 
         (void) printf("state=%s\n", pod_state_to_string(s));
@@ -116,6 +117,8 @@ static int print_lines(Pod *p, const char *dir, Error *e) {
                 return error_oom(e);
         if ((exited || s == POD_RUNNING) && pod_networks(p, &networks) >= 0)
                 (void) printf("networks=%s\n", networks);
+        if ((exited || s == POD_RUNNING) && userns_describe(pod_fd(p), &users) >= 0)
+                (void) printf("private-users=%s\n", users);
         if (pod_get_pid(p, &pid) >= 0)
                 (void) printf("pid=%d\n", (int) pid);
         (void) printf("exited=%s\n", exited ? "true" : "false");

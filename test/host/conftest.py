@@ -142,7 +142,7 @@ class Pods:
         path = pathlib.Path(POD_DIR, f"{name}.pod{suffix}")
         path.parent.mkdir(parents=True, exist_ok=True)
         if PRIVATE_USERS and not suffix and "PrivateUsers=" not in text and "[App" in text:
-            text = f"[Pod]\nPrivateUsers={PRIVATE_USERS}\n{text}"
+            text = f"{text}\n[Pod]\nPrivateUsers={PRIVATE_USERS}\n"  # lines keep their numbers
         path.write_text(text)
         if name not in self.names:
             self.names.append(name)

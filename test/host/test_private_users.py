@@ -208,3 +208,85 @@ def test_flag(host, images, tmp_path):
     mode, first, outside, length = done.out.split()[-4:]
     assert (mode, first, length) == ("drwxr-xr-x", "0", "65536") and int(outside) >= 524288
     host.rkt("gc", "--grace-period=0s")
+
+
+def users_of(host, pods, name):
+    """The map of the pod's users, and what rkt status says of them."""
+    leader = host.run("machinectl", "show", name, "--property=Leader", "--value").out.strip()
+    said = [li[14:] for li in host.rkt("status", pods.uuid(name)).out.splitlines() if li.startswith("private-users=")]
+    return pathlib.Path(f"/proc/{leader}/uid_map").read_text().split(), said
+
+
+HOSTS = ["0", "0", "4294967295"]
+FALLBACKS = {  # pod, app, what is said
+    "network": ("Network=\nNetwork=host\n", "", "its network is the host's"),
+    "setting": ("", "Nice=-1\nIPAddressDeny=any\n", "app 'main' has Nice=-1"),
+    "capability": ("", "CapabilityBoundingSet=CAP_SYS_NICE\n", "app 'main' has CAP_SYS_NICE"),
+    "user": ("", "User=70000\nGroup=5\n", "app 'main' runs as user 70000, group 5"),
+    "socket": ("", "Volume=/run/systemd/journal/socket:/s\n", "volume 'main-s' is a socket of the host"),
+}
+
+
+def test_auto(host, pods, image, volume):
+    """PrivateUsers=auto: users of the pod's own. What needs the host's root gets it, and nothing fails: said once in the journal, and
+    by rkt status."""
+    auto = "PrivateUsers=auto\n"
+    name = make(pods, "auto", image, "true", volume, pod=auto)
+    pods.start(name)
+    (inside, outside, length), said = users_of(host, pods, name)
+    assert inside == "0" and int(outside) >= 524288 and said == [f"{outside}:{length}"] and length == "65536"
+    assert "none of its own" not in host.journal("-u", f"pod@{name}")
+    for key, (pod, app, why) in FALLBACKS.items():
+        name = pods.shell(f"auto-{key}", image, "exec sleep infinity", pod=auto + pod, app=app)
+        pods.start(name)
+        assert users_of(host, pods, name) == (HOSTS, [f"no ({why})"]), key
+        lines = [li for li in host.journal("-u", f"pod@{name}").splitlines() if "none of its own" in li]
+        assert len(lines) == 1 and f"none of its own: {why} (" in lines[0], lines
+        pods.stop(name)
+
+
+def test_auto_and_volumes(host, pods, image, volume, tmp_path_factory):
+    """What the kernel cannot map, and owners that the pod would not have, are found when the pod starts; noidmap says that it does not
+    matter; what is missing is somebody else's error."""
+    top = tmp_path_factory.mktemp("overlay")
+    for d in ("a", "b", "merged"):
+        (top / d).mkdir(parents=True)
+    (volume / "foreign").mkdir()
+    os.chown(volume / "foreign", 70000, 5)
+    host.run("mount", "-t", "overlay", "-o", f"lowerdir={top}/a:{top}/b", "overlay", top / "merged")
+    try:
+        for source, why in ((f"{top}/merged", "volume 'main-s': this kernel cannot give private users the files of overlay, or of what is "
+                             "mounted beneath"), (volume / "foreign", "volume 'main-s' belongs to user 70000, group 5"),
+                            (f"{top}/merged:/s:noidmap", None)):
+            spec = source if why is None else f"{source}:/s"
+            name = pods.shell("auto-volume", image, "exec sleep infinity", pod="PrivateUsers=auto\n", app=f"Volume={spec}\n")
+            pods.start(name)
+            users, said = users_of(host, pods, name)
+            assert (users == HOSTS, said == [f"no ({why})"]) == (why is not None, why is not None), said
+            pods.stop(name)
+    finally:
+        host.run("umount", top / "merged")
+    name = pods.shell("auto-volume", image, "true", pod="PrivateUsers=auto\n", app=f"Volume={top}/none:/s\n")
+    assert pods.start(name, check=False).rc != 0
+    assert f"Failed to stat {top}/none" in host.status(f"pod@{name}")
+
+
+def test_impossible(host, pods, image):
+    """Who asks for private users is told by rkt pod check, with the line, what the kernel would not do."""
+    name = pods.shell("cannot", image, "true", pod="PrivateUsers=pick\n", app="IPAddressDeny=any\nNice=-1\n")
+    done = host.rkt("pod", "check", f"/etc/rkt/pods/{name}.pod", check=1)
+    assert "[App main] IPAddressDeny: the kernel does not let a pod with PrivateUsers=pick set it" in done.out
+    assert "Nice" not in done.out
+
+
+def test_sysctl(host, pods, image, volume):
+    """Sysctl= is set, although the network of a pod with private users is the host's to change; what does not exist is named."""
+    name = make(pods, "sysctl", image, "cat /proc/sys/net/core/somaxconn", volume, pod="PrivateUsers=pick\nNetwork=\nNetwork=default\n",
+                app="Sysctl=net.core.somaxconn=77\n")
+    pods.start(name)
+    host.wait_for("the script is done", (volume / "out").exists)
+    assert (volume / "out").read_text() == "77\n"
+    pods.stop(name)
+    name = make(pods, "sysctl", image, "true", volume, pod="PrivateUsers=pick\nNetwork=\nNetwork=default\n", app="Sysctl=net.core.nonesuch=77\n")
+    assert pods.start(name, check=False).rc != 0
+    assert "cannot set net.core.nonesuch to '77': No such file or directory" in host.status(f"pod@{name}")

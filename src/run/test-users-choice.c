@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "basic/str.h"
+#include "podfile/users-check.h"
+#include "run/users-choice.h"
+
+#define ANNOTATION(name, value) "{\"name\":\"" name "\",\"value\":\"" value "\"}"
+
+/* A pod of one app. */
+static PodManifest *make(const char *app, const char *app_annotation, const char *annotation,
+                         const char *isolators) {
+        _cleanup_free_ char *text = strf(
+                "{\"acVersion\":\"0.8.11\",\"acKind\":\"PodManifest\",\"apps\":[{\"name\":\"a\",\"image\":"
+                "{\"id\":\"sha512-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789"
+                "abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"},"
+                "\"app\":{\"exec\":[\"/x\"],%s},\"annotations\":[%s]}],\"volumes\":[],\"isolators\":[%s],"
+                "\"annotations\":[%s],\"ports\":[]}",
+                app, app_annotation, isolators, annotation);
+        _cleanup_error_ Error e = ERROR_INIT;
+        PodManifest *m = NULL;
+        int r = pod_manifest_parse(text, strlen(text), &m, &e);
+
+        if (r < 0)
+                fail_msg("%s", error_text(&e, r));
+        return m;
+}
+
+static void test_reasons(void **state) {
+        static const char
+                sysctl[] = "{\"name\":\"os/unix/sysctl\",\"value\":{\"net.core.somaxconn\":\"5\"}}",
+                pattern[] = "{\"name\":\"os/unix/sysctl\",\"value\":{\"net.ipv4.conf.*.rp_filter\":\"1\"}}";
+        static const struct {
+                const char *user, *group, *unit, *pod, *isolators;
+                NetworkKind network;
+                const char *why; /* NULL: none */
+        } cases[] = {
+                { "0", "0", "MemoryMax=1G", "", "", NETWORK_OWN, NULL },
+                { "65535", "five", "Nice=5\\nOOMScoreAdjust=5", "", "", NETWORK_NONE, NULL },
+                { "0", "0", "", "", "", NETWORK_HOST, "its network is the host's" },
+                { "65536", "7", "", "", "", NETWORK_NONE, "app 'a' runs as user 65536, group 7" },
+                { "0", "70000", "", "", "", NETWORK_NONE, "app 'a' runs as user 0, group 70000" },
+                { "0", "0", "Nice=5\\nIPAddressDeny=any", "", "", NETWORK_OWN,
+                  "app 'a' has IPAddressDeny=any" },
+                { "0", "0", "Nice=-5", "", "", NETWORK_OWN, "app 'a' has Nice=-5" },
+                { "0", "0", "CapabilityBoundingSet=CAP_KILL CAP_NET_RAW", "", "", NETWORK_NONE, NULL },
+                { "0", "0", "CapabilityBoundingSet=CAP_KILL CAP_NET_RAW", "", "", NETWORK_OWN,
+                  "app 'a' has CAP_NET_RAW" },
+                { "0", "0", "AmbientCapabilities=CAP_SYS_TIME", "", "", NETWORK_NONE,
+                  "app 'a' has CAP_SYS_TIME" },
+                { "0", "0", "CapabilityBoundingSet=~CAP_SYS_TIME", "", "", NETWORK_NONE, NULL },
+                { "0", "0", "", ANNOTATION("rkt.systemd/ipc", "parent"), "", NETWORK_OWN,
+                  "its semaphores and shared memory are the host's" },
+                { "0", "0", "", ANNOTATION("rkt.systemd/insecure", "image,capabilities"), "", NETWORK_OWN,
+                  "its capabilities are not limited" },
+                { "0", "0", "", ANNOTATION("rkt.systemd/insecure", "image,paths"), "", NETWORK_OWN, NULL },
+                { "0", "0", "", "", sysctl, NETWORK_OWN, NULL },
+                { "0", "0", "", "", sysctl, NETWORK_NONE, "the pod has Sysctl=net.core.somaxconn" },
+                { "0", "0", "", "", pattern, NETWORK_OWN, "the pod has Sysctl=net.ipv4.conf.*.rp_filter" },
+        };
+
+        FOREACH_ARRAY (c, cases, sizeof(cases) / sizeof(*cases)) {
+                _cleanup_free_ char *app = strf("\"user\":\"%s\",\"group\":\"%s\"", c->user, c->group),
+                                    *unit = strf(ANNOTATION("rkt.systemd/unit", "%s"), c->unit), *why = NULL;
+                _cleanup_(pod_manifest_freep) PodManifest *m = make(app, unit, c->pod, c->isolators);
+
+                assert_int_equal(users_need_of_pod(m, c->network, &why), c->why ? 1 : 0);
+                if (c->why)
+                        assert_string_equal(why, c->why);
+                else
+                        assert_null(why);
+        }
+}
+
+static void test_settings(void **state) {
+        static const struct {
+                const char *key, *value;
+                UsersNeed need;
+        } cases[] = {
+                { "IPAddressDeny", "any", USERS_NEED_NEVER },
+                { "IPAddressAllow", "", USERS_NEED_ANY },
+                { "CPUSchedulingPolicy", "rr", USERS_NEED_NEVER },
+                { "CPUSchedulingPolicy", "batch", USERS_NEED_ANY },
+                { "IOSchedulingClass", "realtime", USERS_NEED_NEVER },
+                { "IOSchedulingClass", "2", USERS_NEED_ANY },
+                { "DeviceAllow", "/dev/fuse rw", USERS_NEED_HOST },
+                { "OOMScoreAdjust", "-1", USERS_NEED_HOST },
+                { "OOMScoreAdjust", "0", USERS_NEED_ANY },
+                { "LimitNOFILE", "1024:524288", USERS_NEED_ANY },
+                { "LimitNOFILE", "524289", USERS_NEED_HOST },
+                { "LimitNOFILE", "1024:infinity", USERS_NEED_HOST },
+                { "LimitMEMLOCK", "infinity", USERS_NEED_HOST },
+                { "LimitCORE", "infinity", USERS_NEED_ANY },
+                { "MemoryMax", "1G", USERS_NEED_ANY },
+        };
+
+        FOREACH_ARRAY (c, cases, sizeof(cases) / sizeof(*cases))
+                assert_int_equal(users_need(c->key, c->value), c->need);
+        assert_true(users_need_capability("CAP_SYS_ADMIN", false));
+        assert_false(users_need_capability("CAP_MKNOD", true));
+        assert_true(users_need_capability("CAP_NET_ADMIN", true));
+        assert_false(users_need_capability("CAP_NET_ADMIN", false));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_reasons),
+                cmocka_unit_test(test_settings),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

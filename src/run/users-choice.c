@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two kinds of reasons not to have private users: what the manifest asks for, which the kernel has only for the host's root, and
+ * what turns out when the pod starts: volumes, or the disk of the pod, whose owners this kernel cannot translate. With
+ * PrivateUsers=pick the former is an error where it would be silent, the latter always (podfile/pod-check.c, volume.c). */
+#include "run/users-choice.h"
+
+#include <errno.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/insecure.h"
+#include "basic/mount-fd.h"
+#include "basic/parse.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "manifest/ac-isolator.h"
+#include "pod/pod-compose.h"
+#include "podfile/users-check.h"
+#include "run/app-confine.h"
+
+#define USERS_END 65536U /* of a range that is picked */
+
+static int say(char **ret_why, char *sentence) {
+        if (!sentence)
+                return -ENOMEM;
+        *ret_why = sentence;
+        return 1;
+}
+
+static int need_of_setting(const PodApp *a, const char *line, char **ret_why) {
+        const char *eq = strchr(line, '=');
+        _cleanup_free_ char *key = eq ? strndup(line, (size_t) (eq - line)) : strdup("");
+
+        if (!key)
+                return -ENOMEM;
+        if (!eq || users_need(key, eq + 1) == USERS_NEED_ANY)
+                return 0;
+        return say(ret_why, strf("app '%s' has %.200s", a->name, line));
+}
+
+static int need_of_settings(const PodApp *a, char **ret_why) {
+        _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
+        int r = app_settings_load(a, &s);
+
+        for (size_t i = 0; i < 2 && r == 0; i++)
+                for (char **l = i == 0 ? s.profile : s.file; l && *l && r == 0; l++)
+                        r = need_of_setting(a, *l, ret_why);
+        return r;
+}
+
+static int need_of_capabilities(const PodApp *a, bool has_network, char **ret_why) {
+        _cleanup_strv_free_ char **caps = NULL;
+        int r = app_capabilities(a, &caps);
+
+        for (char **c = caps; c && *c && r == 0; c++)
+                if (users_need_capability(*c, has_network))
+                        r = say(ret_why, strf("app '%s' has %s", a->name, *c));
+        return r;
+}
+
+static bool is_above(const char *id) {
+        uint64_t n;
+
+        return id && parse_uint64(id, &n) >= 0 && n >= USERS_END;
+}
+
+static int need_of_users(const PodApp *a, char **ret_why) {
+        if (is_above(a->app->user) || is_above(a->app->group))
+                return say(ret_why, strf("app '%s' runs as user %s, group %s", a->name, a->app->user,
+                                         str_or(a->app->group, "0")));
+        for (size_t i = 0; i < a->app->n_supplementary_gids; i++)
+                if (a->app->supplementary_gids[i] >= USERS_END)
+                        return say(ret_why, strf("app '%s' is in group %u", a->name,
+                                                 (unsigned) a->app->supplementary_gids[i]));
+        return 0;
+}
+
+static int need_of_app(const PodApp *a, bool has_network, char **ret_why) {
+        int r = need_of_settings(a, ret_why);
+
+        if (r == 0)
+                r = need_of_capabilities(a, has_network, ret_why);
+        return r == 0 ? need_of_users(a, ret_why) : r;
+}
+
+/* Settings of a network that is made for the pod are made with it (network_set_sysctls()). */
+static int need_of_sysctls(const PodManifest *m, NetworkKind network, char **ret_why) {
+        const AcIsolator *i = ac_isolators_find(m->isolators, m->n_isolators, AC_ISOLATOR_SYSCTL);
+
+        for (size_t k = 0; i && k < i->n_sysctls; k++)
+                if (network != NETWORK_OWN || strpbrk(i->sysctls[k].name, "*?["))
+                        return say(ret_why, strf("the pod has Sysctl=%.200s", i->sysctls[k].name));
+        return 0;
+}
+
+/**
+ * users_need_of_pod() - what of a manifest is only for a pod with the host's users?
+ * @m:       manifest; every app has its "app" object
+ * @network: of the pod
+ * @ret_why: half a sentence when there is something, to be freed
+ *
+ * Return: 1: there is; 0; -ENOMEM.
+ */
+int users_need_of_pod(const PodManifest *m, NetworkKind network, char **ret_why) {
+        const char *words = pod_manifest_annotation(m, POD_ANNOTATION_INSECURE);
+        InsecureFlags insecure = INSECURE_NONE;
+        int r = 0;
+
+        if (words && *words)
+                (void) insecure_flags_parse(words, &insecure, NULL);
+        if (network == NETWORK_HOST)
+                return say(ret_why, strdup("its network is the host's"));
+        if (streq_ptr(pod_manifest_annotation(m, POD_ANNOTATION_IPC), "parent"))
+                return say(ret_why, strdup("its semaphores and shared memory are the host's"));
+        if (insecure & INSECURE_CAPABILITIES)
+                return say(ret_why, strdup("its capabilities are not limited"));
+        for (size_t i = 0; i < m->n_apps && r == 0; i++)
+                r = need_of_app(&m->apps[i], network != NETWORK_NONE, ret_why);
+        return r == 0 ? need_of_sysctls(m, network, ret_why) : r;
+}
+
+/* Everything that is the pod's own lies where its directory does. */
+static int need_of_disk(int pod_fd, const Userns *u, char **ret_why, Error *e) {
+        static const struct mount_attr unchanged = {};
+        _cleanup_error_ Error why = ERROR_INIT;
+        _cleanup_close_ int tree = -EBADF;
+        int r = mount_clone_tree(pod_fd, &unchanged, false, &tree);
+
+        if (r < 0)
+                return error_setf(e, r, "cannot clone the mount of the pod's directory: %s", strerror(-r));
+        r = userns_map_mount(u, tree, false, &why);
+        if (r >= 0)
+                return 0;
+        return say(ret_why, strf("where the pod lies: %s", error_text(&why, r))) < 0 ? error_oom(e) : 1;
+}
+
+/**
+ * users_choose() - the users of a pod with PrivateUsers=auto
+ * @c:       the pod; @c->users is not looked at
+ * @machine: its name
+ * @network: its network
+ * @ret:     picked, or the host's; for userns_done(), on failure too
+ * @ret_why: half a sentence when they are the host's, to be freed; else NULL
+ * @e:       sentence on failure; may be NULL
+ *
+ * The caller is root, has one thread, and its mount namespace is its own.
+ *
+ * Return: 0; -ENOMEM; errors of mounting.
+ */
+int users_choose(const VolumeContext *c, const char *machine, NetworkKind network, Userns *ret,
+                 char **ret_why, Error *e) {
+        _cleanup_error_ Error why = ERROR_INIT;
+        VolumeContext v = *c;
+        int r;
+
+        *ret = USERNS_INIT;
+        *ret_why = NULL;
+        r = users_need_of_pod(c->manifest, network, ret_why);
+        if (r != 0)
+                return r < 0 ? error_oom(e) : 0;
+        r = userns_open(USERNS_PICK, machine, ret, &why);
+        v.users = ret;
+        if (r < 0)
+                r = say(ret_why, strdup(error_text(&why, r))) < 0 ? error_oom(e) : 1;
+        if (r == 0)
+                r = need_of_disk(c->pod_fd, ret, ret_why, e);
+        if (r == 0)
+                r = volume_need_host_users(&v, ret_why, e);
+        if (r != 0)
+                userns_done(ret);
+        return r < 0 ? r : 0;
+}
