@@ -247,7 +247,7 @@ static int load_oci(Archive *a, const StoreImage *image, Error *e) {
         if (image->config_digest && startswith(image->config_digest, "sha256:") &&
             !streq(image->config_digest, a->config_digest))
                 return error_setf(e, -EBADMSG,
-                                  "image '%s' is damaged: its config is %s, not %s; fetch it again",
+                                  "image '%s' is damaged: its config is %s, not %s; " STORE_BLOB_REMEDY,
                                   image->key, a->config_digest, image->config_digest);
         STRV_FOREACH (key, image->layers) {
                 r = add_layer(a, *key, e);

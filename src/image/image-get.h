@@ -27,6 +27,7 @@ typedef struct ImageGetOptions {
         const char *user_config;   /* NULL or "": none */
         const ImageLimits *limits; /* NULL: the defaults */
         bool trust_keys_from_https; /* trust the keys that discovery names, when none is trusted for the name yet */
+        bool check_stored;          /* a layer in the store is read, and fetched again if it is damaged */
         bool any_platform;          /* an image for another os or arch is only remarked upon */
         ImageProgressFunc progress; /* or NULL */
         ImageMessageFunc message;   /* or NULL */

@@ -79,7 +79,8 @@ static int check_kind(Store *s, const char *key, Error *e) {
 
         return store_oci_config_read(s, key, &config, &size, NULL) == -ENOENT
                        ? 0
-                       : error_setf(e, -EOPNOTSUPP, "image '%s' came from a registry: fetch it again", key);
+                       : error_setf(e, -EOPNOTSUPP, "image '%s' came from a registry: " STORE_BLOB_REMEDY,
+                                    key);
 }
 
 /**

@@ -20,6 +20,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/image-source.h"
+#include "store/store-blob.h"
 #include "store/store-layer.h"
 #include "store/store-tree.h"
 
@@ -212,6 +213,21 @@ static int download(Fetch *x, OciLayer *l, Error *e) {
         return r;
 }
 
+/* In the store, and as it should be if that is asked for. */
+static bool is_here(Fetch *x, OciLayer *l) {
+        _cleanup_error_ Error why = ERROR_INIT;
+        int r = store_layer_find(x->f->store, l->diff_id, l->key);
+
+        if (r >= 0 && x->f->options->check_stored)
+                r = store_blob_verify(x->f->store, l->key, &why);
+        if (r >= 0)
+                return true;
+        if (*l->key)
+                say(x, "layer %.*s in the store is damaged; fetching it again", DIGEST_SHOWN, l->diff_id);
+        *l->key = '\0';
+        return false;
+}
+
 static int fetch_layer(Fetch *x, OciLayer *l, Error *e) {
         _cleanup_close_ int lock = -EBADF;
         Store *s = x->f->store;
@@ -225,7 +241,7 @@ static int fetch_layer(Fetch *x, OciLayer *l, Error *e) {
         if (r < 0)
                 return r;
         /* somebody else may have brought it */
-        if (store_layer_find(s, l->diff_id, l->key) >= 0) {
+        if (is_here(x, l)) {
                 (void) count(x, l->size != UINT64_MAX ? l->size : 0);
                 return 0;
         }
@@ -361,7 +377,9 @@ int oci_layers_fetch(const ImageFetch *f, const char *what, OciImage *image, Err
         if (!todo)
                 return error_oom(e);
         FOREACH_ARRAY (l, image->layers, image->n_layers) {
-                if (*l->key || store_layer_find(f->store, l->diff_id, l->key) >= 0)
+                /* reading takes a while: the threads do it */
+                if (*l->key ||
+                    (!f->options->check_stored && store_layer_find(f->store, l->diff_id, l->key) >= 0))
                         continue;
                 todo[x.n_todo++] = l;
                 total += l->size != UINT64_MAX ? l->size : 0;

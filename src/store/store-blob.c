@@ -21,18 +21,6 @@ static const char *kind_of(const char *key) {
 }
 
 /**
- * store_blob_remedy() - what a user can do about a blob that is damaged
- * @key: of the image or layer
- *
- * Return: half a sentence. What is here is not fetched again, so a layer has to go first.
- */
-const char *store_blob_remedy(const char *key) {
-        return store_layer_key_is_valid(key)
-                       ? "remove the images that have it (rkt image rm) and fetch them again"
-                       : "fetch it again";
-}
-
-/**
  * store_blob_open() - read an image's tar, an OCI image's manifest, or a layer's tar
  * @s:        store
  * @key:      of the image or layer
@@ -93,7 +81,7 @@ static int read_and_hash(Store *s, const char *key, TarSink sink, void *userdata
                 return r;
         if (!startswith(hex, key + STORE_KEY_PREFIX_SIZE))
                 return error_setf(e, -EBADMSG, "%s '%s' is damaged: its content has changed; %s",
-                                  kind_of(key), key, store_blob_remedy(key));
+                                  kind_of(key), key, STORE_BLOB_REMEDY);
         return 0;
 }
 

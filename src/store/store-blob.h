@@ -9,6 +9,7 @@
 #include "store/tar-write.h"
 
 #define STORE_MANIFEST_MAX (1024U * 1024)
+#define STORE_BLOB_REMEDY  "fetch it again (rkt fetch --pull-policy=always)" /* of what is damaged */
 
 int store_blob_open(Store *s, const char *key, int *ret_fd, uint64_t *ret_size, Error *e);
 int store_blob_verify(Store *s, const char *key, Error *e);

@@ -609,11 +609,13 @@ int store_blob_parse(Store *s, const char *key, TreeMaker *m, int *ret_fd, Error
                 r = store_import_begin(s, &spec, &i, e);
         if (r >= 0)
                 r = store_import_finish(i, e);
+        if (r == -EBADMSG) /* it was in order when it was let in */
+                return error_setf(e, r, "'%s' is damaged: %s; %s", key, error_text(e, r), STORE_BLOB_REMEDY);
         if (r < 0)
                 return r;
         if (!streq(i->key, key))
                 return error_setf(e, -EBADMSG, "'%s' is damaged: its content has changed; %s", key,
-                                  store_blob_remedy(key));
+                                  STORE_BLOB_REMEDY);
         *ret_fd = TAKE_FD(blob);
         return 0;
 }

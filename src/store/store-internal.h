@@ -43,5 +43,4 @@ int store_layers_check(char *const *layers, Error *e);
 int store_layers_size(Store *s, char *const *layers, uint64_t *ret_size, uint64_t *ret_tree);
 int store_blob_write(Store *s, const void *data, size_t size, int *ret_fd, Error *e);
 int store_blob_place(Store *s, int tmp_fd, int fd, const char *path, Error *e);
-const char *store_blob_remedy(const char *key);
 int store_blob_unlink(Store *s, const char *key);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "store/store-import.h"
+#include "store/store-tree.h"
 
 #define STORE_LAYERS_MAX       500U /* of an image; as overlayfs */
 #define STORE_OCI_DOCUMENT_MAX (4U * 1024 * 1024)
@@ -47,6 +48,8 @@ int store_layer_touch(Store *s, const char *key);
 int store_layer_find(Store *s, const char *diff_id, char ret[STORE_KEY_MAX]);
 int store_layer_blob_open(Store *s, const char *layer_key, int *ret_fd, uint64_t *ret_size, Error *e);
 int store_layers_stack(Store *s, char *const *layers, char ***ret, Error *e);
+int store_layers_top(Store *s, char *const *layers, char ret_key[STORE_TREE_KEY_MAX], char ***ret_stack,
+                     Error *e);
 int store_layers_unpack(Store *s, char *const *layers, int dir_fd, Error *e);
 
 int store_oci_commit(Store *s, const StoreOciParts *parts, StoreImage *image, Error *e);

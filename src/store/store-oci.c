@@ -222,6 +222,6 @@ int store_oci_verify(Store *s, const StoreImage *image, Error *e) {
                        ? 0
                        : error_setf(e, -EBADMSG,
                                     "the configuration of image '%s' is damaged: expected sha256:%s, found "
-                                    "sha256:%s; fetch it again",
+                                    "sha256:%s; " STORE_BLOB_REMEDY,
                                     image->key, hex, found);
 }

@@ -130,19 +130,32 @@ static int write_top(Store *s, char *const *stack, TreeMaker *m, int tmp_fd, Err
         return r;
 }
 
-static int make_top(Store *s, const char *key, char *const *stack, int tmp_fd, Error *e) {
+/**
+ * tree_make_top() - make the tree on top of a stack, synced, where nobody looks for it
+ * @s:       store
+ * @backend: how
+ * @stack:   of store_layers_top()
+ * @tmp_fd:  directory from store_tmp_new(); "tree" is made in it
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: as store_layers_stack().
+ */
+int tree_make_top(Store *s, StoreTreeBackend backend, char *const *stack, int tmp_fd, Error *e) {
         _cleanup_(tree_maker_freep) TreeMaker *m = NULL;
+        int r = tree_maker_new(s, backend, TREE_MAKER_MERGE, &m, e);
+
+        if (r >= 0)
+                r = read_directories(s, stack, m, e);
+        return r < 0 ? r : write_top(s, stack, m, tmp_fd, e);
+}
+
+static int make_top(Store *s, const char *key, char *const *stack, int tmp_fd, Error *e) {
         _cleanup_close_ int commit = -EBADF;
         StoreTreeBackend best = STORE_TREE_DIR;
         int r = store_tree_choose(s, &best, e);
 
         if (r >= 0)
-                r = tree_maker_new(s, best == STORE_TREE_DIR ? best : STORE_TREE_IMAGE, TREE_MAKER_MERGE, &m,
-                                   e);
-        if (r >= 0)
-                r = read_directories(s, stack, m, e);
-        if (r >= 0)
-                r = write_top(s, stack, m, tmp_fd, e);
+                r = tree_make_top(s, best == STORE_TREE_DIR ? best : STORE_TREE_IMAGE, stack, tmp_fd, e);
         if (r >= 0)
                 r = store_commit_lock(s, &commit, e);
         if (r < 0 || store_tree_exists(s, key))
@@ -169,18 +182,57 @@ static int build_top(Store *s, const char *key, char *const *stack, Error *e) {
                        : 0;
 }
 
-/* Puts the tree on top that the stack needs, if it needs one. overlayfs has no room for it on the largest ones. */
+/* 1: the stack needs a tree on top, whose key it is. overlayfs has no room for it on the largest ones. */
+static int find_top(Store *s, char *const *stack, char ret_key[STORE_TREE_KEY_MAX], Error *e) {
+        if (!needs_top(s, stack) || strv_length(stack) >= STORE_LAYERS_MAX)
+                return 0;
+        return top_key(stack, ret_key) < 0 ? error_setf(e, -EIO, "cannot hash the layers' keys") : 1;
+}
+
 static int add_top(Store *s, char ***stack, Error *e) {
         char key[STORE_TREE_KEY_MAX];
-        int r = 0;
+        int r = find_top(s, *stack, key, e);
 
-        if (!needs_top(s, *stack) || strv_length(*stack) >= STORE_LAYERS_MAX)
-                return 0;
-        if (top_key(*stack, key) < 0)
-                return error_setf(e, -EIO, "cannot hash the layers' keys");
-        if (!store_tree_exists(s, key))
+        if (r > 0 && !store_tree_exists(s, key))
                 r = build_top(s, key, *stack, e);
+        else if (r == 0)
+                return 0;
         return r < 0 ? r : strv_extend(stack, key) < 0 ? error_oom(e) : 0;
+}
+
+/* The next one, the lowest first; what is below an opaque one does not show. */
+static int add_layer(Store *s, char ***stack, const char *layer, Error *e) {
+        if (has_marker(s, layer, TREE_OPAQUE_NAME))
+                *stack = strv_free(*stack);
+        return strv_extend(stack, layer) < 0 ? error_oom(e) : 0;
+}
+
+/**
+ * store_layers_top() - the tree that lies on top of an image's layers
+ * @s:         store, locked shared by the caller
+ * @layers:    of StoreImage, the lowest first
+ * @ret_key:   of the tree
+ * @ret_stack: the layers that it is made of; strv_free()
+ * @e:         sentence on failure; may be NULL
+ *
+ * Return: 1; 0: there is none: the image needs none, or was not used yet; -EINVAL, -E2BIG, -EIO, -ENOMEM.
+ */
+int store_layers_top(Store *s, char *const *layers, char ret_key[STORE_TREE_KEY_MAX], char ***ret_stack,
+                     Error *e) {
+        _cleanup_strv_free_ char **stack = NULL;
+        int r = store_layers_check(layers, e);
+
+        for (char *const *l = layers; r >= 0 && *l; l++) {
+                if (!store_tree_exists(s, *l))
+                        return 0;
+                r = add_layer(s, &stack, *l, e);
+        }
+        if (r >= 0)
+                r = find_top(s, stack, ret_key, e);
+        if (r <= 0 || !store_tree_exists(s, ret_key))
+                return MIN(r, 0);
+        *ret_stack = TAKE_PTR(stack);
+        return 1;
 }
 
 /**
@@ -207,10 +259,9 @@ int store_layers_stack(Store *s, char *const *layers, char ***ret, Error *e) {
                         if (r < 0)
                                 return r;
                 }
-                if (has_marker(s, *l, TREE_OPAQUE_NAME))
-                        stack = strv_free(stack);
-                if (strv_extend(&stack, *l) < 0)
-                        return error_oom(e);
+                r = add_layer(s, &stack, *l, e);
+                if (r < 0)
+                        return r;
         }
         r = add_top(s, &stack, e);
         if (r < 0)

@@ -16,9 +16,17 @@
 typedef struct Verify {
         Store *store;
         const char *key;
+        const StoreTreePart *parts; /* NULL: stack */
+        size_t n_parts;
+        char *const *stack;
         bool repair;
         int tmp_fd;
 } Verify;
+
+static int make(const Verify *v, StoreTreeBackend backend, Error *e) {
+        return v->stack ? tree_make_top(v->store, backend, v->stack, v->tmp_fd, e)
+                        : tree_make(v->store, backend, v->parts, v->n_parts, 0, v->tmp_fd, e);
+}
 
 static int compare(const Verify *v, char **ret_difference, Error *e) {
         _cleanup_close_ int old = -EBADF, new = -EBADF;
@@ -39,8 +47,7 @@ static int replace(const Verify *v, Error *e) {
         return r < 0 ? r : tree_commit(v->store, v->key, v->tmp_fd, e);
 }
 
-static int verify(const Verify *v, const StoreTreePart *parts, size_t n_parts, StoreVerdict *ret,
-                  char **ret_difference, Error *e) {
+static int verify(const Verify *v, StoreVerdict *ret, char **ret_difference, Error *e) {
         StoreTreeBackend backend;
         int r = tree_backend_of(v->store, v->key, &backend);
 
@@ -49,7 +56,7 @@ static int verify(const Verify *v, const StoreTreePart *parts, size_t n_parts, S
                 return 0;
         }
         if (r >= 0)
-                r = tree_make(v->store, backend, parts, n_parts, 0, v->tmp_fd, e);
+                r = make(v, backend, e);
         if (r >= 0)
                 r = compare(v, ret_difference, e);
         if (r < 0)
@@ -61,6 +68,30 @@ static int verify(const Verify *v, const StoreTreePart *parts, size_t n_parts, S
         if (r >= 0)
                 *ret = STORE_VERDICT_REPAIRED;
         return MIN(r, 0);
+}
+
+static int verify_beside(Verify *v, StoreVerdict *ret, char **ret_difference, Error *e) {
+        _cleanup_close_ int tmp_fd = -EBADF;
+        _cleanup_free_ char *tmp = NULL, *difference = NULL;
+        Store *s = v->store;
+        int r, k;
+
+        if (!store_tree_key_is_valid(v->key))
+                return error_setf(e, -EINVAL, "'%.150s' is not the key of a tree", v->key);
+        if (s->read_only)
+                return error_setf(e, -EROFS, "the store '%s' is open for reading only", s->dir);
+        r = store_tmp_new(s, &tmp, &tmp_fd, e);
+        if (r < 0)
+                return r;
+        v->tmp_fd = tmp_fd;
+        r = verify(v, ret, &difference, e);
+        k = remove_tree_at(s->cas_fd, tmp);
+        if (r < 0)
+                return r;
+        if (k < 0 && k != -ENOENT)
+                return error_setf(e, k, "cannot remove '%s/cas/%s': %s", s->dir, tmp, strerror(-k));
+        *ret_difference = TAKE_PTR(difference);
+        return 0;
 }
 
 /**
@@ -78,27 +109,27 @@ static int verify(const Verify *v, const StoreTreePart *parts, size_t n_parts, S
  */
 int store_tree_verify(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, bool repair,
                       StoreVerdict *ret, char **ret_difference, Error *e) {
-        Verify v = { .store = s, .key = key, .repair = repair };
-        _cleanup_close_ int tmp_fd = -EBADF;
-        _cleanup_free_ char *tmp = NULL, *difference = NULL;
-        int r, k;
+        return verify_beside(
+                &(Verify){ .store = s, .key = key, .parts = parts, .n_parts = n_parts, .repair = repair },
+                ret, ret_difference, e);
+}
 
-        if (!store_tree_key_is_valid(key))
-                return error_setf(e, -EINVAL, "'%.150s' is not the key of a tree", key);
-        if (s->read_only)
-                return error_setf(e, -EROFS, "the store '%s' is open for reading only", s->dir);
-        r = store_tmp_new(s, &tmp, &tmp_fd, e);
-        if (r < 0)
-                return r;
-        v.tmp_fd = tmp_fd;
-        r = verify(&v, parts, n_parts, ret, &difference, e);
-        k = remove_tree_at(s->cas_fd, tmp);
-        if (r < 0)
-                return r;
-        if (k < 0 && k != -ENOENT)
-                return error_setf(e, k, "cannot remove '%s/cas/%s': %s", s->dir, tmp, strerror(-k));
-        *ret_difference = TAKE_PTR(difference);
-        return 0;
+/**
+ * store_top_verify() - the same of the tree that lies on top of an image's layers
+ * @s:              store, opened for writing and locked shared by the caller
+ * @key:            of store_layers_top()
+ * @stack:          of store_layers_top()
+ * @repair:         no pod runs from it, so that it may be replaced
+ * @ret:            what was found
+ * @ret_difference: a sentence about the first difference; free(); NULL: none
+ * @e:              sentence on failure; may be NULL
+ *
+ * Return: as store_tree_verify().
+ */
+int store_top_verify(Store *s, const char *key, char *const *stack, bool repair, StoreVerdict *ret,
+                     char **ret_difference, Error *e) {
+        return verify_beside(&(Verify){ .store = s, .key = key, .stack = stack, .repair = repair }, ret,
+                             ret_difference, e);
 }
 
 /**

@@ -16,4 +16,6 @@ typedef enum StoreVerdict {
 
 int store_tree_verify(Store *s, const char *key, const StoreTreePart *parts, size_t n_parts, bool repair,
                       StoreVerdict *ret, char **ret_difference, Error *e);
+int store_top_verify(Store *s, const char *key, char *const *stack, bool repair, StoreVerdict *ret,
+                     char **ret_difference, Error *e);
 int store_image_restore(Store *s, const char *path, const StoreImage *i, Error *e);

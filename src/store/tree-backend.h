@@ -62,6 +62,7 @@ int tree_maker_walk(TreeMaker *m, ErofsTreeVisit visit, void *userdata, Error *e
 int tree_backend_of(Store *s, const char *key, StoreTreeBackend *ret);
 int tree_make(Store *s, StoreTreeBackend backend, const StoreTreePart *parts, size_t n_parts,
               TreeMakerFlags flags, int tmp_fd, Error *e);
+int tree_make_top(Store *s, StoreTreeBackend backend, char *const *stack, int tmp_fd, Error *e);
 int tree_commit(Store *s, const char *key, int tmp_fd, Error *e);
 
 int tree_dir_write(Store *s, int entries_fd, uint64_t n_entries, const TreeBlob *blobs, size_t n_blobs,

@@ -67,6 +67,7 @@ static int fetch_run(const VerbContext *c, int argc, char **args, void *options,
         r = image_limits_parse_all(&limits, a->limits, e);
         if (r >= 0)
                 r = pull_policy(a, &o.pull, e);
+        o.check_stored = o.pull == PULL_ALWAYS;
         o.insecure = c->insecure;
         if (r >= 0)
                 r = store_open(c->dir, 0, &store, e);

@@ -42,24 +42,49 @@ typedef struct Report {
         const char *pod;      /* that runs from it; NULL: none */
 } Report;
 
+/* Takes @difference. In the order of the enumeration, but for damage, which is the worst. */
+static void add_verdict(Report *report, StoreVerdict verdict, char *difference, const char *pod) {
+        if (report->verdict == STORE_VERDICT_DAMAGED ||
+            (verdict != STORE_VERDICT_DAMAGED && verdict <= report->verdict)) {
+                free(difference);
+                return;
+        }
+        report->verdict = verdict;
+        report->pod = pod;
+        free(report->difference);
+        report->difference = difference;
+}
+
 static int verify_tree(const Verifier *v, Report *report, const char *tree, const StoreTreePart *parts,
                        size_t n_parts, Error *e) {
         const char *pod = find_running(v, tree);
-        _cleanup_free_ char *difference = NULL;
+        char *difference = NULL;
         StoreVerdict verdict;
         int r;
 
         r = store_tree_verify(v->store, tree, parts, n_parts, !pod, &verdict, &difference, e);
         if (r < 0)
                 return error_prefixf(e, r, "image \"%s\"", report->asked);
-        /* in the order of the enumeration, but for damage, which is the worst */
-        if (report->verdict == STORE_VERDICT_DAMAGED ||
-            (verdict != STORE_VERDICT_DAMAGED && verdict <= report->verdict))
+        add_verdict(report, verdict, difference, pod);
+        return 0;
+}
+
+/* The tree that lies on top of the layers, where there is one. */
+static int verify_top(const Verifier *v, Report *report, char *const *layers, Error *e) {
+        _cleanup_strv_free_ char **stack = NULL;
+        char tree[STORE_TREE_KEY_MAX], *difference = NULL;
+        StoreVerdict verdict;
+        const char *pod;
+        int r = store_layers_top(v->store, layers, tree, &stack, e);
+
+        if (r == 0)
                 return 0;
-        report->verdict = verdict;
-        report->pod = pod;
-        free(report->difference);
-        report->difference = TAKE_PTR(difference);
+        pod = r > 0 ? find_running(v, tree) : NULL;
+        if (r > 0)
+                r = store_top_verify(v->store, tree, stack, !pod, &verdict, &difference, e);
+        if (r < 0)
+                return error_prefixf(e, r, "image \"%s\"", report->asked);
+        add_verdict(report, verdict, difference, pod);
         return 0;
 }
 
@@ -132,7 +157,7 @@ static int verify_oci(Verifier *v, Report *report, const StoreImage *image, Erro
         STRV_FOREACH (l, image->layers)
                 if (r >= 0)
                         r = verify_layer(v, report, *l, e);
-        return r;
+        return r < 0 ? r : verify_top(v, report, image->layers, e);
 }
 
 static int verify_image(Verifier *v, const char *asked, Error *e) {

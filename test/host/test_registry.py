@@ -340,6 +340,49 @@ def test_secrets(host, fake_registry, login):
         assert secret not in text
 
 
+def test_damaged_layer_is_fetched_again(host, fake_registry):
+    """S1: a layer that is damaged in the store is fetched by its digest and takes the other one's place, which whoever runs from
+    it keeps; what is in order is not fetched."""
+    r = fake_registry
+    r.publish(IMAGE)
+    name, bad, good = f"docker://{r.host}/a/b", *(oci.digest(layer) for layer in IMAGE.layers)
+    key = got(fetch(host, f"{r.host}/a/b"))
+    blob, = (CAS / "blob/sha256").rglob(f"sha256-{oci.digest(LAYERS[0]).split(':')[1]}")
+    whole = blob.read_bytes()
+    blob.write_bytes(b"!" + whole[1:])
+    used = os.open(blob, os.O_RDONLY)
+    try:
+        failed(host.rkt("image", "verify", key, check=False), "is damaged", "(rkt fetch --pull-policy=always)")
+        del r.requests[:]
+        again = host.rkt(UNSIGNED, "fetch", "--pull-policy=always", name)
+        assert got(again) == key and "in the store is damaged; fetching it again" in again.err
+        assert len(r.asked(f"*/blobs/{bad}")) == 1 and not r.asked(f"*/blobs/{good}"), r.requests
+        assert blob.read_bytes() == whole and os.read(used, 1) == b"!"
+    finally:
+        os.close(used)
+    assert "successfully verified" in host.rkt("image", "verify", key).out
+    assert "damaged" not in host.rkt(UNSIGNED, "fetch", "--pull-policy=always", name).err
+
+
+@pytest.mark.parametrize("backend", ["", "dir"])
+def test_verify_the_tree_on_top(host, fake_registry, backend):
+    """S4: an image whose layers do not say what their directories are has a tree more, on top of them. It is verified, too."""
+    r = fake_registry
+    r.publish(oci.Image([LAYERS[0], oci.tar({"etc/issue": b"z"})]))
+    env = {"RKT_TREE_BACKEND": backend} if backend else None
+    key = got(host.rkt(UNSIGNED, "fetch", f"docker://{r.host}/a/b", env=env))
+    assert "successfully verified" in host.rkt("image", "verify", key).out
+    top, = (CAS / "tree").glob("deps-sha512-*")
+    if backend:
+        os.chmod(top / "rootfs/etc", 0o700)
+    else:
+        with open(top / "image.erofs", "r+b") as f:
+            f.seek(1200)
+            f.write(b"!")
+    assert "verification failed" in host.rkt("image", "verify", key).err
+    assert "successfully verified" in host.rkt("image", "verify", key).out
+
+
 def test_r14_two_at_once(host, fake_registry):
     """R14: two pulls of one image at once share the download of each layer."""
     r = fake_registry
