@@ -23,6 +23,7 @@
 #include "basic/strv.h"
 #include "pod/pod-gc.h"
 #include "pod/pod-list.h"
+#include "pod/pod-reset.h"
 
 #define CALLS_MAX 400
 
@@ -91,6 +92,10 @@ static int live(Pods *ps) {
                 r = pod_set_ppid(p, getpid(), NULL);
         if (r >= 0)
                 r = pod_set_app_status(p, "web", 0, NULL);
+        if (r >= 0) /* once more, as "rkt start" does */
+                r = pod_reset(p, NULL);
+        if (r >= 0)
+                r = pod_set_app_status(p, "web", 1, NULL);
         if (r < 0)
                 return r;
         memcpy(uuid, pod_uuid(p), sizeof(uuid));

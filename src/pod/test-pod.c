@@ -22,6 +22,7 @@
 #include "basic/tmpfile.h"
 #include "pod/pod-gc.h"
 #include "pod/pod-list.h"
+#include "pod/pod-reset.h"
 
 #define HOUR (3600 * USEC_PER_SEC)
 
@@ -742,6 +743,84 @@ static void test_race_gc(void **state) {
         assert_int_equal(count_all(f), 0);
 }
 
+static void make_file(Pod *p, const char *path) {
+        _cleanup_free_ char *parent = strdup(path);
+
+        assert_non_null(parent);
+        *strrchr(parent, '/') = '\0';
+        assert_int_equal(mkdir_parents_at(pod_fd(p), parent, 0755), 0);
+        assert_int_equal(file_write_at(pod_fd(p), path, "x", 1, 0644, 0), 0);
+}
+
+static bool is_there(Pod *p, const char *path) {
+        return faccessat(pod_fd(p), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What the apps wrote stays, also in a root that was copied to the end; what the last run left goes. */
+static void test_reset(void **state) {
+        Fixture *f = *state;
+        _cleanup_(pod_closep) Pod *p = NULL;
+        static const char *const kept[] = { "overlay/k/upper/web/etc/x", "sharedVolumes/data/x", "net/x",
+                                            "stage1/rootfs/opt/stage2/copied/rootfs/etc/x" };
+        static const char *const gone[] = { "stage1/manifest", "stage1/rootfs/etc/systemd/system/web.service",
+                                            "stage1/rootfs/opt/x",
+                                            "stage1/rootfs/opt/stage2/half/rootfs/etc/x",
+                                            "stage1/rootfs/opt/stage2/copied/x" };
+        int status;
+
+        assert_int_equal(pod_new(f->pods, &p, NULL), 0);
+        assert_int_equal(pod_move(p, POD_DIRECTORY_PREPARE, NULL), 0);
+        assert_int_equal(pod_move(p, POD_DIRECTORY_RUN, NULL), 0);
+        assert_int_equal(pod_reset(p, NULL), 0); /* nothing there yet */
+        FOREACH_ARRAY (path, kept, ELEMENTSOF(kept))
+                make_file(p, *path);
+        FOREACH_ARRAY (path, gone, ELEMENTSOF(gone))
+                make_file(p, *path);
+        make_file(p, "appsinfo/copied/manifest");
+        assert_false(pod_app_is_copied(p, "copied"));
+        assert_int_equal(pod_set_app_copied(p, "copied"), 0);
+        assert_true(pod_app_is_copied(p, "copied"));
+        assert_false(pod_app_is_copied(p, "../appsinfo/copied"));
+        assert_int_equal(pod_set_ppid(p, 1, NULL), 0);
+        assert_int_equal(pod_set_app_status(p, "web", 3, NULL), 0);
+
+        assert_int_equal(pod_reset(p, NULL), 0);
+        FOREACH_ARRAY (path, kept, ELEMENTSOF(kept))
+                assert_true(is_there(p, *path));
+        FOREACH_ARRAY (path, gone, ELEMENTSOF(gone))
+                assert_false(is_there(p, *path));
+        assert_false(is_there(p, "ppid"));
+        assert_int_equal(pod_get_app_status(p, "web", &status), -ENOENT);
+        assert_int_equal(pod_reset(p, NULL), 0); /* and again */
+        assert_true(is_there(p, kept[3]));
+}
+
+/* The pod's root put a link where a directory was: it goes, and what it leads to does not. */
+static void test_reset_follows_no_link(void **state) {
+        static const char *const places[] = { "stage1/rootfs", "stage1/rootfs/opt",
+                                              "stage1/rootfs/opt/stage2", "stage1/rootfs/opt/stage2/copied",
+                                              "stage1/rootfs/opt/stage2/copied/rootfs" };
+        Fixture *f = *state;
+        _cleanup_(pod_closep) Pod *p = NULL;
+
+        assert_int_equal(pod_new(f->pods, &p, NULL), 0);
+        make_file(p, "appsinfo/copied/manifest");
+        assert_int_equal(pod_set_app_copied(p, "copied"), 0);
+        make_file(p, "precious/opt/stage2/copied/rootfs/x");
+        FOREACH_ARRAY (place, places, ELEMENTSOF(places)) {
+                _cleanup_free_ char *parent = strndup(*place, (size_t) (strrchr(*place, '/') - *place)),
+                                    *target = NULL;
+
+                assert_non_null(parent);
+                assert_int_equal(mkdir_parents_at(pod_fd(p), parent, 0755), 0);
+                assert_int_equal(pod_path(p, "precious", &target), 0);
+                assert_int_equal(symlinkat(target, pod_fd(p), *place), 0);
+                assert_int_equal(pod_reset(p, NULL), 0);
+                assert_false(is_there(p, *place));
+                assert_true(is_there(p, "precious/opt/stage2/copied/rootfs/x"));
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -764,6 +843,8 @@ int main(void) {
                 T(test_strays),
                 T(test_list),
                 T(test_many_pods),
+                T(test_reset),
+                T(test_reset_follows_no_link),
                 T(test_race_list),
                 T(test_race_never_missed),
                 T(test_race_gc),

@@ -28,6 +28,7 @@
 #include "basic/mount-fd.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "pod/pod-reset.h"
 #include "store/store-tree.h"
 
 #define UPPER       "upper"
@@ -234,9 +235,9 @@ static int open_merged(Stack *s, int *ret_fd, Error *e) {
 }
 
 /* Overlay=no: the root is a directory of the pod's own. A single tree can be taken as it is, unless it is a layer, which has
- * whiteouts. */
-static int copy_root(Stack *s, Error *e) {
-        _cleanup_close_ int tree = -EBADF, root = -EBADF, mnt = -EBADF;
+ * whiteouts. For another start it has to be complete after a power cut, too. */
+static int fill_copy(Stack *s, Error *e) {
+        _cleanup_close_ int tree = -EBADF, root = -EBADF;
         bool is_whole = strv_length(s->trees) == 1 && !startswith(s->top, "sha256-");
         int r = is_whole ? store_tree_mount(s->c->store, s->top, &tree, e) : open_merged(s, &tree, e);
 
@@ -245,6 +246,19 @@ static int copy_root(Stack *s, Error *e) {
         root = openat(s->place_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         r = root < 0 ? error_setf(e, -errno, "cannot open its root: %s", strerror(errno))
                      : copy_tree(tree, root, e);
+        if (r < 0)
+                return r;
+        r = RET_NERRNO(syncfs(root));
+        if (r >= 0)
+                r = pod_set_app_copied(s->c->pod, s->app);
+        return r < 0 ? error_setf(e, r, "cannot note that its root is copied: %s", strerror(-r)) : 0;
+}
+
+/* Once in the pod's life. */
+static int copy_root(Stack *s, Error *e) {
+        _cleanup_close_ int mnt = -EBADF;
+        int r = pod_app_is_copied(s->c->pod, s->app) ? 0 : fill_copy(s, e);
+
         if (r < 0)
                 return r;
         r = mount_clone(s->place_fd, MOUNT_ATTR_NODEV, &mnt);

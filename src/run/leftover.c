@@ -16,6 +16,7 @@
 #include "basic/strv.h"
 #include "pod/pod-gc.h"
 #include "pod/pod-list.h"
+#include "pod/pod-reset.h"
 #include "run/machine.h"
 #include "run/metadata.h"
 #include "run/network.h"
@@ -93,6 +94,31 @@ int run_release(Pod *p, void *userdata, Error *e) {
                 return 0;
         r = remove_tree_at(dir, path_basename(path));
         return r < 0 ? error_setf(e, r, "cannot remove %s: %s", path, strerror(-r)) : 0;
+}
+
+/**
+ * run_reset() - make a pod that has ended ready for run_pod() once more
+ * @p: exited, locked; run_check_name() found its name free
+ * @e: sentence on failure; may be NULL
+ *
+ * What its apps wrote stays, and its journal; its networks are made anew.
+ *
+ * Return: 0; what network_down() and pod_reset() return: then it can be tried again.
+ */
+int run_reset(Pod *p, Error *e) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (pod_get_name(p, &name) < 0)
+                name = strf("rkt-%s", pod_uuid(p));
+        if (!name)
+                return error_oom(e);
+        r = pod_reset(p, e);
+        if (r >= 0)
+                r = network_down(p, e);
+        if (r >= 0)
+                remove_runtime(name);
+        return r;
 }
 
 /* What rkt-enter wrote of an app whose unit systemd did not take: "APP STATE". */

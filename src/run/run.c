@@ -578,7 +578,7 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                 r = check_interactive(&x, e);
         if (r >= 0)
                 r = run_check_name(x.machine, e);
-        if (r >= 0 && options->console)
+        if (r >= 0 && (options->console || options->stay))
                 r = split(&x, options, e);
         if (r >= 0)
                 r = set_up_network(&x, e);

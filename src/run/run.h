@@ -14,11 +14,13 @@ typedef struct RunOptions {
         /* What the apps print goes to stdout and stderr of this process as well (rkt run in the foreground); else to
          * the journals that Log= names. */
         bool console;
+        /* This process stays, and the pod is its child; always so with console. */
+        bool stay;
         /* The only app of the pod gets the terminal that is our standard input and output. */
         bool interactive;
         /* The process is the main process of a systemd unit or the only one of a scope made for it. Always true today. */
         bool keep_unit;
-        /* console: called when the pod has ended and its lock is free, by the process that was started. That one has only its
+        /* console or stay: called when the pod has ended and its lock is free, by the process that was started. That one has only its
          * standard descriptors then. May be NULL. */
         void (*ended)(void *userdata);
         /* What people should know of a pod that starts nevertheless. May be NULL. */
@@ -43,4 +45,5 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e);
 int run_release(Pod *p, void *userdata, Error *e);
 char *run_journal_path(const char *uuid);
 int run_explain(Pods *pods, const char *name, char ***ret, Error *e);
+int run_reset(Pod *p, Error *e);
 int run_stop_post(Pods *pods, const char *data_dir, const char *name, Error *e);

@@ -120,11 +120,14 @@ int pod_wait_over(Pod *p, const char *data_dir, int64_t usec, Error *e) {
         return r < 0 ? error_setf(e, r, "error waiting for pod to finish: %s", strerror(-r)) : 0;
 }
 
+/* The mark alone may be that of the last run, for the moment in which "rkt start" has the pod's lock already. */
 static bool is_ready(Pod *p) {
         char target[16];
+        pid_t pid;
         ssize_t n = readlinkat(pod_fd(p), READY_LINK, target, sizeof(target));
 
-        return n == (ssize_t) strlen("ready") && memcmp(target, "ready", (size_t) n) == 0;
+        return n == (ssize_t) strlen("ready") && memcmp(target, "ready", (size_t) n) == 0 &&
+               pod_get_pid(p, &pid) >= 0;
 }
 
 /**

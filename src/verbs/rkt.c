@@ -47,6 +47,7 @@ static const Verb *const verbs[] = {
         &verb_rm,
         &verb_run,
         &verb_run_prepared,
+        &verb_start,
         &verb_status,
         &verb_stop,
         &verb_trust,

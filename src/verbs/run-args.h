@@ -40,6 +40,7 @@ typedef struct RunArgs {
         bool mds_register;
         bool remove; /* --rm */
         bool detach;
+        bool detached; /* as the service that --detach made: what the apps print goes to the journals */
         bool inherit_env;
         bool pull_given; /* --pull-policy */
         bool store_only;
@@ -50,6 +51,7 @@ typedef struct RunArgs {
 extern const Option run_options[];          /* rkt run */
 extern const Option run_prepare_options[];  /* rkt prepare */
 extern const Option run_prepared_options[]; /* rkt run-prepared */
+extern const Option run_start_options[];    /* rkt start */
 extern const Option run_image_options[];    /* what is run: of run and prepare */
 extern const Option run_how_options[];      /* how it is run: of run and run-prepared */
 

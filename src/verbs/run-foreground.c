@@ -3,8 +3,14 @@
 #include "verbs/run-foreground.h"
 #include "verbs/run-images.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "basic/log.h"
+#include "basic/str.h"
+#include "config.h"
 #include "pod/pod-gc.h"
+#include "run/machine.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
 
@@ -54,7 +60,8 @@ static void remove_pod(void *userdata) {
 int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Error *e) {
         Removal removal = { .data_dir = c->dir, .uuid = pod_uuid(p) };
         const RunOptions run = {
-                .console = true,
+                .console = !a->detached,
+                .stay = true,
                 .interactive = a->interactive,
                 .keep_unit = true,
                 .ended = a->remove ? remove_pod : NULL,
@@ -63,4 +70,37 @@ int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Err
         };
 
         return run_pod(p, s, &run, e);
+}
+
+/**
+ * run_detached() - run a pod as a service of systemd's
+ * @c:    global flags
+ * @a:    --rm
+ * @verb: that runs it there
+ * @p:    pod; is closed, and with it the lock
+ * @name: of its machine
+ * @e:    sentence on failure; may be NULL
+ *
+ * Prints its UUID.
+ *
+ * Return: 0; what machine_start_service() returns.
+ */
+int run_detached(const VerbContext *c, const RunArgs *a, const char *verb, Pod *p, const char *name,
+                 Error *e) {
+        _cleanup_free_ char *uuid = strdup(pod_uuid(p)), *dir = strf("--dir=%s", c->dir), *unit = NULL;
+        static const char program[] = RKT_BIN_DIR "/rkt";
+        const char *argv[] = {
+                program, dir, verb, "--detached", a->remove ? "--rm" : "--rm=false", uuid, NULL
+        };
+        int r;
+
+        (void) pod_close(p);
+        if (!uuid || !dir)
+                return error_oom(e);
+        r = machine_start_service(name, "rkt pod", argv, &unit, e);
+        if (r < 0)
+                return r;
+        (void) puts(uuid);
+        log_info("Running as unit: %s", unit);
+        return 0;
 }

@@ -7,4 +7,6 @@
 #include "verbs/run-args.h"
 
 int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Error *e);
+int run_detached(const VerbContext *c, const RunArgs *a, const char *verb, Pod *p, const char *name,
+                 Error *e);
 void run_remove_pod(const char *data_dir, const char *uuid);

@@ -559,6 +559,19 @@ const Option run_prepare_options[] = {
 };
 
 const Option run_prepared_options[] = {
+        { "detached", 0, OPTION_BOOL, offsetof(RunArgs, detached), .flags = OPTION_HIDDEN },
+        { "rm", 0, OPTION_BOOL, offsetof(RunArgs, remove), .help = "remove the pod when it has ended" },
+        { "uuid-file", 0, OPTION_STRING, offsetof(RunArgs, uuid_file), .value = "FILE",
+          .help = "read the pod's UUID from there" },
+        {},
+};
+
+const Option run_start_options[] = {
+        { "detach", 0, OPTION_BOOL, offsetof(RunArgs, detach),
+          .help = "run in the background, as a unit of systemd, and print the pod's UUID" },
+        { "interactive", 'i', OPTION_BOOL, offsetof(RunArgs, interactive),
+          .help = "give the only app this terminal" },
+        { "detached", 0, OPTION_BOOL, offsetof(RunArgs, detached), .flags = OPTION_HIDDEN },
         { "rm", 0, OPTION_BOOL, offsetof(RunArgs, remove), .help = "remove the pod when it has ended" },
         { "uuid-file", 0, OPTION_STRING, offsetof(RunArgs, uuid_file), .value = "FILE",
           .help = "read the pod's UUID from there" },

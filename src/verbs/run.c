@@ -15,24 +15,17 @@
 #include "verbs/run-foreground.h"
 #include "verbs/run-images.h"
 
-/* As a service of systemd's that runs what has been prepared. */
+/* What cannot be started was never a pod. */
 static int detach(const VerbContext *c, const RunArgs *a, Pod *p, const char *name, Error *e) {
-        _cleanup_free_ char *uuid = strdup(pod_uuid(p)), *dir = strf("--dir=%s", c->dir), *unit = NULL;
-        static const char program[] = RKT_BIN_DIR "/rkt";
-        const char *argv[] = { program, dir, "run-prepared", a->remove ? "--rm" : "--rm=false", uuid, NULL };
+        _cleanup_free_ char *uuid = strdup(pod_uuid(p));
         int r;
 
-        if (!uuid || !dir)
+        if (!uuid)
                 return error_oom(e);
-        (void) pod_close(p); /* and with it the lock */
-        r = machine_start_service(name, "rkt pod", argv, &unit, e);
-        if (r < 0) {
+        r = run_detached(c, a, "run-prepared", p, name, e);
+        if (r < 0)
                 run_remove_pod(c->dir, uuid);
-                return r;
-        }
-        (void) puts(uuid);
-        log_info("Running as unit: %s", unit);
-        return 0;
+        return r;
 }
 
 static int run_now(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, const char *name, Error *e) {

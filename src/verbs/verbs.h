@@ -46,6 +46,7 @@ extern const Verb verb_prepare;
 extern const Verb verb_rm;
 extern const Verb verb_run;
 extern const Verb verb_run_prepared;
+extern const Verb verb_start;
 extern const Verb verb_status;
 extern const Verb verb_stop;
 extern const Verb verb_trust;

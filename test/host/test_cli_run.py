@@ -343,8 +343,10 @@ def test_detach(host, run):
     host.run("systemctl", "stop", unit)
     assert host.run("systemctl", "is-failed", unit, check=False).out.strip() in ("inactive", "unknown")
     assert "no matches found" in host.rkt("status", uuid, check=254).err
-    uuid = run.shell("exit 3", before=["--detach"]).out.strip()
+    uuid = run.shell("echo said; exit 3", before=["--detach"]).out.strip()
     host.rkt("status", "--wait=20s", uuid)
+    assert run.pods.apps(uuid) == {"busybox": 3}
+    host.wait_for("its words", lambda: "said" in host.rkt("logs", "-o", "cat", uuid).out.split(), timeout=60)
     unit = f"machine-rkt\\x2d{uuid.replace('-', chr(92) + 'x2d')}.service"
     host.wait_for("nothing is kept of the unit", lambda: host.show(unit, "LoadState", "ActiveState") ==
                   {"LoadState": "not-found", "ActiveState": "inactive"})

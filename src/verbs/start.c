@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rkt start: a pod that has ended, once more. It is the same pod: UUID, name, networks by name, what its apps wrote. */
+#include "run/machine.h"
+#include "run/run.h"
+#include "verbs/pod-info.h"
+#include "verbs/run-foreground.h"
+
+static int not_exited(const Pod *p, Error *e) {
+        switch (pod_state(p)) {
+        case POD_RUNNING: return error_setf(e, -EBUSY, "pod \"%s\" is already running", pod_uuid(p));
+        case POD_PREPARED:
+                return error_setf(e, -EINVAL,
+                                  "pod \"%s\" has not run yet: \"rkt run-prepared\" runs it the first time",
+                                  pod_uuid(p));
+        case POD_EXITED_GARBAGE:
+                return error_setf(
+                        e, -EINVAL,
+                        "pod \"%s\" is marked for removal, and cannot be started again (a pod of a pod file: "
+                        "systemctl start pod@NAME)",
+                        pod_uuid(p));
+        default:
+                return error_setf(e, -EINVAL, "pod \"%s\" is %s: only exited pods can be started again",
+                                  pod_uuid(p), pod_state_to_string(pod_state(p)));
+        }
+}
+
+/* Ours, and still what it was. From here on it counts as running, so what is left of the last run goes at once. */
+static int take(Pod *p, Error *e) {
+        int r = pod_lock(p, e);
+
+        if (r < 0)
+                return r;
+        if (pod_directory(p) != POD_DIRECTORY_RUN)
+                return error_setf(e, -EBUSY, "pod \"%s\" is being removed", pod_uuid(p));
+        return run_reset(p, e);
+}
+
+static int start_here(const VerbContext *c, const RunArgs *a, Pod *p, const char *name, Error *e) {
+        _cleanup_(store_freep) Store *s = NULL;
+        int r = store_open(c->dir, 0, &s, e);
+
+        if (r >= 0)
+                r = run_check_name(name, e);
+        if (r >= 0)
+                r = take(p, e);
+        if (r >= 0)
+                r = machine_enter_scope(name, "rkt pod", e);
+        return r < 0 ? r : run_foreground(c, a, s, p, e);
+}
+
+static int start_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
+        const RunArgs *a = options;
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        if (a->interactive && a->detach)
+                return error_setf(e, -EINVAL, "--interactive and --detach exclude each other");
+        r = pod_open_named(c->dir, argc, words, a->uuid_file, &ps, &p, e);
+        if (r >= 0)
+                r = pod_machine_name(p, &name, e);
+        if (r >= 0 && pod_state(p) != POD_EXITED)
+                r = not_exited(p, e);
+        if (r < 0)
+                return r;
+        return a->detach ? run_detached(c, a, "start", TAKE_PTR(p), name, e) : start_here(c, a, p, name, e);
+}
+
+const Verb verb_start = {
+        .name = "start",
+        .max_args = 1,
+        .flags = VERB_ROOT,
+        .usage = "UUID",
+        .help = "Start a pod again that has exited",
+        .description =
+                "      It keeps its UUID, its name, its volumes and what its apps wrote. It runs in the "
+                "foreground, as\n"
+                "      \"rkt run\" does; the exit status is that of the first app that failed.",
+        .options = run_start_options,
+        .options_size = sizeof(RunArgs),
+        .run = start_run,
+};
