@@ -131,8 +131,9 @@ static int add_proxy(const PodApp *a, const Socket *s, char ***names, char ***te
                 a->name, a->name, a->name);
         if (s->idle > 0 && s->idle != USEC_INFINITY)
                 strbuf_add(&b, "Wants=rkt-connected.target\nAfter=rkt-connected.target\n");
+        /* no Type=notify: that of systemd 252 never says that it is ready, and would be killed after 90 s */
         strbuf_addf(&b,
-                    "\n[Service]\nType=notify\nSlice=system.slice\nExecStartPre=/rkt/bin/rkt-enter port %u\n",
+                    "\n[Service]\nType=exec\nSlice=system.slice\nExecStartPre=/rkt/bin/rkt-enter port %u\n",
                     s->port);
         strbuf_add(&b, "ExecStart=/usr/lib/systemd/systemd-socket-proxyd");
         if (s->idle > 0 && s->idle != USEC_INFINITY)

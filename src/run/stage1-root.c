@@ -240,7 +240,8 @@ static int add_journal(RootFiles *f, const Stage1Context *c) {
         return root_files_take(f, "etc/systemd/journald.conf.d/zz-rkt.conf", 0644, &b);
 }
 
-/* A directory is mounted, not the socket: that is another one after a restart of its unit. */
+/* A directory is mounted, not the socket: that is another one after a restart of its unit. The forwarder of systemd 252 never
+ * says that it is ready: its start would not end. */
 static int add_metadata(RootFiles *f, const AppUnitContext *c) {
         StrBuf b = STRBUF_INIT;
         int r;
@@ -255,7 +256,7 @@ static int add_metadata(RootFiles *f, const AppUnitContext *c) {
         return r < 0 ? r
                      : root_files_add(f, UNITS METADATA_UNIT ".service", 0644,
                                       "[Unit]\nDescription=Metadata service\nDefaultDependencies=no\n\n"
-                                      "[Service]\nType=notify\n"
+                                      "[Service]\nType=exec\n"
                                       "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --connections-max=8 "
                                       "--exit-idle-time=30s " METADATA_POD_DIR "/http\n"
                                       "User=nobody\nCapabilityBoundingSet=\nNoNewPrivileges=yes\n"
