@@ -21,8 +21,8 @@
 #include "run/machine.h"
 #include "run/manager-bus.h"
 #include "run/manager-job.h"
+#include "run/unit-gone.h"
 
-#define SYSTEMD_NAME   "org.freedesktop.systemd1"
 #define MACHINED_NAME  "org.freedesktop.machine1"
 #define MACHINED_PATH  "/org/freedesktop/machine1"
 #define MACHINED       "org.freedesktop.machine1.Manager"
@@ -384,6 +384,7 @@ int machine_enter_scope(const char *name, const char *description, Error *e) {
                 return 1;
         if (unit_name(name, ".scope", &scope) < 0)
                 return error_oom(e);
+        unit_wait_gone(bus, scope);
         r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
                                            "StartTransientUnit");
         if (r >= 0)
@@ -461,6 +462,7 @@ int machine_start_service(const char *name, const char *description, const char 
                 return r;
         if (unit_name(name, ".service", &unit) < 0)
                 return error_oom(e);
+        unit_wait_gone(bus, unit);
         r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
                                            "StartTransientUnit");
         if (r >= 0)

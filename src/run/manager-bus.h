@@ -6,6 +6,7 @@
 
 #include "basic/macro.h"
 
+#define SYSTEMD_NAME        "org.freedesktop.systemd1"
 #define SYSTEMD_BUS_PATH    "/org/freedesktop/systemd1"
 #define SYSTEMD_BUS_MANAGER "org.freedesktop.systemd1.Manager"
 #define _cleanup_bus_       _cleanup_(sd_bus_flush_close_unrefp)

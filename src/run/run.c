@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "basic/alloc.h"
@@ -55,6 +57,10 @@
 #define BARE_PROGRAM  "rkt-bare"
 #define LOG_PROGRAM   "rkt-log"
 #define TEXT_MAX      (1024U * 1024)
+
+#define LEADER_MSEC      500 /* for the end of a pod that was killed */
+#define FORGET_TRIES     500 /* for machined */
+#define FORGET_STEP_NSEC 10000000
 
 typedef struct Run {
         Pod *pod;
@@ -129,27 +135,42 @@ static int check_interactive(const Run *x, Error *e) {
         return 0;
 }
 
+/* Has its PID 1 ended, or does it now? */
+static bool is_over(const Machine *m) {
+        _cleanup_close_ int leader = (int) syscall(SYS_pidfd_open, m->leader, 0);
+
+        return leader < 0 ? errno == ESRCH
+                          : poll(&(struct pollfd){ .fd = leader, .events = POLLIN }, 1, LEADER_MSEC) > 0;
+}
+
 /**
  * run_check_name() - is the name of a machine free?
  * @name: machine name
  * @e:    sentence on failure; may be NULL
  *
- * nspawn finds out late, and in its own words. The file is machined's; without it the name is free.
+ * nspawn finds out late, and in its own words. The file is machined's; without it the name is free. machined forgets a machine
+ * that is over a moment later, which is waited for.
  *
  * Return: 0; -EEXIST; -ENOMEM.
  */
 int run_check_name(const char *name, Error *e) {
-        _cleanup_machine_ Machine machine = MACHINE_INIT;
+        static const struct timespec step = { .tv_nsec = FORGET_STEP_NSEC };
         _cleanup_free_ char *path = strf("/run/systemd/machines/%s", name);
 
         if (!path)
                 return error_oom(e);
-        if (access(path, F_OK) < 0 || machine_lookup(name, &machine, NULL) < 0)
-                return 0;
-        return error_setf(
-                e, -EEXIST,
-                "a machine named '%s' is running already (%s): stop it, or give this pod another name", name,
-                str_or(machine.unit, "not of systemd"));
+        for (unsigned i = 0;; i++) {
+                _cleanup_machine_ Machine machine = MACHINE_INIT;
+
+                if (access(path, F_OK) < 0 || machine_lookup(name, &machine, NULL) < 0)
+                        return 0;
+                if (i == FORGET_TRIES || !is_over(&machine))
+                        return error_setf(e, -EEXIST,
+                                          "a machine named '%s' is running already (%s): stop it, or give "
+                                          "this pod another name",
+                                          name, str_or(machine.unit, "not of systemd"));
+                (void) nanosleep(&step, NULL);
+        }
 }
 
 /* From here on this is a child of the process that was started. Neither that one nor the console is to be in the pod's way. */
