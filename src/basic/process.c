@@ -18,6 +18,7 @@
 #include "basic/str.h"
 
 #define STATUS_FILE_MAX 16384U /* of /proc/PID/status */
+#define COMM_LEN        15     /* bytes of a name that the kernel keeps */
 
 #define PASSWD_SIZE 16384U /* bytes of one entry */
 #define FDS_MAX     1040U  /* rkt-untar gets up to 1024 blobs */
@@ -225,4 +226,19 @@ bool process_is_init(pid_t pid) {
         ids += strlen("\nNSpid:\t");
         n = strcspn(ids, "\n");
         return n > 2 && ids[n - 1] == '1' && ids[n - 2] == '\t';
+}
+
+/**
+ * process_has_name() - is that what a process is called?
+ * @pid:  its number here
+ * @name: of the program, or what it gave itself; at most 15 bytes count
+ *
+ * Return: false also if it has gone.
+ */
+bool process_has_name(pid_t pid, const char *name) {
+        _cleanup_free_ char *path = strf("/proc/%d/comm", (int) pid), *text = NULL;
+        size_t size;
+
+        return path && file_read_at(AT_FDCWD, path, STATUS_FILE_MAX, &text, &size) >= 0 &&
+               strncmp(str_strip(text), name, COMM_LEN) == 0;
 }

@@ -35,3 +35,4 @@ int process_reap(Process *p, int *ret_status, Error *e);
 void process_done(Process *p);
 int process_become_user(const char *user, const char *dir, Error *e);
 bool process_is_init(pid_t pid);
+bool process_has_name(pid_t pid, const char *name);

@@ -8,10 +8,14 @@
  * LD_PRELOAD names would run inside rkt-enter. So this program stands in front of it. It is linked statically, has no part
  * of ours but this file, and lets only those variables through that rkt-enter reads, as systemd may write them.
  *
+ * PID 1 of a namespace loses signals that it neither handles nor blocks. So those that stop a pod are blocked from here until
+ * systemd reads them, and who asked before left a mark (pod/pod-stop.h).
+ *
  * nspawn gives PID 1 an inheritable set as large as all others, and from systemd 257 on it reaches the apps: a program whose
  * file has inheritable capabilities would get them back (CVE-2022-24769 and its kin). */
 #include <errno.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -21,8 +25,10 @@
 
 #define PROGRAM   "/rkt/bin/rkt-enter"
 #define SYSTEMD   "/usr/lib/systemd/systemd"
-#define VALUE_MAX 63U /* bytes */
-#define FAILED    255 /* ExecCondition= would take any other for a "no" */
+#define STOP_MARK "/rkt/stop"
+#define STARTING  "/rkt/starting" /* run/start-watch.c */
+#define VALUE_MAX 63U             /* bytes */
+#define FAILED    255             /* ExecCondition= would take any other for a "no" */
 
 static const char *const names[] = {
         "MAINPID",        "SERVICE_RESULT", "EXIT_CODE", "EXIT_STATUS", /* app-hook-run.c, rkt-enter.c */
@@ -48,11 +54,25 @@ static char *find(const char *name) {
         return NULL;
 }
 
+/* Halt, power off, reboot (systemd(1)). Returns whether the pod is to stop already. */
+static bool hold_signals(void) {
+        sigset_t held;
+
+        (void) sigemptyset(&held);
+        for (int s = SIGRTMIN + 3; s <= SIGRTMIN + 6; s++)
+                (void) sigaddset(&held, s);
+        (void) sigprocmask(SIG_BLOCK, &held, NULL);
+        (void) unlink(STARTING);
+        return access(STOP_MARK, F_OK) == 0;
+}
+
 static int become_systemd(char **argv) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2] = {};
         char program[] = SYSTEMD;
 
+        if (hold_signals())
+                return 0;
         if (syscall(SYS_capget, &header, data) >= 0) {
                 data[0].inheritable = data[1].inheritable = 0;
                 if (syscall(SYS_capset, &header, data) >= 0) {

@@ -247,15 +247,21 @@ int pod_set_ppid(Pod *p, pid_t pid, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot write the PID of pod \"%s\": %s", p->uuid, strerror(-r)) : 0;
 }
 
-/* systemd-nspawn may have other children: the console's (run/console.c). */
-static int find_init(unsigned parent, pid_t *ret) {
+/**
+ * pod_find_init() - the PID 1 that systemd-nspawn has started
+ * @parent: of systemd-nspawn, which may have other children: the console's (run/console.c)
+ * @ret:    as the host sees it
+ *
+ * Return: 0, -ENOENT (none yet), other errno.
+ */
+int pod_find_init(pid_t parent, pid_t *ret) {
         _cleanup_strv_free_ char **children = NULL;
         _cleanup_free_ char *text = NULL;
         char path[64];
         size_t size;
         int r;
 
-        (void) snprintf(path, sizeof(path), "/proc/%u/task/%u/children", parent, parent);
+        (void) snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int) parent, (int) parent);
         r = file_read_at(AT_FDCWD, path, 4096, &text, &size);
         if (r >= 0)
                 r = strv_split(text, " \n", &children);
@@ -297,7 +303,7 @@ int pod_get_pid(Pod *p, pid_t *ret) {
         if (r != -ENOENT)
                 return r;
         r = read_number(fd, "ppid", INT32_MAX, &pid);
-        return r < 0 ? r : find_init(pid, ret);
+        return r < 0 ? r : pod_find_init((pid_t) pid, ret);
 }
 
 static int status_path(const char *app, const char *suffix, char **ret) {

@@ -50,6 +50,7 @@ int pod_set_name(Pod *p, const char *name, Error *e);
 int pod_get_name(Pod *p, char **ret);
 int pod_get_app_trees(Pod *p, const char *app, char ***ret);
 int pod_set_ppid(Pod *p, pid_t pid, Error *e);
+int pod_find_init(pid_t parent, pid_t *ret);
 int pod_get_pid(Pod *p, pid_t *ret);
 int pod_set_app_status(Pod *p, const char *app, int status, Error *e);
 int pod_get_app_status(Pod *p, const char *app, int *ret);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -23,6 +24,7 @@
 #include "pod/pod-gc.h"
 #include "pod/pod-list.h"
 #include "pod/pod-reset.h"
+#include "pod/pod-stop.h"
 
 #define HOUR (3600 * USEC_PER_SEC)
 
@@ -213,6 +215,45 @@ static void test_files(void **state) {
         p = pod_close(p);
         assert_int_equal(pod_open(f->pods, "shop", &again, NULL), 0);
         assert_int_equal(pod_get_pid(again, &pid), -ENOENT); /* exited: the number belongs to somebody else */
+}
+
+static bool is_readable(int fd) {
+        return poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 0) == 1;
+}
+
+/* The mark inside comes with the place for it; a link that leads out is not followed; marks are kept. */
+static void test_stop_marks(void **state) {
+        Fixture *f = *state;
+        _cleanup_free_ char *uuid = make_pod(f, POD_DIRECTORY_RUN, NULL), *dir = NULL, *inside = NULL,
+                            *mark = NULL;
+        _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_close_ int watch = -EBADF;
+
+        assert_int_equal(pod_open(f->pods, uuid, &p, NULL), 0);
+        assert_int_equal(pod_path(p, NULL, &dir), 0);
+        assert_int_equal(pod_path(p, "stage1/rootfs/rkt", &inside), 0);
+        mark = strf("%s/stop", inside);
+        watch = pod_stop_watch(dir);
+        assert_true(watch >= 0);
+        assert_false(pod_stop_is_asked(dir));
+        assert_false(is_readable(watch));
+        assert_int_equal(pod_stop_ask(dir), 0);
+        assert_true(pod_stop_is_asked(dir));
+        assert_true(is_readable(watch));
+
+        assert_int_equal(pod_set_app_status(p, "web", 0, NULL), 0); /* makes the place */
+        assert_int_not_equal(access(mark, F_OK), 0);
+        assert_int_equal(pod_stop_ask(dir), 0);
+        assert_int_equal(access(mark, F_OK), 0);
+        assert_int_equal(pod_stop_ask(dir), 0);
+
+        assert_int_equal(unlink(mark), 0);
+        assert_int_equal(symlink("/tmp/rkt-no-such-file", mark), 0);
+        assert_int_equal(pod_stop_ask(dir), 0); /* something is there already */
+        assert_int_not_equal(access("/tmp/rkt-no-such-file", F_OK), 0);
+        assert_int_equal(pod_stop_ask("/no/such/pod"), -ENOENT);
+        assert_int_equal(pod_stop_watch("/no/such/pod"), -ENOENT);
+        assert_false(pod_stop_is_asked("/no/such/pod"));
 }
 
 /* What the pod left where we read: links, a FIFO, a directory, too much, no number. */
@@ -828,6 +869,7 @@ int main(void) {
                 T(test_illegal_moves),
                 T(test_modes),
                 T(test_files),
+                T(test_stop_marks),
                 T(test_hostile_status),
                 T(test_open),
                 T(test_ambiguous_prefix),

@@ -2,12 +2,13 @@
 /* A shell, a service manager or a cluster's driver knows the process that it started, and nothing of what is behind it. So that
  * process does not become systemd-nspawn, which has its own idea of signals, but is its parent:
  *
- *   SIGTERM, SIGINT   stop the pod in order; then this process dies of the same signal, as who sent it expects
+ *   SIGTERM, SIGINT   stop the pod in order, or what makes it ready; then this process dies of the same signal, as who sent it expects
  *   SIGHUP            the same, where the terminal has gone; else it is for the apps
  *   most others       are for the apps: their main processes get them
  *   SIGKILL           takes nspawn along (PR_SET_PDEATHSIG), and with it the pod
  *
- * When nspawn ends, so does this process, with its exit status or by its signal. What nspawn says to the service manager
+ * When nspawn ends, so does this process, with its exit status or by its signal. "rkt stop" of a pod that is starting tells this
+ * process, by a mark (pod/pod-stop.h); then the exit status is 0, as that of apps that were stopped. What nspawn says to the service manager
  * (readiness above all) is passed on, since the manager listens to its main process only. */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@
 #include "basic/log.h"
 #include "basic/process.h"
 #include "basic/str.h"
+#include "pod/pod-stop.h"
 #include "run/foreground.h"
 #include "run/machine.h"
 #include "run/manager-bus.h"
@@ -35,7 +37,6 @@
 
 #define NOTIFY_MAX     4096
 #define NOTIFY_AT_ONCE 64
-#define KEPT_FDS       2 /* after the standard ones: signals, notifications */
 #define DRAIN_MSEC     5000
 #define STEP_MSEC      100
 
@@ -49,6 +50,8 @@ typedef struct Parent {
         bool ended;  /* that one */
         int signals;
         int notify; /* nspawn's words; -EBADF: nobody wants them */
+        int marks;  /* readable: perhaps somebody asks for a stop */
+        bool asked; /* somebody did */
         int stopped_by;
         int status; /* as of waitpid() */
 } Parent;
@@ -124,6 +127,7 @@ static void on_signal(Parent *p) {
         }
         if (number == SIGTERM || number == SIGINT || (number == SIGHUP && is_terminal())) {
                 p->stopped_by = number;
+                (void) pod_stop_ask(p->f->dir); /* nspawn passes it on before the pod's PID 1 can keep it */
                 /* Not the same one: a terminal, or a service manager, may have sent that to nspawn, too, and of two of one
                  * kind nspawn takes the second for "at once". */
                 if (!p->ended)
@@ -176,12 +180,28 @@ static void on_notify(const Parent *p) {
                 ;
 }
 
+/* Until systemd-nspawn is there, nothing of the pod runs. Then its PID 1 sees the mark, or gets the signal of who left it. */
+static void on_mark(Parent *p) {
+        char buffer[4096];
+
+        while (p->marks >= 0 && read(p->marks, buffer, sizeof(buffer)) > 0)
+                ;
+        if (p->asked || !pod_stop_is_asked(p->f->dir))
+                return;
+        p->asked = true;
+        (void) pod_stop_ask(p->f->dir); /* inside by now, too? */
+        if (!p->ended && !process_has_name(p->child, "systemd-nspawn"))
+                (void) kill(p->child, SIGTERM);
+}
+
 /* As whoever waits for us expects it: the stop that was asked for, nspawn's end. */
 static _noreturn_ void finish(const Parent *p) {
         const struct rlimit none = {};
         int number = p->stopped_by ? p->stopped_by : WIFSIGNALED(p->status) ? WTERMSIG(p->status) : 0;
         sigset_t mask;
 
+        if (p->asked && p->stopped_by == 0 && number == SIGTERM)
+                _exit(EXIT_SUCCESS);
         if (number == 0)
                 _exit(WEXITSTATUS(p->status));
         (void) setrlimit(RLIMIT_CORE, &none); /* the core would be of the wrong program */
@@ -197,9 +217,11 @@ static _noreturn_ void finish(const Parent *p) {
 static _noreturn_ void supervise(Parent *p) {
         (void) prctl(PR_SET_NAME, "rkt-foreground");
         (void) prctl(PR_SET_CHILD_SUBREAPER, 1);
+        on_mark(p); /* left before we watched */
         while (!p->ended) {
                 struct pollfd fds[] = { { .fd = p->signals, .events = POLLIN },
-                                        { .fd = p->notify, .events = POLLIN } };
+                                        { .fd = p->notify, .events = POLLIN },
+                                        { .fd = p->marks, .events = POLLIN } };
 
                 if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR)
                         break;
@@ -207,6 +229,8 @@ static _noreturn_ void supervise(Parent *p) {
                         on_notify(p);
                 if (fds[0].revents & POLLIN)
                         on_signal(p);
+                if (fds[2].revents & POLLIN)
+                        on_mark(p);
         }
         if (p->notify >= 0) /* it may have said something and ended at once */
                 on_notify(p);
@@ -271,9 +295,45 @@ static int become_child(const Foreground *f, pid_t parent, const sigset_t *old, 
 
         if (!foreground_tie(parent))
                 _exit(EXIT_FAILURE);
+        /* the parent ends us by them, whatever a shell has set for what it runs in the background */
+        (void) signal(SIGTERM, SIG_DFL);
+        (void) signal(SIGINT, SIG_DFL);
         (void) sigprocmask(SIG_SETMASK, old, NULL);
         r = pass_environment(f, notify);
         return r < 0 ? error_setf(e, r, "cannot set the environment: %s", strerror(-r)) : 0;
+}
+
+/**
+ * foreground_check_stop() - the last chance to end before systemd-nspawn
+ * @dir: the pod's directory
+ *
+ * Ends this process, with success, if the pod is to stop: who asks later finds the place for the mark that PID 1 sees.
+ */
+void foreground_check_stop(const char *dir) {
+        if (pod_stop_is_asked(dir))
+                _exit(EXIT_SUCCESS);
+}
+
+/* Nothing but the standard ones and ours, in their place. */
+static int keep_descriptors(Parent *p) {
+        int *kept[] = { &p->signals, &p->notify, &p->marks }, next = STDERR_FILENO + 1;
+
+        FOREACH_ARRAY (k, kept, ELEMENTSOF(kept)) {
+                if (**k < 0)
+                        continue;
+                **k = fcntl(**k, F_DUPFD_CLOEXEC, STDERR_FILENO + 1 + (int) ELEMENTSOF(kept));
+                if (**k < 0)
+                        return -errno;
+        }
+        FOREACH_ARRAY (k, kept, ELEMENTSOF(kept)) {
+                if (**k < 0)
+                        continue;
+                if (dup3(**k, next, O_CLOEXEC) < 0)
+                        return -errno;
+                **k = next++;
+        }
+        (void) close_range((unsigned) next, ~0U, 0);
+        return 0;
 }
 
 /**
@@ -286,11 +346,13 @@ static int become_child(const Foreground *f, pid_t parent, const sigset_t *old, 
  * Return: 0 in the child; errors of fork() and of making the socket.
  */
 int foreground_split(const Foreground *f, Error *e) {
-        _cleanup_close_ int notify = -EBADF, signals = -EBADF;
+        _cleanup_close_ int notify = -EBADF, signals = -EBADF, marks = pod_stop_watch(f->dir);
         pid_t parent = getpid(), child;
         Parent p = { .f = f };
         sigset_t mask, old;
 
+        if (marks < 0)
+                return error_setf(e, marks, "cannot watch %s: %s", f->dir, strerror(-marks));
         if (getenv("NOTIFY_SOCKET")) {
                 notify = open_notify(f->notify_path, e);
                 if (notify < 0)
@@ -310,16 +372,12 @@ int foreground_split(const Foreground *f, Error *e) {
         if (child == 0)
                 return become_child(f, parent, &old, notify >= 0, e);
         p.child = child;
-        p.signals = fcntl(signals, F_DUPFD_CLOEXEC, STDERR_FILENO + 1 + KEPT_FDS);
-        p.notify = notify < 0 ? -EBADF : fcntl(notify, F_DUPFD_CLOEXEC, STDERR_FILENO + 1 + KEPT_FDS);
-        if (p.signals < 0 || dup3(p.signals, STDERR_FILENO + 1, O_CLOEXEC) < 0 ||
-            (p.notify >= 0 && dup3(p.notify, STDERR_FILENO + 2, O_CLOEXEC) < 0)) {
+        p.signals = signals;
+        p.notify = notify;
+        p.marks = marks;
+        if (keep_descriptors(&p) < 0) {
                 (void) kill(child, SIGKILL);
                 _exit(EXIT_FAILURE);
         }
-        p.signals = STDERR_FILENO + 1;
-        if (p.notify >= 0)
-                p.notify = STDERR_FILENO + 2;
-        (void) close_range((unsigned) (STDERR_FILENO + (p.notify >= 0 ? 3 : 2)), ~0U, 0);
         supervise(&p);
 }

@@ -10,6 +10,7 @@
 
 typedef struct Foreground {
         const char *machine;         /* the pod's machine name */
+        const char *dir;             /* the pod's directory */
         const PodManifest *manifest; /* its apps get the signals that do not stop the pod */
         const char
                 *notify_path; /* a socket is made there when $NOTIFY_SOCKET is set: in the pod's directory */
@@ -19,3 +20,4 @@ typedef struct Foreground {
 
 int foreground_split(const Foreground *f, Error *e);
 bool foreground_tie(pid_t parent);
+void foreground_check_stop(const char *dir);

@@ -18,6 +18,7 @@
 #include "basic/fd.h"
 #include "basic/process.h"
 #include "basic/str.h"
+#include "pod/pod-stop.h"
 #include "run/machine.h"
 #include "run/manager-bus.h"
 #include "run/manager-job.h"
@@ -168,20 +169,18 @@ static int unit_property(sd_bus *bus, const char *unit, const char *property, ch
         return r < 0 ? bus_failed(e, r, &err, "cannot ask systemd about the unit") : 0;
 }
 
-/* A pod of a service that is just starting has no machine yet, but a unit that can be stopped. */
-static int stop_starting(sd_bus *bus, const char *name, bool force, Error *e) {
+/* A pod of a service that is just starting has no machine yet, but a unit that can be stopped. 0: there is none. */
+static int find_starting(sd_bus *bus, const char *name, char **ret_unit, Error *e) {
         _cleanup_free_ char *unit = strf("pod@%s.service", name), *state = NULL;
         int r;
 
         if (!unit)
                 return error_oom(e);
         r = unit_property(bus, unit, "ActiveState", &state, e);
-        if (r < 0)
-                return r;
-        if (streq(state, "inactive") || streq(state, "failed"))
-                return error_setf(e, -ENOENT, "no machine \"%s\" is registered, and %s is %s", name, unit,
-                                  state);
-        return stop_unit(bus, unit, force, e);
+        if (r < 0 || streq(state, "inactive") || streq(state, "failed"))
+                return r < 0 ? r : 0;
+        *ret_unit = TAKE_PTR(unit);
+        return 1;
 }
 
 static int kill_process(int pidfd) {
@@ -199,14 +198,6 @@ static pid_t parent_of(pid_t pid) {
         return line ? (pid_t) strtol(line + strlen("\nPPid:\t"), NULL, 10) : 0;
 }
 
-static bool is_nspawn(pid_t pid) {
-        _cleanup_free_ char *path = strf("/proc/%d/comm", (int) pid), *text = NULL;
-        size_t size;
-
-        return path && file_read_at(AT_FDCWD, path, PROC_FILE_MAX, &text, &size) >= 0 &&
-               streq(text, "systemd-nspawn\n");
-}
-
 /* Kills systemd-nspawn first, so that its parent sees a kill, and the pod's PID 1, with which the kernel ends all of the pod; this
  * is waited for. Returns -ESRCH if the two are not what they should be. */
 static int kill_pod(pid_t leader) {
@@ -218,7 +209,7 @@ static int kill_pod(pid_t leader) {
                 return -ESRCH;
         parent = parent_of(leader);
         nspawn = parent > 1 ? (int) syscall(SYS_pidfd_open, parent, 0) : -EBADF;
-        if (nspawn < 0 || !is_nspawn(parent) || parent_of(leader) != parent)
+        if (nspawn < 0 || !process_has_name(parent, "systemd-nspawn") || parent_of(leader) != parent)
                 return -ESRCH;
         r = kill_process(nspawn);
         if (r >= 0)
@@ -233,37 +224,55 @@ static int kill_foreground(sd_bus *bus, const Machine *m, Error *e) {
         return kill_pod(m->leader) < 0 ? kill_unit(bus, m->unit, e) : 0;
 }
 
+/* First the marks, and then whoever is there: what comes after them sees them. */
+static int stop_foreground(sd_bus *bus, const char *name, const char *dir, bool force, Error *e) {
+        _cleanup_machine_ Machine m = MACHINE_INIT;
+        int r = pod_stop_ask(dir);
+
+        if (r < 0)
+                return error_setf(e, r, "cannot leave the mark of a stop in %s: %s", dir, strerror(-r));
+        r = lookup(bus, name, &m, e);
+        if (r == -ENOENT) /* it is starting, or has just ended */
+                return 1;
+        if (r < 0)
+                return r;
+        if (force)
+                r = kill_foreground(bus, &m, e);
+        else if (kill(m.leader, SIGNAL_HALT) < 0 && errno != ESRCH)
+                r = error_setf(e, -errno, "cannot signal the pod's init, process %d: %s", (int) m.leader,
+                               strerror(errno));
+        return r < 0 ? r : 1;
+}
+
 /**
  * machine_stop() - stop a running pod
  * @name:  machine name
+ * @dir:   the pod's directory
  * @force: kill instead of asking
  * @e:     sentence on failure; may be NULL
  *
- * For a pod of a service the call returns when it is down. For one in the foreground it returns when its init has been told; the
- * pod's lock tells when it is over.
+ * For a pod of a service the call returns when it is down. For one in the foreground it returns when it has been told, by its
+ * init or by the marks in its directory; the pod's lock tells when it is over.
  *
- * Return: 0; 1: told, not yet down; -ENOENT: no such machine; errors of the bus.
+ * Return: 0; 1: told, not yet down; errors of the bus and of leaving the marks.
  */
-int machine_stop(const char *name, bool force, Error *e) {
+int machine_stop(const char *name, const char *dir, bool force, Error *e) {
         _cleanup_bus_ sd_bus *bus = NULL;
         _cleanup_machine_ Machine m = MACHINE_INIT;
+        _cleanup_free_ char *unit = NULL;
         int r;
 
         r = open_bus(&bus, e);
         if (r >= 0)
                 r = lookup(bus, name, &m, e);
-        if (r == -ENOENT)
-                return stop_starting(bus, name, force, e);
-        if (r < 0)
-                return r;
-        if (startswith(m.unit, "pod@") && endswith(m.unit, ".service"))
+        if (r >= 0 && startswith(m.unit, "pod@") && endswith(m.unit, ".service"))
                 return stop_unit(bus, m.unit, force, e);
-        if (force)
-                r = kill_foreground(bus, &m, e);
-        else if (kill(m.leader, SIGNAL_HALT) < 0)
-                r = error_setf(e, -errno, "cannot signal the pod's init, process %d: %s", (int) m.leader,
-                               strerror(errno));
-        return r < 0 ? r : 1;
+        if (r == -ENOENT) {
+                r = find_starting(bus, name, &unit, e);
+                if (r > 0)
+                        return stop_unit(bus, unit, force, e);
+        }
+        return r < 0 ? r : stop_foreground(bus, name, dir, force, e);
 }
 
 /**

@@ -46,6 +46,7 @@
 #include "run/run.h"
 #include "run/stage1-filter.h"
 #include "run/stage1-root.h"
+#include "run/start-watch.h"
 #include "run/userns.h"
 #include "run/users-choice.h"
 #include "run/volume-fill.h"
@@ -175,12 +176,15 @@ int run_check_name(const char *name, Error *e) {
 
 /* From here on this is a child of the process that was started. Neither that one nor the console is to be in the pod's way. */
 static int split(Run *x, const RunOptions *o, Error *e) {
-        _cleanup_free_ char *notify = NULL;
+        _cleanup_free_ char *notify = NULL, *dir = NULL;
         int r = pod_path(x->pod, "notify", &notify);
 
+        if (r >= 0)
+                r = pod_path(x->pod, NULL, &dir);
         if (r < 0)
                 return error_oom(e);
         r = foreground_split(&(Foreground){ .machine = x->machine,
+                                            .dir = dir,
                                             .manifest = x->manifest,
                                             .notify_path = notify,
                                             .ended = o->ended,
@@ -517,6 +521,7 @@ static int load_filter(Run *x, Error *e) {
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         const char *credentials = secure_getenv("CREDENTIALS_DIRECTORY");
         _cleanup_strv_free_ char **argv = NULL, **envp = NULL, **loaded = NULL;
+        _cleanup_free_ char *dir = NULL;
         NspawnContext c = {
                 .uuid = pod_uuid(x->pod),
                 .machine = x->machine,
@@ -532,14 +537,16 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
         };
         int r = app_credentials_sources(credentials, x->facts, x->manifest->n_apps, &loaded);
 
+        if (r >= 0)
+                r = pod_path(x->pod, NULL, &dir);
         if (r < 0)
                 return error_oom(e);
         c.credentials = loaded;
         r = nspawn_argv(x->manifest, &c, &argv, e);
         if (r >= 0)
                 r = pod_set_ppid(x->pod, getpid(), e);
-        if (r >= 0 && o->console)
-                r = console_start(x->stage1_fd, e);
+        if (r >= 0)
+                r = o->console ? console_start(x->stage1_fd, e) : start_watch(dir, x->stage1_fd, e);
         if (r >= 0 && o->interactive)
                 r = console_start_terminal(x->stage1_fd, x->manifest->apps[0].name, e);
         if (r < 0)
@@ -563,6 +570,8 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 return r;
         if (x->parent > 0 && !foreground_tie(x->parent))
                 return error_setf(e, -ECANCELED, "rkt has ended");
+        if (x->parent > 0)
+                foreground_check_stop(dir);
         execve(NSPAWN_PATH, argv, envp);
         return error_setf(e, -errno, "cannot execute %s: %s", NSPAWN_PATH, strerror(errno));
 }

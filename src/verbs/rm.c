@@ -11,12 +11,11 @@ typedef struct RmArgs {
         const char *uuid_file;
 } RmArgs;
 
-/* Why a pod cannot go; NULL if it can. */
+/* Why a pod cannot go; NULL if it can. An embryo is at work or half-made: its lock tells. */
 static const char *why_not(PodState s) {
         switch (s) {
         case POD_RUNNING: return "is currently running";
-        case POD_PREPARING:
-        case POD_EMBRYO: return "is currently being prepared";
+        case POD_PREPARING: return "is currently being prepared";
         case POD_DELETING:
         case POD_EXITED_DELETING: return "is currently being deleted";
         default: return NULL;

@@ -19,7 +19,7 @@ typedef struct StopArgs {
 /* Prints the UUID when the pod has been stopped, or told to. */
 static int stop_pod(Pod *p, void *userdata, Error *e) {
         const StopArgs *args = userdata;
-        _cleanup_free_ char *name = NULL;
+        _cleanup_free_ char *name = NULL, *dir = NULL;
         int r;
 
         if (pod_state(p) == POD_EXITED || pod_state(p) == POD_EXITED_GARBAGE) {
@@ -28,9 +28,11 @@ static int stop_pod(Pod *p, void *userdata, Error *e) {
         }
         if (pod_state(p) != POD_RUNNING)
                 return error_setf(e, -EBUSY, "pod \"%s\" is not running", pod_uuid(p));
+        if (pod_path(p, NULL, &dir) < 0)
+                return error_oom(e);
         r = pod_machine_name(p, &name, e);
         if (r >= 0)
-                r = machine_stop(name, args->force, e);
+                r = machine_stop(name, dir, args->force, e);
         if (r >= 0 && args->force) /* so that it can be removed at once */
                 (void) pod_wait_over(p, args->data_dir, KILLED_USEC, NULL);
         if (r < 0)

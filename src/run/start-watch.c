@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "run/start-watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <systemd/sd-login.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/str.h"
+#include "pod/pod.h"
+#include "run/manager-bus.h"
+#include "run/own-cgroup.h"
+
+#define PLACE           "stage1/rootfs/rkt"
+#define MARK            "rkt/starting" /* rkt-bare takes it away when signals are safe with it */
+#define SIGNAL_HALT     (SIGRTMIN + 3)
+#define ANSWER_MAX_USEC UINT64_C(25000000)
+
+/* Whether systemd has sent the unit of a process its signal to stop. */
+static bool is_stopping(pid_t pid) {
+        _cleanup_free_ char *unit = NULL, *state = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = sd_pid_get_unit(pid, &unit);
+
+        if (r >= 0)
+                r = manager_bus_open(&bus);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, ANSWER_MAX_USEC);
+        if (r >= 0)
+                r = manager_bus_unit_property(bus, unit, "Unit", "ActiveState", &state);
+        return r >= 0 && streq(state, "deactivating");
+}
+
+/* Signals that come later are kept by the pod's first process. */
+static _noreturn_ void watch(int inotify, pid_t nspawn) {
+        struct pollfd fds[] = { { .fd = inotify, .events = POLLIN }, { .events = POLLIN } };
+        pid_t init;
+
+        (void) prctl(PR_SET_NAME, "rkt-start-watch");
+        if (dup3(inotify, STDERR_FILENO + 1, O_CLOEXEC) < 0 && inotify != STDERR_FILENO + 1)
+                _exit(EXIT_FAILURE);
+        (void) close_range(STDERR_FILENO + 2, ~0U, 0);
+        fds[0].fd = STDERR_FILENO + 1;
+        fds[1].fd = (int) syscall(SYS_pidfd_open, nspawn, 0);
+        if (fds[1].fd < 0 || getppid() != nspawn)
+                _exit(EXIT_FAILURE);
+        while (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno == EINTR)
+                ;
+        if (fds[1].revents == 0 && fds[0].revents != 0 && is_stopping(nspawn) &&
+            pod_find_init(nspawn, &init) >= 0)
+                (void) kill(init, SIGNAL_HALT);
+        _exit(EXIT_SUCCESS);
+}
+
+/**
+ * start_watch() - start the process that looks for a stop during the start
+ * @dir:       the pod's directory
+ * @stage1_fd: its stage1 root
+ * @e:         sentence on failure; may be NULL
+ *
+ * By the process that becomes systemd-nspawn, right before.
+ *
+ * Return: 0; errors of the file system, of inotify and of fork().
+ */
+int start_watch(const char *dir, int stage1_fd, Error *e) {
+        _cleanup_free_ char *place = strf("%s/" PLACE, dir);
+        _cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC), mark = -EBADF;
+        pid_t pid, nspawn = getpid();
+
+        if (!place)
+                return error_oom(e);
+        mark = openat(stage1_fd, MARK, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+        if (mark < 0 || inotify < 0 || inotify_add_watch(inotify, place, IN_DELETE | IN_ONLYDIR) < 0)
+                return error_setf(e, -errno, "cannot watch %s: %s", place, strerror(errno));
+        pid = fork();
+        if (pid < 0)
+                return error_setf(e, -errno, "cannot start a process for the pod's start: %s",
+                                  strerror(errno));
+        if (pid == 0)
+                watch(inotify, nspawn);
+        return own_cgroup_set_aside(&pid, 1, e);
+}
