@@ -188,6 +188,35 @@ void app_stdio_add_service(const PodApp *a, const AppSettings *s, const AppUnitC
                 strbuf_addf(b, "SyslogIdentifier=%s\n", a->name);
 }
 
+/**
+ * app_stdio_identifier() - by what name the journal knows an app's lines
+ * @a:   app, with its "app" object
+ * @ret: SyslogIdentifier=, or the app's name; to free()
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_stdio_identifier(const PodApp *a, char **ret) {
+        _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
+        _cleanup_free_ char *name = NULL;
+        size_t n = 0;
+        int r = app_settings_load(a, &s);
+
+        if (r < 0)
+                return r;
+        name = strdup(str_or(last_value(&s, "SyslogIdentifier"), a->name));
+        if (!name)
+                return -ENOMEM;
+        for (const char *p = name; *p;
+             p++) { /* all other specifiers have been replaced (podfile/specifier.h) */
+                name[n++] = *p;
+                if (p[0] == '%' && p[1] == '%')
+                        p++;
+        }
+        name[n] = '\0';
+        *ret = TAKE_PTR(name);
+        return 0;
+}
+
 /* SyslogLevel= and SyslogFacility= have been checked. */
 static int priority(const AppSettings *s) {
         static const char *const levels[] = { "emerg",   "alert",  "crit", "err",

@@ -11,4 +11,5 @@ void app_stdio_add_service(const PodApp *a, const AppSettings *s, const AppUnitC
                            StrBuf *b);
 int app_stdio_endpoints(const PodApp *a, char ***ret);
 bool app_stdio_passes_messages(const PodApp *a, const AppSettings *s, const AppUnitContext *c);
+int app_stdio_identifier(const PodApp *a, char **ret);
 int app_stdio_units(const PodApp *a, const AppUnitContext *c, char ***ret_names, char ***ret_texts, Error *e);

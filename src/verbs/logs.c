@@ -17,6 +17,7 @@
 #include "basic/strv.h"
 #include "basic/uuid.h"
 #include "pod/pod-compose.h"
+#include "run/app-stdio.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
 #include "verbs/pod-wait.h"
@@ -105,8 +106,22 @@ static int add_apps(char ***argv, const PodManifest *m, const char *app) {
         return r;
 }
 
+/* In the host's journal all apps of a pod are one unit, and the name that an app logs with is all that tells it. */
+static int add_identifier(char ***argv, const PodManifest *m, const char *app) {
+        FOREACH_ARRAY (a, m->apps, m->n_apps) {
+                _cleanup_free_ char *identifier = NULL;
+
+                if (!streq(a->name, app))
+                        continue;
+                if (app_stdio_identifier(a, &identifier) < 0)
+                        return -ENOMEM;
+                return strv_extendf(argv, "SYSLOG_IDENTIFIER=%s", identifier);
+        }
+        return 0;
+}
+
 /* Of the host's: this run of the pod only. */
-static int add_host(char ***argv, Pod *p, const LogsArgs *a, Error *e) {
+static int add_host(char ***argv, Pod *p, const PodManifest *m, const LogsArgs *a, Error *e) {
         _cleanup_free_ char *name = NULL;
         usec_t started = 0;
         int r = pod_machine_name(p, &name, e);
@@ -118,7 +133,7 @@ static int add_host(char ***argv, Pod *p, const LogsArgs *a, Error *e) {
         if (r >= 0)
                 r = strv_extendf(argv, "_SYSTEMD_UNIT=pod@%s.service", name);
         if (r >= 0 && a->app)
-                r = strv_extendf(argv, "SYSLOG_IDENTIFIER=%s", a->app);
+                r = add_identifier(argv, m, a->app);
         return r < 0 ? error_oom(e) : 0;
 }
 
@@ -152,7 +167,7 @@ static int add_place(char ***argv, Pod *p, const LogsArgs *a, Error *e) {
                 return error_setf(e, -ENOENT, "pod \"%s\" has no app \"%s\"", pod_uuid(p), a->app);
         log = pod_manifest_annotation(m, POD_ANNOTATION_LOG);
         if (streq_ptr(log, pod_log_mode_to_string(POD_LOG_HOST)))
-                return add_host(argv, p, a, e);
+                return add_host(argv, p, m, a, e);
         r = find_directory(pod_uuid(p), p, &dir, e);
         if (r < 0)
                 return r;

@@ -161,6 +161,19 @@ def test_rkt_logs_of_the_host(host, pods, images):
     host.wait_for("it is there", lambda: "from-" in host.rkt("logs", "--app=main", name).out)
 
 
+def test_rkt_logs_of_the_host_by_identifier(host, pods, images):
+    """rkt logs --app with Log=host and a SyslogIdentifier= of the app's own: its lines, and those of no other."""
+    name = pods.write("logs-id", ISOLATED + "Log=host\n" +
+                      app_section("a", images.busybox, "echo from-a; exec sleep infinity", "SyslogIdentifier=%p-100%%\n") +
+                      app_section("b", images.busybox, "echo from-b; exec sleep infinity"))
+    pods.start(name)
+    host.wait_for("both", lambda: {"from-a", "from-b"} <= set(host.rkt("logs", "-o", "cat", name).out.splitlines()))
+    said = host.rkt("logs", "-o", "cat", "--app=a", name).out
+    assert "from-a" in said and "from-b" not in said
+    said = host.rkt("logs", "-o", "cat", "--app=b", name).out
+    assert "from-b" in said and "from-a" not in said
+
+
 class Terminal:
     """A command with a terminal of its own; what it printed is kept."""
 
