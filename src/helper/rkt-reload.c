@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -79,21 +78,16 @@ static uint64_t pods_state(char **dirs) {
 static int daemon_reload(Error *e) {
         char *argv[] = { (char[]){ "systemctl" }, (char[]){ "daemon-reload" }, NULL };
         Process p = PROCESS_INIT;
-        int status, r;
+        int r;
 
         r = process_spawn(&(ProcessSpec){ .path = "/usr/bin/systemctl",
                                           .argv = argv,
                                           .fds = (int[]){ -EBADF, 1, 2 },
                                           .n_fds = 3 },
                           &p, e);
-        if (r < 0)
-                return r;
-        r = process_wait(&p, &status, e);
-        if (r < 0)
-                return r;
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-                return error_setf(e, -EREMOTEIO, "systemctl daemon-reload failed");
-        return 0;
+        if (r >= 0)
+                r = process_wait(&p, NULL, e);
+        return r < 0 ? error_prefixf(e, r, "systemctl daemon-reload") : 0;
 }
 
 static int state_text(char **dirs, char **ret) {
