@@ -29,7 +29,8 @@
 #define MACHINED       "org.freedesktop.machine1.Manager"
 #define SIGNAL_HALT    (SIGRTMIN + 3) /* systemd(1): starts halt.target; what nspawn sends, too */
 #define BUS_TIMEOUT_US UINT64_C(25000000)
-#define KILLED_MSEC    10000 /* by then the kernel has ended all processes of a pod */
+#define START_MAX_US   UINT64_C(300000000) /* of a unit that has nothing to wait for */
+#define KILLED_MSEC    10000               /* by then the kernel has ended all processes of a pod */
 #define PROC_FILE_MAX  65536
 
 #define _cleanup_bus_err_ _cleanup_(sd_bus_error_free)
@@ -98,8 +99,9 @@ int machine_lookup(const char *name, Machine *ret, Error *e) {
         return r < 0 ? r : lookup(bus, name, ret, e);
 }
 
-/* Sends the call, which returns a job, and waits until the job has ended. */
-static int run_job(sd_bus *bus, sd_bus_message *call, const char *what, Error *e) {
+/* Sends the call, which returns a job, and waits until the job has ended; @usec: no longer than that, 0: as long as the unit's
+ * own timeouts let it. */
+static int run_job(sd_bus *bus, sd_bus_message *call, const char *what, usec_t usec, Error *e) {
         _cleanup_(manager_job_done) ManagerJob j = MANAGER_JOB_INIT;
         _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
         _cleanup_bus_reply_ sd_bus_message *reply = NULL;
@@ -111,7 +113,14 @@ static int run_job(sd_bus *bus, sd_bus_message *call, const char *what, Error *e
         r = sd_bus_call(bus, call, BUS_TIMEOUT_US, &err, &reply);
         if (r < 0)
                 return bus_failed(e, r, &err, what);
+        if (usec > 0)
+                j.deadline = clock_usec(CLOCK_MONOTONIC) + usec;
         r = manager_job_wait(&j, bus, reply);
+        if (r == -ETIME)
+                return error_setf(
+                        e, r,
+                        "%s: systemd has not done it in time; systemctl list-jobs says what it waits for",
+                        what);
         if (r < 0)
                 return error_setf(e, r, "%s: %s", what, strerror(-r));
         return streq_ptr(j.result, "done") ? 0
@@ -154,7 +163,7 @@ static int stop_unit(sd_bus *bus, const char *unit, bool force, Error *e) {
                 r = sd_bus_message_set_allow_interactive_authorization(call, true);
         if (r < 0)
                 return error_setf(e, r, "%s: %s", what, strerror(-r));
-        return run_job(bus, call, what, e);
+        return run_job(bus, call, what, 0, e);
 }
 
 /* A property of a unit, which need not be loaded. */
@@ -303,7 +312,7 @@ int machine_restart_unit(const char *unit, Error *e) {
                 r = sd_bus_message_append(call, "ss", unit, "replace");
         if (r < 0)
                 return error_setf(e, r, "%s: %s", what, strerror(-r));
-        r = run_job(bus, call, what, e);
+        r = run_job(bus, call, what, 0, e);
         if (r >= 0)
                 r = unit_property(bus, unit, "ActiveState", &state, e);
         if (r >= 0 && !streq(state, "active"))
@@ -378,7 +387,7 @@ static int append_scope(sd_bus_message *m, const char *scope, const char *descri
  * the end of the user's session does not reach it. The main process of a service stays where it is: "rkt run" as ExecStart= is
  * that service.
  *
- * Return: 0; 1: stayed; errors of the bus, -EIO if systemd refused.
+ * Return: 0; 1: stayed; errors of the bus, -EIO if systemd refused, -ETIME if it did not do it.
  */
 int machine_enter_scope(const char *name, const char *description, Error *e) {
         _cleanup_bus_ sd_bus *bus = NULL;
@@ -400,7 +409,7 @@ int machine_enter_scope(const char *name, const char *description, Error *e) {
                 r = append_scope(call, scope, description);
         if (r < 0)
                 return error_setf(e, r, "cannot describe the scope: %s", strerror(-r));
-        return run_job(bus, call, "cannot start a scope for the pod", e);
+        return run_job(bus, call, "cannot start a scope for the pod", START_MAX_US, e);
 }
 
 static int append_command(sd_bus_message *m, const char *const *argv) {
@@ -458,7 +467,7 @@ static int append_service(sd_bus_message *m, const char *unit, const char *descr
  *
  * The service is in machine.slice. The call returns when the command has been executed.
  *
- * Return: 0; errors of the bus, -EIO if systemd refused.
+ * Return: 0; errors of the bus, -EIO if systemd refused, -ETIME if it did not do it.
  */
 int machine_start_service(const char *name, const char *description, const char *const *argv, char **ret_unit,
                           Error *e) {
@@ -478,7 +487,7 @@ int machine_start_service(const char *name, const char *description, const char 
                 r = append_service(call, unit, description, argv);
         if (r < 0)
                 return error_setf(e, r, "cannot describe the service: %s", strerror(-r));
-        r = run_job(bus, call, "cannot start a service for the pod", e);
+        r = run_job(bus, call, "cannot start a service for the pod", START_MAX_US, e);
         if (r >= 0)
                 *ret_unit = TAKE_PTR(unit);
         return r;

@@ -27,10 +27,11 @@
 #include "run/manager-job.h"
 #include "store/store-blob.h"
 
-#define SOCKET_UNIT "rkt-metadata.socket"
-#define URL_FILE    "metadata-url" /* in the pod's directory, for apps that come later */
-#define URL_MAX     256U
-#define URL_START   "http://127.0.0.1:18112/"
+#define SOCKET_UNIT    "rkt-metadata.socket"
+#define URL_FILE       "metadata-url" /* in the pod's directory, for apps that come later */
+#define URL_MAX        256U
+#define URL_START      "http://127.0.0.1:18112/"
+#define START_MAX_USEC UINT64_C(90000000) /* of the socket */
 
 _Static_assert(METADATA_PORT == 18112, "URL_START has the port");
 
@@ -106,6 +107,7 @@ static int start_unit(sd_bus *bus, ManagerJob *j) {
         _cleanup_bus_reply_ sd_bus_message *reply = NULL;
         int r = manager_job_watch(j, bus, NULL);
 
+        j->deadline = clock_usec(CLOCK_MONOTONIC) + START_MAX_USEC;
         if (r >= 0)
                 r = sd_bus_call_method(bus, NULL, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "StartUnit", NULL,
                                        &reply, "ss", SOCKET_UNIT, "replace");
