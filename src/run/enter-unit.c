@@ -84,6 +84,8 @@ static int append_properties(sd_bus_message *m, const EnterUnit *u, const char *
                 r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Description", "s", u->description,
                                           "Type", "s", "exec", "SendSIGHUP", "b", 1, "CollectMode", "s",
                                           "inactive-or-failed", "TimeoutStopUSec", "t", STOP_MAX_USEC);
+        if (r >= 0 && u->whole)
+                r = sd_bus_message_append(m, "(sv)", "ExitType", "s", "cgroup");
         if (r >= 0 && hold)
                 r = sd_bus_message_append(m, "(sv)(sv)", "BindsTo", "as", 1, hold, "After", "as", 1, hold);
         if (r >= 0)

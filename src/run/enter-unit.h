@@ -24,6 +24,7 @@ typedef struct EnterUnit {
         char *const *environment; /* NAME=VALUE, besides the app's, which win; NULL: none */
         const char *tty;          /* terminal of the pod, which becomes the controlling one; NULL: fds */
         int fds[3];               /* without tty: standard input, output and error */
+        bool whole;               /* it ends with its last process, not with its first */
         int hold_fd; /* reading end of a pipe: the unit is stopped when all writers have gone; -EBADF */
 } EnterUnit;
 

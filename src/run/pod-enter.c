@@ -4,8 +4,10 @@
  * (run/enter-unit.h); it ends with us. */
 #include "run/pod-enter.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,9 @@
 
 #include "basic/fd.h"
 #include "basic/fs-at.h"
+#include "basic/parse.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "run/app-root.h"
 #include "run/enter-unit.h"
 #include "run/relay.h"
@@ -27,9 +31,13 @@
 #define EXIT_NO_PROGRAM  127 /* as a shell has it */
 #define EXIT_NOT_STARTED 254
 #define STATUS_EXEC      203 /* systemd.exec(5) */
+#define PROCS_MAX        65536
 
 typedef struct Entering {
+        const PodEnter *what; /* with words */
+        char *program;
         EnterWatch watch;
+        ino_t pipes[2]; /* output and error */
         char *tty;
         int master, peer; /* of the terminal; @peer keeps it from being hung up before the program has it */
         int ours[3], app[3]; /* ends of the pipes */
@@ -38,6 +46,7 @@ typedef struct Entering {
 
 static void entering_done(Entering *x) {
         enter_watch_done(&x->watch);
+        free(x->program);
         free(x->tty);
         (void) fd_close(x->master);
         (void) fd_close(x->peer);
@@ -94,14 +103,17 @@ static int make_terminal(const PodEnter *x, Entering *s, Error *e) {
 /* The app's user may open them by /dev/stdout and the like. */
 static int make_pipes(Entering *s, Error *e) {
         for (int i = 0; i < 3; i++) {
+                struct stat st;
                 int fds[2];
 
                 if (pipe2(fds, O_CLOEXEC) < 0)
                         return error_setf(e, -errno, "cannot make a pipe: %s", strerror(errno));
                 s->app[i] = fds[i == 0 ? 0 : 1];
                 s->ours[i] = fds[i == 0 ? 1 : 0];
-                if (fchmod(fds[0], i == 0 ? 0644 : 0622) < 0)
+                if (fchmod(fds[0], i == 0 ? 0644 : 0622) < 0 || fstat(fds[0], &st) < 0)
                         return error_setf(e, -errno, "cannot make a pipe for all: %s", strerror(errno));
+                if (i > 0)
+                        s->pipes[i - 1] = st.st_ino;
         }
         return fcntl(s->ours[0], F_SETFL, O_NONBLOCK) < 0
                        ? error_setf(e, -errno, "cannot set up a pipe: %s", strerror(errno))
@@ -124,12 +136,85 @@ static int on_signal(int sig, void *userdata) {
         return 0;
 }
 
+static bool holds_pipe(unsigned pid, const ino_t pipes[2]) {
+        _cleanup_free_ char *path = strf("/proc/%u/fd", pid);
+        DIR *d = path ? opendir(path) : NULL;
+        bool held = false;
+
+        for (struct dirent *f; d && !held && (f = readdir(d));) {
+                struct stat st;
+
+                held = fstatat(dirfd(d), f->d_name, &st, 0) == 0 && S_ISFIFO(st.st_mode) &&
+                       (st.st_ino == pipes[0] || st.st_ino == pipes[1]);
+        }
+        if (d)
+                (void) closedir(d);
+        return held;
+}
+
+/* What the program left behind, and what still may write: as behind a pipe of a shell, that counts. The pod's PID 1 has the
+ * pipes open, too, so there is no end of file to wait for. */
+static bool is_held(void *userdata) {
+        const Entering *s = userdata;
+        _cleanup_free_ char *pod_path = strf("/proc/%d/root", (int) s->what->leader), *text = NULL,
+                            *path = strf("/sys/fs/cgroup/system.slice/%s/cgroup.procs", s->watch.unit);
+        _cleanup_close_ int pod = -EBADF, procs = -EBADF;
+        _cleanup_strv_free_ char **pids = NULL;
+        unsigned pid;
+        size_t size;
+
+        if (!pod_path || !path)
+                return false;
+        pod = open(pod_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        procs = pod < 0 ? -EBADF : root_open(pod, path, O_RDONLY);
+        if (procs < 0 || fd_read_to_end(procs, PROCS_MAX, &text, &size) < 0 ||
+            strv_split(text, "\n", &pids) < 0)
+                return false;
+        STRV_FOREACH (p, pids)
+                if (parse_uint(*p, INT_MAX, &pid) >= 0 && holds_pipe(pid, s->pipes))
+                        return true;
+        return false;
+}
+
+static int start(void *userdata, Error *e) {
+        Entering *s = userdata;
+        const PodEnter *x = s->what;
+        _cleanup_free_ char *instance = NULL;
+        uint32_t n = 0;
+        EnterUnit u = { .app = x->app->name,
+                        .description = "Entered by rkt enter",
+                        .path = s->program,
+                        .argv = x->words,
+                        .environment = x->environment,
+                        .tty = s->tty,
+                        .whole = !s->tty };
+        int r;
+
+        if (getrandom(&n, sizeof(n), 0) != (ssize_t) sizeof(n))
+                return error_setf(e, -errno, "cannot get random bytes: %s", strerror(errno));
+        instance = strf("%d.%08x", (int) getpid(), n);
+        if (!instance)
+                return error_oom(e);
+        if (pipe2(s->hold, O_CLOEXEC) < 0)
+                return error_setf(e, -errno, "cannot make a pipe: %s", strerror(errno));
+        u.instance = instance;
+        u.hold_fd = s->hold[0];
+        memcpy(u.fds, s->app, sizeof(u.fds));
+        r = enter_unit_start(x->bus, &u, &s->watch, e);
+        for (int i = 0; i < 3; i++)
+                (void) fd_close(TAKE_FD(s->app[i]));
+        (void) fd_close(TAKE_FD(s->hold[0]));
+        return r;
+}
+
 static int forward_terminal(Entering *s, RelayEnd *ret, Error *e) {
         const TerminalForward f = {
                 .master = s->master,
+                .peer = s->peer,
+                .begin = start,
                 .in = STDIN_FILENO,
                 .out = STDOUT_FILENO,
-                .watch_fd = sd_bus_get_fd(s->watch.bus),
+                .watch_fd = sd_bus_get_fd(s->what->bus),
                 .watch = on_watch,
                 .on_signal = on_signal,
                 .userdata = s,
@@ -152,48 +237,20 @@ static int forward_pipes(Entering *s, RelayEnd *ret, Error *e) {
         };
         Relay relay = { .streams = streams,
                         .n_streams = ELEMENTSOF(streams),
-                        .watch_fd = sd_bus_get_fd(s->watch.bus),
+                        .watch_fd = sd_bus_get_fd(s->what->bus),
                         .watch = on_watch,
                         .on_signal = on_signal,
                         .userdata = s,
-                        .stays_after_hangup = true };
+                        .stays_after_hangup = true,
+                        .lingers = is_held };
 
         for (int i = 0; i < 3; i++)
                 s->ours[i] = -EBADF; /* the relay's from now on */
         return relay_run(&relay, ret, e);
 }
 
-static int start(const PodEnter *x, Entering *s, const char *program, Error *e) {
-        _cleanup_free_ char *instance = NULL;
-        uint32_t n = 0;
-        EnterUnit u = { .app = x->app->name,
-                        .description = "Entered by rkt enter",
-                        .path = program,
-                        .argv = x->words,
-                        .environment = x->environment,
-                        .tty = s->tty };
-        int r;
-
-        if (getrandom(&n, sizeof(n), 0) != (ssize_t) sizeof(n))
-                return error_setf(e, -errno, "cannot get random bytes: %s", strerror(errno));
-        instance = strf("%d.%08x", (int) getpid(), n);
-        if (!instance)
-                return error_oom(e);
-        if (pipe2(s->hold, O_CLOEXEC) < 0)
-                return error_setf(e, -errno, "cannot make a pipe: %s", strerror(errno));
-        u.instance = instance;
-        u.hold_fd = s->hold[0];
-        memcpy(u.fds, s->app, sizeof(u.fds));
-        r = enter_unit_start(x->bus, &u, &s->watch, e);
-        for (int i = 0; i < 3; i++)
-                (void) fd_close(TAKE_FD(s->app[i]));
-        (void) fd_close(TAKE_FD(s->hold[0]));
-        return r;
-}
-
 /* Why it was not started, in a sentence, or how it ended, as a number. */
-static int finish(const PodEnter *x, const Entering *s, const char *program, RelayEnd end, int *ret_status,
-                  Error *e) {
+static int finish(const Entering *s, RelayEnd end, int *ret_status, Error *e) {
         const char *why;
         int status;
 
@@ -208,8 +265,8 @@ static int finish(const PodEnter *x, const Entering *s, const char *program, Rel
         }
         why = start_failure(status);
         *ret_status = status == STATUS_EXEC ? EXIT_NO_PROGRAM : EXIT_NOT_STARTED;
-        return error_setf(e, -ENOEXEC, "cannot start \"%s\" in app \"%s\": %s", program, x->app->name,
-                          str_or(why, "the pod's journal says why"));
+        return error_setf(e, -ENOEXEC, "cannot start \"%s\" in app \"%s\": %s", s->program,
+                          s->what->app->name, str_or(why, "the pod's journal says why"));
 }
 
 /**
@@ -219,21 +276,21 @@ static int finish(const PodEnter *x, const Entering *s, const char *program, Rel
  * @e:          sentence on failure; may be NULL
  *
  * Standard input and output are joined with a terminal of the pod if they are one themselves, otherwise all three streams are
- * passed on, each by itself. SIGINT, SIGTERM, SIGQUIT, SIGUSR1 and SIGUSR2 go to the program; however this process ends, the
+ * passed on, each by itself: then what the program leaves behind is waited for, as long as it holds the output. SIGINT, SIGTERM, SIGQUIT, SIGUSR1 and SIGUSR2 go to the program; however this process ends, the
  * program ends, too.
  *
  * Return: 0; -ENOENT: no such program in the app's PATH; -ENOEXEC: it was not started; errors of the bus.
  */
 int pod_enter(const PodEnter *x, int *ret_status, Error *e) {
-        _cleanup_(entering_done) Entering s = { .master = -EBADF,
+        PodEnter y = *x;
+        _cleanup_(entering_done) Entering s = { .what = &y,
+                                                .master = -EBADF,
                                                 .peer = -EBADF,
                                                 .ours = { -EBADF, -EBADF, -EBADF },
                                                 .app = { -EBADF, -EBADF, -EBADF },
                                                 .hold = { -EBADF, -EBADF } };
         char bash[] = "/bin/bash", sh[] = "/bin/sh", *shell[] = { NULL, NULL };
         _cleanup_close_ int root = -EBADF, has_bash = -EBADF;
-        _cleanup_free_ char *program = NULL;
-        PodEnter y = *x;
         RelayEnd end = RELAY_DONE;
         int r;
 
@@ -246,15 +303,15 @@ int pod_enter(const PodEnter *x, int *ret_status, Error *e) {
                 shell[0] = has_bash >= 0 ? bash : sh;
                 y.words = shell;
         }
-        r = find_program(&y, root, &program, e);
+        r = find_program(&y, root, &s.program, e);
         if (r < 0) {
                 *ret_status = EXIT_NO_PROGRAM;
                 return r;
         }
         r = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? make_terminal(x, &s, e) : make_pipes(&s, e);
-        if (r >= 0)
-                r = start(&y, &s, program, e);
+        if (r >= 0 && !s.tty)
+                r = start(&s, e);
         if (r >= 0)
                 r = s.tty ? forward_terminal(&s, &end, e) : forward_pipes(&s, &end, e);
-        return r < 0 ? r : finish(x, &s, program, end, ret_status, e);
+        return r < 0 ? r : finish(&s, end, ret_status, e);
 }

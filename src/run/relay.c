@@ -17,6 +17,7 @@
 #include "basic/fd.h"
 
 #define STREAMS_MAX 4
+#define LINGER_MSEC 100               /* between two questions whether more may come */
 #define FD_SIGNAL   (2 * STREAMS_MAX) /* in the list for poll() */
 #define FD_WATCH    (FD_SIGNAL + 1)
 
@@ -148,6 +149,12 @@ static bool has_output(const Relay *x) {
         return false;
 }
 
+/* Nothing lies ready. Whoever might have written may have done so since: so there is a last look. */
+static int poll_once_more(const Relay *x, struct pollfd *fds, nfds_t n_fds, bool *ret_more) {
+        *ret_more = x->lingers && has_output(x) && x->lingers(x->userdata);
+        return poll(fds, n_fds, *ret_more ? LINGER_MSEC : 0);
+}
+
 /* What lies ready is passed on; who does not take it can still be told to end by a signal. */
 static int drain(Relay *x, int signals, RelayEnd *ret) {
         struct pollfd fds[FD_WATCH + 1];
@@ -156,7 +163,7 @@ static int drain(Relay *x, int signals, RelayEnd *ret) {
                 if (s->is_input)
                         end_stream(s);
         for (;;) {
-                bool waiting = false;
+                bool waiting = false, more = false;
                 int n;
 
                 FOREACH_ARRAY (s, x->streams, x->n_streams)
@@ -164,9 +171,11 @@ static int drain(Relay *x, int signals, RelayEnd *ret) {
                 fill(x, signals, fds);
                 fds[FD_WATCH].fd = -1;
                 n = poll(fds, ELEMENTSOF(fds), waiting ? -1 : 0);
+                if (n == 0)
+                        n = poll_once_more(x, fds, ELEMENTSOF(fds), &more);
                 if (n < 0 && errno != EINTR)
                         return -errno;
-                if (n == 0)
+                if (n == 0 && !more)
                         return 0;
                 if (n > 0 && (fds[FD_SIGNAL].revents & POLLIN)) {
                         struct signalfd_siginfo si;
@@ -253,7 +262,8 @@ static void give_back_signals(const sigset_t *before) {
  * @ret: what ended it
  * @e:   sentence on failure; may be NULL
  *
- * At the end what the app had written by then is passed on, if watch() said that it is over.
+ * At the end what the app had written by then is passed on, if watch() said that it is over; and as long as lingers() says so,
+ * what comes afterwards, until a signal ends it.
  *
  * Return: 0; a negative errno of poll(), of watch() or on_signal().
  */

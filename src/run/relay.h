@@ -52,6 +52,8 @@ typedef struct Relay {
         void (*on_terminal)(int sig, void *userdata); /* SIGWINCH, SIGCONT; NULL */
         void *userdata;
         bool stays_after_hangup; /* only watch() ends it */
+        bool (*lingers)(
+                void *userdata); /* after watch() has said that it is over: may more come? NULL: what lies ready is all */
 } Relay;
 
 int relay_run(Relay *x, RelayEnd *ret, Error *e);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #include "basic/fd.h"
 #include "basic/str.h"
 #include "run/pod-namespace.h"
+
+#define TYPED_MAX 4096 /* a terminal keeps no more */
 
 static int open_ptmx(void *userdata) {
         int unlock = 0, fd = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -151,6 +154,30 @@ static void on_terminal(int sig, void *userdata) {
         copy_size(x);
 }
 
+/* What was typed while the caller's terminal was not yet raw is to be seen there already: so the pod's does not show it once more.
+ * poll() has the kernel finish what lies between the two ends. */
+static void pass_typed(const Forward *x) {
+        struct pollfd p = { .fd = x->f->peer, .events = POLLIN };
+        struct termios pod, silent;
+        char text[TYPED_MAX];
+        int n = 0;
+
+        if (!x->has_in || !(x->in.c_lflag & ICANON) || ioctl(x->f->in, FIONREAD, &n) < 0 || n <= 0 ||
+            tcgetattr(x->f->peer, &pod) < 0)
+                return;
+        n = (int) read(x->f->in, text, MIN((size_t) n, sizeof(text)));
+        for (int i = 0; i < n; i++)
+                if (text[i] == '\0') /* so the kernel has the end of a file */
+                        text[i] = (char) pod.c_cc[VEOF];
+        silent = pod;
+        if (x->in.c_lflag & ECHO)
+                silent.c_lflag &= ~(tcflag_t) (ECHO | ECHONL);
+        (void) tcsetattr(x->f->peer, TCSANOW, &silent);
+        if (n > 0 && write(x->f->master, text, (size_t) n) == n)
+                (void) poll(&p, 1, 0);
+        (void) tcsetattr(x->f->peer, TCSANOW, &pod);
+}
+
 static int on_watch(void *userdata) {
         const Forward *x = userdata;
 
@@ -161,6 +188,17 @@ static int on_signal(int sig, void *userdata) {
         const Forward *x = userdata;
 
         return x->f->on_signal(sig, x->f->userdata);
+}
+
+/* Until relay_run() looks at them: none may end us before the terminal is restored. */
+static void block_signals(sigset_t *ret_before) {
+        static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
+        sigset_t set;
+
+        (void) sigemptyset(&set);
+        FOREACH_ARRAY (s, signals, ELEMENTSOF(signals))
+                (void) sigaddset(&set, *s);
+        (void) sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
 /* Opened once more, so that O_NONBLOCK is ours alone: a terminal that was stopped by ^S must not keep us from our signals. */
@@ -179,7 +217,7 @@ static int reopen(int fd) {
  * The caller's terminal is raw meanwhile, and what it was on every way out; its size goes along. The bytes of detach_keys but
  * the last are passed on.
  *
- * Return: 0; -EINVAL: detach_keys cannot be read; errors of relay_run().
+ * Return: 0; -EINVAL: detach_keys cannot be read; errors of begin() and relay_run().
  */
 int terminal_forward(const TerminalForward *f, RelayEnd *ret, Error *e) {
         _cleanup_close_ int out = reopen(f->out);
@@ -189,6 +227,7 @@ int terminal_forward(const TerminalForward *f, RelayEnd *ret, Error *e) {
                 { .from = f->master, .to = out >= 0 ? out : f->out, .non_blocking = out >= 0 },
         };
         Forward x = { .f = f };
+        sigset_t before;
         Relay relay = {
                 .streams = streams,
                 .n_streams = ELEMENTSOF(streams),
@@ -208,8 +247,15 @@ int terminal_forward(const TerminalForward *f, RelayEnd *ret, Error *e) {
         x.has_in = tcgetattr(f->in, &x.in) == 0;
         x.has_out = tcgetattr(f->out, &x.out) == 0;
         copy_size(&x);
+        block_signals(&before);
         make_raw(&x);
-        r = relay_run(&relay, ret, e);
+        if (f->begin) {
+                pass_typed(&x);
+                r = f->begin(f->userdata, e);
+        }
+        if (r >= 0)
+                r = relay_run(&relay, ret, e);
         restore(&x);
+        (void) sigprocmask(SIG_SETMASK, &before, NULL);
         return r;
 }

@@ -14,8 +14,12 @@
 #define TERMINAL_KEYS_MAX 16 /* bytes of a detach sequence */
 
 typedef struct TerminalForward {
-        int master;              /* pty of the pod */
-        int in, out;             /* of the caller; the one or the other may be no terminal */
+        int master; /* pty of the pod */
+        int peer;   /* its other end, from here, with @begin */
+        int (*begin)(
+                void *userdata,
+                Error *e); /* starts who reads from the pod's end, once the caller's terminal is raw; NULL */
+        int in, out;       /* of the caller; the one or the other may be no terminal */
         const char *detach_keys; /* "^]^]^]", "ctrl-p,ctrl-q"; NULL or "": none */
         const int *size_fd;      /* the terminal that gets the caller's size; NULL: master */
         int watch_fd;            /* as in Relay; -EBADF: none */

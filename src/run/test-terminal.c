@@ -199,6 +199,57 @@ static int on_signal(int sig, void *userdata) {
         return 0;
 }
 
+static void set_echo(int fd) {
+        struct termios t;
+
+        assert_int_equal(tcgetattr(fd, &t), 0);
+        t.c_lflag |= ECHO;
+        assert_int_equal(tcsetattr(fd, TCSANOW, &t), 0);
+}
+
+/* The program, which finds a terminal as any other. */
+static int begin(void *userdata, Error *e) {
+        const Scene *s = userdata;
+        struct termios t;
+        char c;
+
+        assert_int_equal(tcgetattr(s->app, &t), 0);
+        assert_true(t.c_lflag & ECHO);
+        expect(s->app, "typed early\n");
+        assert_int_equal(read(s->app, &c, 1), 0);
+        return write(s->app, "seen", 4) == 4 ? 0 : -EIO;
+}
+
+static int at_once(void *userdata) {
+        return 1;
+}
+
+/* What was typed, and shown, before the caller's terminal was raw is not shown twice; ^D is still one. */
+static void test_typed(void **state) {
+        Scene *s = *state;
+        const TerminalForward f = { .master = s->master,
+                                    .peer = s->app,
+                                    .begin = begin,
+                                    .in = s->in,
+                                    .out = s->in,
+                                    .watch_fd = -EBADF,
+                                    .watch = at_once,
+                                    .userdata = s };
+        RelayEnd end;
+        char c;
+
+        set_echo(s->in);
+        set_echo(s->app);
+        assert_int_equal(tcgetattr(s->in, &s->before), 0);
+        assert_int_equal(write(s->user, "typed early\n\x04", 13), 13);
+        expect(s->user, "typed early\r\n");
+        assert_int_equal(terminal_forward(&f, &end, NULL), 0);
+        assert_int_equal(end, RELAY_DONE);
+        expect(s->user, "seen");
+        assert_int_equal(read(s->user, &c, 1), -1);
+        assert_int_equal(errno, EAGAIN);
+}
+
 static void make_pipe(int fds[2]) {
         assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 }
@@ -323,6 +374,45 @@ static void test_reader_gone(void **state) {
         (void) fd_close(out[1]);
 }
 
+typedef struct Lingering {
+        int n, fd;
+} Lingering;
+
+static bool lingers(void *userdata) {
+        Lingering *x = userdata;
+
+        if (++x->n == 2)
+                assert_int_equal(write(x->fd, "later", 5), 5);
+        return x->n < 3;
+}
+
+/* Somebody whom the program left behind still writes. */
+static void test_lingers(void **state) {
+        int from[2], out[2];
+        char text[6] = "";
+        RelayEnd end;
+
+        make_pipe(from);
+        make_pipe(out);
+        Lingering l = { .fd = from[1] };
+        RelayStream streams[] = { { .from = from[0], .to = out[1], .close_from = true } };
+        Relay x = { .streams = streams,
+                    .n_streams = 1,
+                    .watch_fd = -EBADF,
+                    .watch = at_once,
+                    .lingers = lingers,
+                    .userdata = &l };
+
+        assert_int_equal(relay_run(&x, &end, NULL), 0);
+        assert_int_equal(end, RELAY_DONE);
+        assert_int_equal(l.n, 3);
+        assert_int_equal(read(out[0], text, 5), 5);
+        assert_string_equal(text, "later");
+        (void) fd_close(from[1]);
+        (void) fd_close(out[0]);
+        (void) fd_close(out[1]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_keys),
@@ -330,8 +420,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_detach, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_bad_keys, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_signal, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_typed, setup, teardown),
                 cmocka_unit_test(test_pipes),
                 cmocka_unit_test(test_slow_reader),
+                cmocka_unit_test(test_lingers),
                 cmocka_unit_test(test_reader_gone),
         };
 
