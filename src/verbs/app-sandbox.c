@@ -12,6 +12,7 @@
 #include "run/run.h"
 #include "verbs/pod-info.h"
 #include "verbs/run-images.h"
+#include "verbs/run-stage1.h"
 
 #define EXIT_SANDBOX_FAILED 1 /* as rkt's */
 
@@ -125,11 +126,11 @@ static const Option sandbox_options[] = {
           .help = "forward a port of the host to one of the pod" },
         { "private-users", 0, OPTION_SET, .set = run_set_private_users, .bare = "true", .value = "USERS",
           .help = "users of the pod's own: pick (a free range), identity or START:LENGTH" },
-        { "stage1-from-dir", 0, OPTION_UNSUPPORTED },
-        { "stage1-hash", 0, OPTION_UNSUPPORTED },
-        { "stage1-name", 0, OPTION_UNSUPPORTED },
-        { "stage1-path", 0, OPTION_UNSUPPORTED },
-        { "stage1-url", 0, OPTION_UNSUPPORTED },
+        { "stage1-from-dir", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
+        { "stage1-hash", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
+        { "stage1-name", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
+        { "stage1-path", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
+        { "stage1-url", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
         { "user-annotation", 0, OPTION_SET, .set = set_user_annotation, .value = "NAME=VALUE",
           .help = "a free annotation, shown by list and status" },
         { "user-label", 0, OPTION_SET, .set = set_user_label, .value = "NAME=VALUE", .help = "a free label" },

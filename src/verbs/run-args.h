@@ -36,7 +36,8 @@ typedef struct RunArgs {
         char **signatures;    /* of the apps, in their order; "" for none */
         const char *pod_name; /* --pod-name; NULL: rkt-UUID */
         bool interactive;
-        const char *ipc; /* NULL: auto */
+        const char *ipc;    /* NULL: auto */
+        const char *stage1; /* the flag that named one; NULL */
         bool mds_register;
         bool remove; /* --rm */
         bool detach;

@@ -13,6 +13,7 @@
 #include "podfile/value-check.h"
 #include "verbs/run-args.h"
 #include "verbs/run-isolators.h"
+#include "verbs/run-stage1.h"
 
 /**
  * run_current_app() - the app that a flag belongs to
@@ -505,11 +506,11 @@ const Option run_image_options[] = {
           .help = "image: working directory" },
         { "port", 0, OPTION_STRV, offsetof(RunArgs, ports), .value = "NAME:[IP:]PORT",
           .help = "publish a port that an image names, at this port of the host" },
-        { "stage1-from-dir", 0, OPTION_UNSUPPORTED },
-        { "stage1-hash", 0, OPTION_UNSUPPORTED },
-        { "stage1-name", 0, OPTION_UNSUPPORTED },
-        { "stage1-path", 0, OPTION_UNSUPPORTED },
-        { "stage1-url", 0, OPTION_UNSUPPORTED },
+        { "stage1-from-dir", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
+        { "stage1-hash", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
+        { "stage1-name", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
+        { "stage1-path", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
+        { "stage1-url", 0, OPTION_SET, .set = run_set_stage1, .flags = OPTION_HIDDEN },
         { "stderr", 0, OPTION_SET, APP(standard_error), set_app_stream, .value = "MODE",
           .help = "image: log, null, stream or tty (see rkt-attach)" },
         { "stdin", 0, OPTION_SET, APP(standard_input), set_app_stream, .value = "MODE",
