@@ -15,7 +15,8 @@
 #include "manifest/ac-seccomp.h"
 #include "podfile/value-check.h"
 
-#define MEMORY_MIN_BYTES 4096 /* less is surely a forgotten suffix, says rkt */
+#define MEMORY_MIN_BYTES 4096             /* less is surely a forgotten suffix, says rkt */
+#define CPU_SHARES_MAX   UINT64_C(262144) /* the kernel's; Nomad gives the megahertz of all cores */
 #define COMMAND_LINE     ((PodPlace){})
 
 static int add_setting(AppSpec *app, const char *key, char *value, Error *e) {
@@ -92,11 +93,10 @@ int run_set_cpu_shares(const Option *o, const char *value, void *data, Error *e)
 
         if (!app)
                 return -EINVAL;
-        if (parse_uint64(value, &shares) < 0 || shares > 262144)
-                return error_setf(e, -EINVAL,
-                                  "invalid argument \"%s\" for --cpu-shares: it is no integer up to 262144",
+        if (parse_uint64(value, &shares) < 0)
+                return error_setf(e, -EINVAL, "invalid argument \"%s\" for --cpu-shares: it is no integer",
                                   value);
-        return add_setting(app, "CPUWeight", strf("%" PRIi64, ac_cpu_weight(shares)), e);
+        return add_setting(app, "CPUWeight", strf("%" PRIi64, ac_cpu_weight(MIN(shares, CPU_SHARES_MAX))), e);
 }
 
 /**

@@ -157,6 +157,27 @@ static void test_limits(void **state) {
         assert_string_equal(setting(&a, "MemoryMax"), "134217728");
         assert_string_equal(setting(&a, "CPUQuota"), "10000%");
         done(&a);
+        PARSE(&a, S("i"), S("--cpu-shares=18446744073709551615"));
+        assert_string_equal(setting(&a, "CPUWeight"), "10000");
+        done(&a);
+}
+
+/* There is no stage1 image: those that are what there is may be named. */
+static void test_stage1(void **state) {
+        char *flags[] = {
+                S("--stage1-name=coreos.com/rkt/stage1-coreos:1.30.0"),
+                S("--stage1-name=coreos.com/rkt/stage1-coreos,version=1.30.0"),
+                S("--stage1-path=/usr/lib/rkt/stage1-images/stage1-host.aci"),
+                S("--stage1-url=https://example.com/stage1-src-1.30.0-linux-amd64.aci"),
+                S("--stage1-from-dir=stage1-coreos.aci"),
+                S("--stage1-name=stage1-host"),
+        };
+        RunArgs a;
+
+        FOREACH_ARRAY (f, flags, ELEMENTSOF(flags)) {
+                PARSE(&a, *f, S("i"));
+                done(&a);
+        }
 }
 
 /* SEC-11, SEC-12: every value of SystemCallFilter= that --seccomp stands for. */
@@ -301,6 +322,14 @@ static void test_refused(void **state) {
                         S("--net=a:b"), S("i")),
                 REFUSED("both --store-only and --no-store specified", S("--store-only"), S("--no-store"),
                         S("i")),
+                REFUSED("flags --stage1-name and --stage1-path are mutually exclusive",
+                        S("--stage1-name=stage1-coreos"), S("--stage1-path=stage1-coreos.aci"), S("i")),
+                REFUSED("--stage1-name already used", S("--stage1-name=stage1-coreos"),
+                        S("--stage1-name=stage1-coreos"), S("i")),
+                REFUSED("invalid argument \"coreos.com/rkt/stage1-kvm:1\" for --stage1-name: there are no "
+                        "stage1 images; pods run as with stage1-coreos, stage1-src and stage1-host, the only "
+                        "ones that can be named",
+                        S("--stage1-name=coreos.com/rkt/stage1-kvm:1"), S("i")),
                 REFUSED("unknown flag: --volum (did you mean --volume?)", S("--volum=x"), S("i")),
         };
 
@@ -364,12 +393,12 @@ static void test_app_add(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_app_add),      cmocka_unit_test(test_grammar),
-                cmocka_unit_test(test_names),        cmocka_unit_test(test_no_app),
-                cmocka_unit_test(test_inherit),      cmocka_unit_test(test_limits),
-                cmocka_unit_test(test_seccomp),      cmocka_unit_test(test_environment),
-                cmocka_unit_test(test_pod_flags),    cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_bad_env_file),
+                cmocka_unit_test(test_app_add),     cmocka_unit_test(test_grammar),
+                cmocka_unit_test(test_names),       cmocka_unit_test(test_no_app),
+                cmocka_unit_test(test_inherit),     cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_stage1),      cmocka_unit_test(test_seccomp),
+                cmocka_unit_test(test_environment), cmocka_unit_test(test_pod_flags),
+                cmocka_unit_test(test_refused),     cmocka_unit_test(test_bad_env_file),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
