@@ -490,6 +490,16 @@ int pod_manifest_set_annotation(PodManifest *m, const char *name, const char *va
 }
 
 /**
+ * pod_manifest_clear_ports() - publish no ports
+ * @m: manifest
+ */
+void pod_manifest_clear_ports(PodManifest *m) {
+        json_list_free(&pod_port_type, m->ports, m->n_ports);
+        m->ports = NULL;
+        m->n_ports = 0;
+}
+
+/**
  * pod_app_annotation() - an annotation of an app
  * @a:    app
  * @name: as "rkt.systemd/unit"

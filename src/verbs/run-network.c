@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "basic/log.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "manifest/ac-types.h"
@@ -158,6 +159,8 @@ int run_network_set(const RunArgs *a, PodSpec *spec, Error *e) {
  * @m: its manifest
  * @e: rkt's sentence; may be NULL
  *
+ * Whoever prepares a pod need not know its network: ports that cannot be published are dropped, with a warning.
+ *
  * Return: 1 if something was changed; 0; what run_network_set() returns.
  */
 int run_network_change(const RunArgs *a, PodManifest *m, Error *e) {
@@ -171,5 +174,10 @@ int run_network_change(const RunArgs *a, PodManifest *m, Error *e) {
         r = run_network_set(a, spec, e);
         if (r < 0)
                 return r;
+        if (m->n_ports > 0 && (streq_ptr(a->net, "none") || streq_ptr(a->net, "host"))) {
+                log_warning("the ports of the pod are not published: it has '%s' networking, ignoring",
+                            a->net);
+                pod_manifest_clear_ports(m);
+        }
         return pod_add_network(spec, m) < 0 ? error_oom(e) : 1;
 }
