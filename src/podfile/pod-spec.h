@@ -143,8 +143,7 @@ typedef struct PodSpec {
         char *source;    /* the pod file; NULL when made from flags */
         char **files;    /* every file that was read, the pod file first */
         char *hostname;  /* NULL: the name */
-        char **networks; /* words of Network=; "NAME", or "NAME:K=V;K=V"; NULL: not said, which is "none" until
-                             the default network exists */
+        char **networks; /* words of Network=; "NAME", or "NAME:K=V;K=V"; NULL: not said, which is "default" */
         char **ports;    /* of PublishPort=, see podfile/port-mapping.h */
         char **dns;      /* addresses; or "host", "none" */
         char **dns_search;

@@ -84,6 +84,13 @@ static int call(char *const argv[], int in, int pod, char **ret, Error *e) {
         return 0;
 }
 
+/* A pod that says nothing is in the network default. */
+static const char *network_words(const PodManifest *m) {
+        const char *words = pod_manifest_annotation(m, POD_ANNOTATION_NETWORK);
+
+        return words && *words ? words : "default";
+}
+
 /* "NAME", or "NAME:K=V;K=V" */
 static int add_network(NetState *s, const char *word, Error *e) {
         const char *colon = strchr(word, ':');
@@ -116,7 +123,7 @@ static int describe(Pod *p, const PodManifest *m, const char *machine, const cha
         if (!s)
                 return error_oom(e);
         if (fill_in(s, p, machine, hostname) < 0 ||
-            strv_split(pod_manifest_annotation(m, POD_ANNOTATION_NETWORK), " ", &words) < 0)
+            strv_split(network_words(m), " ", &words) < 0)
                 return error_oom(e);
         r = network_ports(m, s, e);
         for (char **w = words; r >= 0 && w && *w; w++)
@@ -148,11 +155,9 @@ static int run_up(Pod *p, const NetState *wanted, NetState **ret, Error *e) {
 }
 
 static NetworkKind kind_of(const PodManifest *m) {
-        const char *words = pod_manifest_annotation(m, POD_ANNOTATION_NETWORK);
+        const char *words = network_words(m);
 
-        if (!words || !*words || streq(words, "none"))
-                return NETWORK_NONE;
-        return streq(words, "host") ? NETWORK_HOST : NETWORK_OWN;
+        return streq(words, "none") ? NETWORK_NONE : streq(words, "host") ? NETWORK_HOST : NETWORK_OWN;
 }
 
 /**
