@@ -4,9 +4,32 @@
 
 #include <nftables/libnftables.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "basic/str.h"
 #include "run/net-rules.h"
+
+#define FDS_MAX 64 /* this program has few */
+
+static bool is_netlink(int fd) {
+        int domain;
+        socklen_t size = sizeof(domain);
+
+        return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) >= 0 && domain == AF_NETLINK;
+}
+
+/* Who closes the socket of nftables last waits, some 10 ms, until the kernel has freed what was deleted. That is a process of its
+ * own, which nobody waits for, and which holds nothing else. */
+static void free_context(struct nft_ctx *c) {
+        if (fork() == 0) {
+                for (int fd = 0; fd < FDS_MAX; fd++)
+                        if (!is_netlink(fd))
+                                (void) close(fd);
+                _exit(EXIT_SUCCESS);
+        }
+        nft_ctx_free(c);
+}
 
 /**
  * net_nft_apply() - make our table what the pods need
@@ -34,6 +57,6 @@ int net_nft_apply(const NetStates *states, char *const *guarded, Error *e) {
                 r = error_setf(e, -EIO, "nftables does not take the rules for ports and addresses: %.*s",
                                (int) strcspn(message, "\n"), message);
         }
-        nft_ctx_free(c);
+        free_context(c);
         return r;
 }
