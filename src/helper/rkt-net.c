@@ -3,7 +3,9 @@
  *
  *   rkt-net up DATADIR [SEC]    what is wanted comes in on stdin, what was made goes to stdout, both as in run/net-state.h; 3 is
  *                               the pod's directory
+ *   rkt-net check DATADIR       the same goes in; whether there are such networks
  *   rkt-net down DATADIR UUID   3 is the pod's directory, or /dev/null if it has none any more
+ *   rkt-net forget DATADIR UUID the same, for the last time: what is left is said, and is no failure
  *   rkt-net restore DATADIR     rules and names are made again
  *
  * What went wrong is said on stderr, in one line. It starts plugins, which are programs of somebody else, as root: so it and
@@ -113,15 +115,21 @@ static int give_up_rights(const char *dir, Error *e) {
         return r < 0 ? r : sandbox_enter(&sandbox, e);
 }
 
-static int run_up(Error *e) {
-        _cleanup_net_state_ NetState *s = NULL;
-        _cleanup_free_ char *text = NULL, *answer = NULL;
+static int read_wanted(NetState **ret, Error *e) {
+        _cleanup_free_ char *text = NULL;
         size_t size;
         int r = fd_read_to_end(STDIN_FILENO, NET_STATE_MAX, &text, &size);
 
         if (r < 0)
                 return error_setf(e, r, "cannot read what is wanted: %s", strerror(-r));
-        r = net_state_parse(text, size, &s, e);
+        return net_state_parse(text, size, ret, e);
+}
+
+static int run_up(Error *e) {
+        _cleanup_net_state_ NetState *s = NULL;
+        _cleanup_free_ char *answer = NULL;
+        int r = read_wanted(&s, e);
+
         if (r >= 0)
                 r = net_up(s, POD_FD, e);
         if (r < 0)
@@ -129,6 +137,13 @@ static int run_up(Error *e) {
         if (net_state_to_string(s, &answer) < 0)
                 return error_oom(e);
         return fd_write_all(STDOUT_FILENO, answer, strlen(answer));
+}
+
+static int run_check(Error *e) {
+        _cleanup_net_state_ NetState *s = NULL;
+        int r = read_wanted(&s, e);
+
+        return r < 0 ? r : net_check(s, e);
 }
 
 static int run_restore(Error *e) {
@@ -151,7 +166,7 @@ int main(int argc, char *argv[]) {
         int r = -EINVAL;
 
         if (argc < 3 || !path_is_absolute(argv[2])) {
-                fputs("Usage: rkt-net up|down|restore DATADIR [UUID]\n", stderr);
+                fputs("Usage: rkt-net up|check|down|forget|restore DATADIR [UUID]\n", stderr);
                 return EXIT_FAILURE;
         }
         r = give_up_rights(argv[2], &e);
@@ -159,13 +174,16 @@ int main(int argc, char *argv[]) {
                 if (argc == 4)
                         (void) setenv(CNI_TIMEOUT_ENV, argv[3], 1);
                 r = run_up(&e);
-        } else if (r >= 0 && argc == 4 && streq(argv[1], "down") && uuid_is_valid(argv[3]))
-                r = net_down(argv[3], is_directory(POD_FD) ? POD_FD : -EBADF, &e);
+        } else if (r >= 0 && argc <= 4 && streq(argv[1], "check")) {
+                r = run_check(&e);
+        } else if (r >= 0 && argc == 4 && (streq(argv[1], "down") || streq(argv[1], "forget")) &&
+                   uuid_is_valid(argv[3]))
+                r = net_down(argv[3], is_directory(POD_FD) ? POD_FD : -EBADF, streq(argv[1], "forget"), &e);
         else if (r >= 0 && argc == 3 && streq(argv[1], "restore"))
                 r = run_restore(&e);
         else if (r >= 0)
                 r = error_setf(&e, -EINVAL, "there is no '%s'", argv[1]);
-        if (r < 0)
+        if (r != 0)
                 (void) fprintf(stderr, "%s\n", error_text(&e, r));
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

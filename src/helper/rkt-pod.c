@@ -211,7 +211,7 @@ static int stop_post(const char *name) {
 
 static int sweep(void) {
         _cleanup_error_ Error e = ERROR_INIT;
-        int r = network_sweep(arg_data_dir, true, &e);
+        int r = network_sweep(arg_data_dir, NETWORK_SWEEP_OLD | NETWORK_SWEEP_AGAIN, &e);
 
         if (r < 0)
                 log_error("%s", error_text(&e, r));

@@ -90,6 +90,10 @@ static const char *choose_version(const JsonValue *doc) {
         return best && *best ? best : VERSION_ABSENT;
 }
 
+static bool is_type(const char *type) {
+        return !strchr(type, '/') && *type != '.' && strlen(type) <= 128;
+}
+
 static int check_plugin(const JsonValue *p, Error *e) {
         const char *type;
         int r = json_expect(p, JSON_OBJECT, e);
@@ -99,7 +103,7 @@ static int check_plugin(const JsonValue *p, Error *e) {
         type = string_member(p, "type");
         if (!type || !*type)
                 return error_setf(e, -EINVAL, "a plugin has no \"type\"");
-        if (strchr(type, '/') || *type == '.' || strlen(type) > 128)
+        if (!is_type(type))
                 return error_setf(e, -EINVAL, "type '%.60s' is not the name of a plugin", type);
         return 0;
 }
@@ -183,6 +187,20 @@ static const JsonValue *plugin(const CniConf *c, size_t i) {
  */
 const char *cni_conf_type(const CniConf *c, size_t i) {
         return string_member(plugin(c, i), "type");
+}
+
+/**
+ * cni_conf_ipam() - the program that gives a plugin its addresses
+ * @c: configuration
+ * @i: which plugin
+ *
+ * Return: name without folder, owned by @c; NULL: it calls none.
+ */
+const char *cni_conf_ipam(const CniConf *c, size_t i) {
+        const JsonValue *ipam = json_get(plugin(c, i), "ipam");
+        const char *type = ipam && json_type(ipam) == JSON_OBJECT ? string_member(ipam, "type") : NULL;
+
+        return type && *type && is_type(type) ? type : NULL;
 }
 
 static bool is_true(const JsonValue *o, const char *key) {

@@ -386,6 +386,35 @@ int cni_check(const CniContext *x, const NetAttachment *a, Error *e) {
         return r;
 }
 
+/* A plugin that gives up early, as macvlan does when the interface below it has gone, has not told who keeps the addresses. */
+static void del_addresses(const CniContext *x, const CniConf *c, size_t i, const NetAttachment *a,
+                          const char *request) {
+        _cleanup_(answer_done) Answer answer = {};
+        const char *ipam = cni_conf_ipam(c, i);
+        bool unused;
+
+        if (ipam)
+                (void) call(x, "DEL", ipam, a, request, &answer, &unused, NULL);
+}
+
+static int del_one(const CniContext *x, const CniConf *c, size_t i, const NetAttachment *a,
+                   const JsonValue *runtime, Error *e) {
+        const CniRequest q = {
+                .version = a->version, .runtime = runtime, .result = a->result, .is_del = true
+        };
+        _cleanup_(answer_done) Answer answer = {};
+        _cleanup_free_ char *request = NULL;
+        bool unused;
+        int r = cni_conf_request(c, i, &q, &request, e);
+
+        if (r < 0)
+                return r;
+        r = call(x, "DEL", cni_conf_type(c, i), a, request, &answer, &unused, e);
+        if (r < 0)
+                del_addresses(x, c, i, a, request);
+        return r;
+}
+
 /**
  * cni_del() - a pod leaves a network
  * @x: which pod
@@ -403,19 +432,7 @@ int cni_del(const CniContext *x, const NetAttachment *a, Error *e) {
 
         if (r < 0)
                 return r;
-        for (size_t i = cni_conf_n_plugins(c); i-- > 0;) {
-                _cleanup_(answer_done) Answer answer = {};
-                _cleanup_free_ char *request = NULL;
-                CniRequest q = {
-                        .version = a->version, .runtime = runtime, .result = a->result, .is_del = true
-                };
-                bool unused;
-                int k = cni_conf_request(c, i, &q, &request, r < 0 ? NULL : e);
-
-                if (k >= 0)
-                        k = call(x, "DEL", cni_conf_type(c, i), a, request, &answer, &unused,
-                                 r < 0 ? NULL : e);
-                (void) RET_GATHER(r, k);
-        }
+        for (size_t i = cni_conf_n_plugins(c); i-- > 0;)
+                (void) RET_GATHER(r, del_one(x, c, i, a, runtime, r < 0 ? NULL : e));
         return r;
 }

@@ -71,10 +71,21 @@ char *run_journal_path(const char *uuid) {
         return path;
 }
 
+static void warn_of_network(const RunRelease *x, const Pod *p, const char *warning) {
+        _cleanup_free_ char *sentence = NULL;
+
+        if (!x || !warning || !*warning)
+                return;
+        sentence = strf("pod \"%s\": a network was not left as it should be, and is forgotten now: %s",
+                        pod_uuid(p), warning);
+        if (sentence)
+                x->warning(NULL, sentence);
+}
+
 /**
  * run_release() - give back what a pod holds outside of its directory; a PodRelease
  * @p:        exited pod, locked
- * @userdata: not used
+ * @userdata: RunRelease *; may be NULL
  * @e:        sentence on failure; may be NULL
  *
  * That is its networks and its journal.
@@ -84,10 +95,13 @@ char *run_journal_path(const char *uuid) {
 int run_release(Pod *p, void *userdata, Error *e) {
         _cleanup_free_ char *path = run_journal_path(pod_uuid(p));
         _cleanup_close_ int dir = open("/var/log/journal", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int r = network_down(p, e);
+        _cleanup_free_ char *warning = NULL;
+        int r = network_forget(p, &warning, e);
 
         if (r < 0)
                 return r;
+        if (warning)
+                warn_of_network(userdata, p, str_strip(warning));
         if (!path)
                 return error_oom(e);
         if (dir < 0)
@@ -210,7 +224,7 @@ int run_stop_post(Pods *pods, const char *data_dir, const char *name, Error *e) 
         metadata_clean();
         unregister(name);
         remove_runtime(name);
-        r = network_sweep(data_dir, true, e);
+        r = network_sweep(data_dir, NETWORK_SWEEP_OLD, e);
         (void) RET_GATHER(r, pod_gc_name(pods, name, &options, &changes, r < 0 ? NULL : e));
         return r;
 }

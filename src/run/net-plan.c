@@ -187,6 +187,41 @@ static void choose_port_network(NetState *s, const NetConfs *confs) {
         }
 }
 
+static int check_all(const NetConfs *confs, Error *e) {
+        int r = 0;
+
+        if (confs->broken && *confs->broken)
+                return error_setf(e, -EBADMSG, "%s", *confs->broken);
+        FOREACH_ARRAY (c, confs->items, confs->n)
+                if (r >= 0)
+                        r = cni_need_plugins(c->conf, e);
+        return r;
+}
+
+/**
+ * net_plan_check() - can there be such networks?
+ * @s:     names of the networks
+ * @confs: net.d
+ * @e:     sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOENT: no such network, or a plugin is missing; -EBADMSG: all are wanted, and one is broken; -ENOMEM.
+ */
+int net_plan_check(const NetState *s, const NetConfs *confs, Error *e) {
+        int r = 0;
+
+        FOREACH_ARRAY (a, s->networks, s->n_networks) {
+                const NetConf *c = net_confs_find(confs, a->name);
+
+                if (r >= 0 && s->n_networks == 1 && streq(a->name, "all"))
+                        r = check_all(confs, e);
+                else if (r >= 0 && c)
+                        r = cni_need_plugins(c->conf, e);
+                else if (r >= 0 && !net_builtin_find(a->name))
+                        r = unknown_network(confs, a->name, e);
+        }
+        return r;
+}
+
 /**
  * net_plan() - decide all that can be decided before
  * @s:      names and args of the networks; the rest of them is set

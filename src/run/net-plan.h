@@ -7,3 +7,4 @@
 #include "run/net-state.h"
 
 int net_plan(NetState *s, const NetConfs *confs, const NetStates *states, Error *e);
+int net_plan_check(const NetState *s, const NetConfs *confs, Error *e);

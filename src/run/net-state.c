@@ -119,6 +119,7 @@ static const JsonField state_fields[] = {
         JSON_ROW("dataDirectory", json_kind_string, NetState, data_dir, 0),
         JSON_LIST_ROW("networks", NetState, networks, attachment_type, JSON_ALWAYS),
         JSON_LIST_ROW("ports", NetState, ports, port_type, JSON_ALWAYS),
+        JSON_ROW("failed", json_kind_boolean, NetState, failed, 0),
         JSON_ROW("portNetwork", json_kind_int64, NetState, port_network, 0),
         {},
 };

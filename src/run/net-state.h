@@ -56,6 +56,7 @@ typedef struct NetState {
         size_t n_networks;
         NetPort *ports;
         size_t n_ports;
+        bool failed;          /* a plugin did not take away what it had made */
         int64_t port_network; /* index of the network that has the ports; -1: a plugin does it, or none */
 } NetState;
 

@@ -75,10 +75,12 @@ static int publish(NetLink *host, Error *e) {
         _cleanup_net_states_ NetStates states = NET_STATES_INIT;
         _cleanup_strv_free_ char **guarded = NULL;
         _cleanup_close_ int lock = -EBADF;
+        bool is_loaded;
         int r = net_states_lock(&lock, e);
 
         if (r >= 0)
                 r = net_states_load(&states, e);
+        is_loaded = r >= 0;
         if (r >= 0)
                 r = net_localnet_begin(&states, &guarded, e);
         if (r >= 0)
@@ -87,7 +89,9 @@ static int publish(NetLink *host, Error *e) {
                 net_localnet_end(&states);
         if (r >= 0)
                 r = net_hosts_update(&states, e);
-        return r < 0 || !host ? r : net_builtin_sweep(host, &states, e);
+        if (host && is_loaded) /* a bridge that nobody needs goes even if nftables refuses */
+                (void) RET_GATHER(r, net_builtin_sweep(host, &states, r < 0 ? NULL : e));
+        return r;
 }
 
 /* Results before 0.3.0 do not name the host's interfaces. */
@@ -154,6 +158,24 @@ static int up(Up *u, Error *e) {
         return r < 0 ? r : publish(NULL, e);
 }
 
+static int load_confs(NetConfs *ret, Error *e) {
+        return net_confs_load(CONFIG_SYSTEM_DIR "/net.d", CONFIG_LOCAL_DIR "/net.d", ret, e);
+}
+
+/**
+ * net_check() - can there be such networks?
+ * @s: as for net_up()
+ * @e: sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOENT: no such network, or a plugin is missing; errors of reading net.d.
+ */
+int net_check(const NetState *s, Error *e) {
+        _cleanup_net_confs_ NetConfs confs = NET_CONFS_INIT;
+        int r = load_confs(&confs, e);
+
+        return r < 0 ? r : net_plan_check(s, &confs, e);
+}
+
 /**
  * net_up() - give a pod its networks
  * @s:      uuid, machine, hostname, namespace, ports, and of each network name, if_name, args; the rest is set
@@ -167,7 +189,7 @@ static int up(Up *u, Error *e) {
  */
 int net_up(NetState *s, int pod_fd, Error *e) {
         _cleanup_(up_done) Up u = { .state = s, .pod_fd = pod_fd, .ns = -EBADF };
-        int r = net_confs_load(CONFIG_SYSTEM_DIR "/net.d", CONFIG_LOCAL_DIR "/net.d", &u.confs, e);
+        int r = load_confs(&u.confs, e);
 
         if (r >= 0)
                 r = net_link_open(&u.host, e);
@@ -177,7 +199,7 @@ int net_up(NetState *s, int pod_fd, Error *e) {
                 return r;
         r = up(&u, e);
         if (r < 0)
-                (void) net_down(s->uuid, pod_fd, NULL);
+                (void) net_down(s->uuid, pod_fd, false, NULL);
         return r;
 }
 
@@ -209,8 +231,8 @@ static int remove_one(NetLink *host, const NetState *s, const NetAttachment *a, 
         return r < 0 ? error_prefixf(e, r, "network '%s'", a->name) : 0;
 }
 
-/* In reverse. What could not be removed stays written down. */
-static int remove_all(NetState *s, int pod_fd, NetLink *host, Error *e) {
+/* In reverse. Those that could not be left stay in the list. */
+static int remove_all(NetState *s, NetLink *host, Error *e) {
         size_t kept = 0;
         int r = 0;
 
@@ -227,10 +249,26 @@ static int remove_all(NetState *s, int pod_fd, NetLink *host, Error *e) {
         s->n_networks = kept;
         s->port_network = -1;
         net_state_forget_ports(s);
-        if (kept > 0 && pod_fd >= 0)
+        return r;
+}
+
+/* For whoever comes next. */
+static void keep_rest(NetState *s, int pod_fd) {
+        s->failed = true;
+        if (pod_fd >= 0)
                 (void) net_state_write_at(pod_fd, NET_STATE_FILE, s, true, NULL);
-        if (kept > 0)
-                (void) net_states_put(s, NULL);
+        (void) net_states_put(s, NULL);
+}
+
+static int remove_state(const NetState *s, int pod_fd, NetLink *host, Error *e) {
+        int r = net_namespace_remove(s->namespace, e); /* while it is still written down: a kill may come */
+
+        if (r >= 0)
+                r = net_states_remove(s->uuid);
+        if (r >= 0)
+                r = publish(host, e);
+        if (r >= 0 && pod_fd >= 0 && unlinkat(pod_fd, NET_STATE_FILE, 0) < 0 && errno != ENOENT)
+                r = error_setf(e, -errno, "cannot remove " NET_STATE_FILE ": %m");
         return r;
 }
 
@@ -238,33 +276,32 @@ static int remove_all(NetState *s, int pod_fd, NetLink *host, Error *e) {
  * net_down() - take a pod's networks away
  * @uuid:   of the pod
  * @pod_fd: its directory; -EBADF: it has none any more
+ * @forget: what a plugin does not take away, nobody will come for again
  * @e:      sentence of the first failure; may be NULL
  *
- * Return: 0, also when there was nothing; errors of the plugins: then those networks that are left stay written down.
+ * Return: 0, also when there was nothing; 1: @forget, and @e says what a plugin may have left; errors of the plugins: then those
+ * networks that are left stay written down.
  */
-int net_down(const char *uuid, int pod_fd, Error *e) {
+int net_down(const char *uuid, int pod_fd, bool forget, Error *e) {
         _cleanup_(net_link_closep) NetLink *host = NULL;
         _cleanup_net_state_ NetState *s = NULL;
-        int r = load_state(uuid, pod_fd, &s, e);
+        int r = load_state(uuid, pod_fd, &s, e), left;
 
         if (r <= 0)
                 return r;
         assert(s);
         r = net_link_open(&host, e);
-        if (r >= 0)
-                r = remove_all(s, pod_fd, host, e);
-        if (r >= 0) /* while it is still written down, for whoever comes after a kill */
-                r = net_namespace_remove(s->namespace, e);
-        if (r < 0) {
-                (void) publish(host, NULL);
+        if (r < 0)
                 return r;
-        }
-        r = net_states_remove(uuid);
-        if (r >= 0)
-                r = publish(host, e);
-        if (r >= 0 && pod_fd >= 0 && unlinkat(pod_fd, NET_STATE_FILE, 0) < 0 && errno != ENOENT)
-                r = error_setf(e, -errno, "cannot remove " NET_STATE_FILE ": %m");
-        return r;
+        left = remove_all(s, host, e);
+        if (left < 0 && !forget) {
+                keep_rest(s, pod_fd);
+                r = left;
+        } else
+                r = remove_state(s, pod_fd, host, left < 0 ? NULL : e);
+        if (r < 0)
+                (void) publish(host, NULL);
+        return r < 0 ? r : left < 0;
 }
 
 static int check_pod(const NetState *s, char ***warnings) {

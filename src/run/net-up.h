@@ -4,6 +4,7 @@
 
 #include "run/net-state.h"
 
+int net_check(const NetState *s, Error *e);
 int net_up(NetState *s, int pod_fd, Error *e);
-int net_down(const char *uuid, int pod_fd, Error *e);
+int net_down(const char *uuid, int pod_fd, bool forget, Error *e);
 int net_restore(char ***ret_warnings, Error *e);

@@ -44,13 +44,22 @@ typedef struct NetworkInfos {
 #define NETWORK_INFOS_INIT      ((NetworkInfos){})
 #define _cleanup_network_infos_ _cleanup_(network_infos_done)
 
+/* How thoroughly what is left is looked for. */
+typedef enum NetworkSweepFlags {
+        NETWORK_SWEEP_OLD = 1 << 0,   /* also what pods from before a reboot left on disk */
+        NETWORK_SWEEP_AGAIN = 1 << 1, /* also where plugins have failed before */
+} NetworkSweepFlags;
+
+int network_check(Pod *p, const PodManifest *m, Error *e);
 int network_up(Pod *p, const PodManifest *m, const char *machine, const char *hostname, Network *ret,
                Error *e);
 int network_load(Pod *p, const PodManifest *m, Network *ret, Error *e);
 int network_enter(const Network *n, Error *e);
 void network_done(Network *n);
 int network_down(Pod *p, Error *e);
-int network_sweep(const char *data_dir, bool all, Error *e);
+int network_forget(Pod *p, char **ret_warning, Error *e);
+int network_leave(const char *data_dir, const char *uuid, Error *e);
+int network_sweep(const char *data_dir, NetworkSweepFlags flags, Error *e);
 
 void network_infos_write_json(const NetworkInfos *x, JsonWriter *w);
 int network_infos_to_string(const NetworkInfos *x, char **ret);

@@ -28,6 +28,12 @@ typedef struct RunOptions {
         void *userdata; /* of both */
 } RunOptions;
 
+/* For run_release(). */
+typedef struct RunRelease {
+        void (*warning)(void *userdata,
+                        const char *message); /* what could not be given back, and is given up */
+} RunRelease;
+
 /* An app that is added to a running pod. */
 typedef struct RunApp {
         RootFiles files; /* for the stage1 root */

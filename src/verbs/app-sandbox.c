@@ -9,8 +9,8 @@
 #include "basic/strv.h"
 #include "pod/pod-prepare.h"
 #include "run/machine.h"
-#include "run/run.h"
 #include "verbs/pod-info.h"
+#include "verbs/run-foreground.h"
 #include "verbs/run-images.h"
 #include "verbs/run-stage1.h"
 
@@ -77,7 +77,6 @@ static void drop_ports(PodSpec *s) {
 }
 
 static int sandbox(const VerbContext *c, RunArgs *a, Error *e) {
-        const RunOptions run = { .console = true, .keep_unit = true };
         const PodPrepareOptions prepare = {
                 .to = POD_DIRECTORY_RUN,
                 .uuid_file = a->uuid_file_save,
@@ -102,7 +101,7 @@ static int sandbox(const VerbContext *c, RunArgs *a, Error *e) {
                 r = pod_machine_name(p, &name, e);
         if (r >= 0)
                 r = machine_enter_scope(name, "rkt pod", e);
-        return r < 0 ? r : run_pod(p, s, &run, e);
+        return r < 0 ? r : run_foreground(c, a, s, p, e);
 }
 
 static int sandbox_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {

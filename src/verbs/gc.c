@@ -8,6 +8,7 @@
 #include "run/network.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
+#include "verbs/run-images.h"
 #include "verbs/verbs.h"
 
 typedef struct GcArgs {
@@ -43,12 +44,14 @@ static char *format_go_duration(int64_t usec) {
 }
 
 static int gc_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
+        RunRelease release = { .warning = run_print_message };
         const GcArgs *args = options;
         const PodGcOptions gc = {
                 .grace_usec = (usec_t) MAX(args->grace, 0),
                 .expire_prepared_usec = (usec_t) MAX(args->expire, 0),
                 .mark_only = args->mark_only,
                 .release = run_release,
+                .userdata = &release,
         };
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_pod_changes_ PodChanges changes = POD_CHANGES_INIT;
@@ -58,7 +61,7 @@ static int gc_run(const VerbContext *c, int argc, char **words, void *options, E
 
         if (!grace)
                 return error_oom(e);
-        r = network_sweep(c->dir, true, &why);
+        r = network_sweep(c->dir, NETWORK_SWEEP_OLD | NETWORK_SWEEP_AGAIN, &why);
         if (r < 0) { /* their pods are looked at again below, one by one */
                 log_warning("%s", error_text(&why, r));
         }

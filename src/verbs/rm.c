@@ -5,6 +5,7 @@
 #include "pod/pod-gc.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
+#include "verbs/run-images.h"
 #include "verbs/verbs.h"
 
 typedef struct RmArgs {
@@ -23,7 +24,8 @@ static const char *why_not(PodState s) {
 }
 
 static int remove_pod(Pod *p, void *userdata, Error *e) {
-        const PodGcOptions options = { .release = run_release };
+        RunRelease release = { .warning = run_print_message };
+        const PodGcOptions options = { .release = run_release, .userdata = &release };
         int r;
 
         if (why_not(pod_state(p)))

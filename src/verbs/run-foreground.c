@@ -11,13 +11,16 @@
 #include "config.h"
 #include "pod/pod-gc.h"
 #include "run/machine.h"
+#include "run/network.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
 
-typedef struct Removal {
+/* What is left to do at the end. */
+typedef struct End {
         const char *data_dir;
         const char *uuid;
-} Removal;
+        bool remove;
+} End;
 
 /**
  * run_remove_pod() - remove a pod that has ended, or did not start
@@ -27,7 +30,8 @@ typedef struct Removal {
  * What does not go, gc takes; a warning says so.
  */
 void run_remove_pod(const char *data_dir, const char *uuid) {
-        const PodGcOptions options = { .release = run_release };
+        RunRelease release = { .warning = run_print_message };
+        const PodGcOptions options = { .release = run_release, .userdata = &release };
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_(pod_closep) Pod *p = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -41,16 +45,28 @@ void run_remove_pod(const char *data_dir, const char *uuid) {
                 log_warning("cannot remove the pod: %s, ignoring", error_text(&e, r));
 }
 
-static void remove_pod(void *userdata) {
-        const Removal *x = userdata;
+/* The pod stays for "rkt status" and gc; its addresses and ports are free at once. */
+static void leave_networks(const End *x) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = network_leave(x->data_dir, x->uuid, &e);
 
-        run_remove_pod(x->data_dir, x->uuid);
+        if (r < 0)
+                log_warning("%s; gc will try again", error_text(&e, r));
+}
+
+static void on_end(void *userdata) {
+        const End *x = userdata;
+
+        if (x->remove)
+                run_remove_pod(x->data_dir, x->uuid);
+        else
+                leave_networks(x);
 }
 
 /**
  * run_foreground() - run a pod as a child of this process, which ends with it
  * @c: global flags
- * @a: --rm
+ * @a: --rm, --interactive, --quiet
  * @s: store with the pod's images
  * @p: pod in run/, locked
  * @e: sentence on failure; may be NULL
@@ -58,15 +74,15 @@ static void remove_pod(void *userdata) {
  * Return: what run_pod() returns; never on success.
  */
 int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Error *e) {
-        Removal removal = { .data_dir = c->dir, .uuid = pod_uuid(p) };
+        End end = { .data_dir = c->dir, .uuid = pod_uuid(p), .remove = a->remove };
         const RunOptions run = {
                 .console = !a->detached,
                 .stay = true,
                 .interactive = a->interactive,
                 .keep_unit = true,
-                .ended = a->remove ? remove_pod : NULL,
+                .ended = on_end,
                 .message = a->quiet ? NULL : run_print_message,
-                .userdata = &removal,
+                .userdata = &end,
         };
 
         return run_pod(p, s, &run, e);

@@ -2,6 +2,7 @@
 /* rkt run-prepared: a pod that "rkt prepare" made, in the foreground. What can still be chosen is where it runs, not what. */
 #include "pod/pod-compose.h"
 #include "run/machine.h"
+#include "run/network.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
 #include "verbs/run-foreground.h"
@@ -23,35 +24,44 @@ static int take(Pod *p, Error *e) {
         return pod_directory(p) == POD_DIRECTORY_PREPARED ? 0 : not_prepared(p, e);
 }
 
-/* The flags go into the manifest, so that who looks at the pod sees what runs. */
-static int set_up(Pod *p, const RunArgs *a, Error *e) {
-        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+/* The flags go into the manifest, so that who looks at the pod sees what runs. Returns 1 if there are any. */
+static int set_up(PodManifest *m, const RunArgs *a, Error *e) {
         bool host_ipc = false;
-        int r = pod_read_manifest(p, &m, e);
+        int changed, r = run_ipc_parse(a->ipc, &host_ipc, e);
 
-        if (r >= 0)
-                r = run_ipc_parse(a->ipc, &host_ipc, e);
-        if (r >= 0)
-                r = run_network_change(a, m, e);
-        if (r < 0 || (r == 0 && !a->hostname && !a->mds_register && !host_ipc))
-                return r;
+        changed = r < 0 ? r : run_network_change(a, m, e);
+        if (changed < 0)
+                return changed;
         if ((host_ipc && pod_manifest_set_annotation(m, POD_ANNOTATION_IPC, "parent") < 0) ||
             (a->mds_register && pod_manifest_set_annotation(m, POD_ANNOTATION_METADATA, "yes") < 0) ||
             (a->hostname && pod_manifest_set_annotation(m, POD_ANNOTATION_HOSTNAME, a->hostname) < 0))
                 return error_oom(e);
-        return pod_write_manifest(p, m, e);
+        return changed || a->hostname || a->mds_register || host_ipc;
 }
 
-/* Before anything is changed. */
+/* Flags that no pod could have. */
 static int check_flags(const RunArgs *a, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
-        bool host_ipc;
         int r = pod_manifest_new(&m);
 
+        r = r < 0 ? error_oom(e) : set_up(m, a, e);
+        return MIN(r, 0);
+}
+
+/* What there is to say against the pod as it would run, before anything is changed. Returns 1 if its manifest is another. */
+static int check(Pod *p, const RunArgs *a, PodManifest **ret, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        int changed = pod_read_manifest(p, &m, e), r;
+
+        if (changed >= 0)
+                changed = set_up(m, a, e);
+        if (changed < 0)
+                return changed;
+        r = network_check(p, m, e);
         if (r < 0)
-                return error_oom(e);
-        r = run_ipc_parse(a->ipc, &host_ipc, e);
-        return r < 0 ? r : run_network_change(a, m, e);
+                return error_prefixf(e, r, "stage1: failed to setup network");
+        *ret = TAKE_PTR(m);
+        return changed;
 }
 
 /* As long as nothing is changed, it stays prepared. */
@@ -60,14 +70,17 @@ static int run_prepared_run(const VerbContext *c, int argc, char **words, void *
         _cleanup_(store_freep) Store *s = NULL;
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         _cleanup_free_ char *name = NULL;
-        int r;
+        int changed, r = check_flags(a, e);
 
-        r = check_flags(a, e);
         if (r >= 0)
                 r = pod_open_named(c->dir, argc, words, a->uuid_file, &ps, &p, e);
         if (r >= 0)
                 r = take(p, e);
+        changed = r < 0 ? r : check(p, a, &m, e);
+        if (r >= 0)
+                r = changed;
         if (r >= 0)
                 r = store_open(c->dir, 0, &s, e);
         if (r >= 0)
@@ -78,8 +91,8 @@ static int run_prepared_run(const VerbContext *c, int argc, char **words, void *
                 r = machine_enter_scope(name, "rkt pod", e);
         if (r >= 0)
                 r = pod_move(p, POD_DIRECTORY_RUN, e);
-        if (r >= 0)
-                r = set_up(p, a, e);
+        if (r >= 0 && changed > 0)
+                r = pod_write_manifest(p, m, e);
         return r < 0 ? r : run_foreground(c, a, s, p, e);
 }
 
