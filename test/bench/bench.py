@@ -378,7 +378,8 @@ def main():
     sections = {"generator": bench_generator, "start": bench_start, "size": bench_size, "memory": bench_memory,
                 "fetch": fetch.bench_fetch, "pull": pull.bench_pull, "mount": fetch.bench_mount,
                 "list": fetch.bench_list, "ten": pods.bench_ten, "hundred": pods.bench_hundred, "logs": pods.bench_logs,
-                "stop": pods.bench_stop, "exited": exited.bench_exited, "network": network.bench_network}
+                "stop": pods.bench_stop, "exited": exited.bench_exited, "network": network.bench_network,
+                "traffic": network.bench_traffic, "churn": network.bench_churn}
     parser = argparse.ArgumentParser()
     parser.add_argument("section", nargs="*", choices=[*sections, []])
     wanted = parser.parse_args().section or list(sections)
