@@ -3,6 +3,7 @@
 
     host      run commands, read journals, wait            pods      write pod files, start and stop them
     images    ACIs, made once                              server    HTTPS, discovery, misbehaviour (images.server)
+    net, method, net_d, outside                            networks of pods (networks)
     fake_registry, debian_registry                         registries of OCI images (images.registry, images.oci)
     signer    the key that `trusted` trusts for example.com
 
@@ -28,6 +29,7 @@ from images import aci, keys, registry as registry_module, server as server_modu
 from tree_mount import loops  # noqa: E402  pylint: disable=wrong-import-position
 
 CACHE = os.environ.get("RKT_TEST_CACHE", "/var/tmp/rkt-test")
+pytest_plugins = ["networks"]
 DATA = "/var/lib/rkt"
 POD_DIR = "/etc/rkt/pods"
 PREFIX = "t-"  # of the pods that tests make

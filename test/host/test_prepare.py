@@ -135,7 +135,7 @@ def test_hostname_and_network(host, pod):
     assert {li.split(":")[0].strip() for li in pathlib.Path("/proc/net/dev").read_text().splitlines()[2:]} <= there
     pod.shell("hostname; grep -c : /proc/net/dev")
     done = pod.run()
-    assert f"rkt-{pod.uuid}" in done.out and done.out.split()[-1] == "1"  # lo
+    assert f"rkt-{pod.uuid}" in done.out and done.out.split()[-1] == "2"  # lo, and eth0 of the network default
     for flag in ("--net=host", "--hostname=x", "--uuid-file-save=/x", "--interactive", "--mds-register", "--dns=8.8.8.8"):
         refused = host.rkt(UNSIGNED, "prepare", flag, pod.image, check=254)
         assert f"unknown flag: {flag.split('=', maxsplit=1)[0]}" in refused.err and refused.out == ""
@@ -145,6 +145,7 @@ def test_bad_network_leaves_it_prepared(pod):
     """What can be refused is refused before the pod is touched; ERR-01 when a network cannot be made."""
     pod.shell("true")
     assert "stage1: failed to setup network: there is no network 'no-such'" in pod.run("--net=no-such", check=254).err
+    assert pod.state() == "state=prepared"
     pod.shell("echo after all")
     assert "Invalid IP passed to --dns: x" in pod.run("--dns=x", check=254).err
     assert pod.state() == "state=prepared"

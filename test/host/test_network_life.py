@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Pod networks from beginning to end: which one a pod has that says nothing, hosts that cannot make it, MTU, what comes back
+after a flush, and what is left when something goes wrong at the end."""
+import contextlib
+import json
+import pathlib
+import subprocess
+import uuid as uuids
+
+from conftest import app_section
+from networks import POD
+
+UNSIGNED = "--insecure-options=image"
+HELPER = "/usr/lib/rkt/rkt-net"
+
+
+@contextlib.contextmanager
+def helper_network(host, tmp_path, **more):
+    """A network without a pod: its namespace, made by rkt-net, removed afterwards."""
+    uuid = str(uuids.uuid4())
+    (tmp_path / "net").mkdir(exist_ok=True)
+    wanted = {"uuid": uuid, "namespace": f"/var/run/netns/cni-{uuid}", "networks": [{"name": "default", "ifName": "eth0"}],
+              "ports": [], **more}
+    host.sh(f"{HELPER} up /var/lib/rkt 3<{tmp_path}", stdin=json.dumps(wanted))
+    try:
+        yield f"/run/netns/cni-{uuid}"
+    finally:
+        host.sh(f"{HELPER} down /var/lib/rkt {uuid} 3<{tmp_path}")
+
+
+def interfaces(text):
+    """The names in /proc/net/dev."""
+    return [line.split(":")[0].strip() for line in text.splitlines() if ":" in line]
+
+
+def test_who_says_nothing(host, pods, net, images, method):
+    """Issue 7, 3; NET-04: pod files and rkt run that say nothing of a network have default."""
+    name = pods.write("quiet", POD + app_section("main", images.busybox, "sleep infinity"))
+    pods.start(name)
+    one, = net.info(name)
+    assert (one["netName"], one["ifName"], one["method"]) == ("default", "eth0", method)
+    assert "default via 172.16.28.1 dev eth0" in net.inside(name, "ip", "route").out
+    done = host.rkt(UNSIGNED, "run", images.busybox, "--exec=/bin/cat", "--", "/proc/net/dev")
+    assert interfaces(done.out) == ["lo", "eth0"]
+
+
+def test_a_host_that_cannot(host, net, images):
+    """Issue 7: without the right, and where nftables refuses, the pod does not start, and it is said how to do without."""
+    hint = "(this is the network 'default', which a pod has that says nothing; Network=none, or --net=none, does without)"
+    command = ("rkt", UNSIGNED, "run", images.busybox, "--exec=/bin/true")
+    done = host.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", *command, check=False)
+    assert done.rc == 254 and "stage1: failed to setup network: cannot switch on interface lo: " in done.err and hint in done.err, done
+    with subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as owner:
+        owner.stdin.write("add table inet rkt { flags owner; }\n")
+        owner.stdin.flush()
+        host.wait_for("the table is somebody else's", lambda: host.run("nft", "list", "table", "inet", "rkt", check=False).rc == 0)
+        done = host.run(*command, check=False)
+        assert done.rc == 254 and "nftables does not take the rules for ports and addresses: " in done.err and hint in done.err
+        owner.stdin.close()
+    assert net.left() == []
+
+
+def test_mtu(host, net, method, tmp_path):
+    """Issue 7, 6: the pod's interface has the MTU of the host's way out."""
+    assert net.left() == []
+    with helper_network(host, tmp_path) as name:
+        assert " mtu 1500 " in host.run("nsenter", f"--net={name}", "ip", "link", "show", "eth0").out
+    host.sh("ip link add t-up mtu 1300 type veth peer name t-isp; ip link set t-up up; ip link set t-isp up; ip addr add 10.97.0.1/24 dev t-up; "
+            "ip route add default via 10.97.0.2 metric 1")
+    try:
+        with helper_network(host, tmp_path) as name:
+            assert " mtu 1300 " in host.run("nsenter", f"--net={name}", "ip", "link", "show", "eth0").out
+            assert json.loads((tmp_path / "net/state.json").read_text())["networks"][0]["method"] == method
+    finally:
+        host.sh("ip link del t-up")
+
+
+def test_at_the_end_of_run(host, pods, net, images):
+    """Issue 7, 1: rkt run takes the networks away itself, the pod stays for rkt status; after a kill -9 gc does; a sandbox."""
+    host.rkt(UNSIGNED, "run", "--net=default,default-restricted", "--port=x:18080", images.busybox, "--exec=/bin/true", "--port=x,"
+             "port=80,protocol=tcp", check=False)
+    assert net.left() == []
+    host.rkt(UNSIGNED, "run", "--net=default,default-restricted", images.busybox, "--exec=/bin/true")
+    assert net.left() == [] and [p["state"] for p in pods.ours()][-1] == "exited"
+
+    run = host.spawn("rkt", UNSIGNED, "run", images.busybox, "--exec=/bin/sleep", "--", "infinity")
+    pod = host.wait_for("it runs", lambda: [p for p in pods.ours() if p["state"] == "running"], timeout=60)[0]
+    host.rkt("status", "--wait-ready=60s", pod["name"])
+    assert net.left() != []
+    run.kill()
+    run.communicate()
+    host.rkt("status", "--wait=60s", pod["name"])
+    host.rkt("gc")
+    assert net.left() == []
+
+    sandbox = host.spawn("rkt", "app", "sandbox")
+    pod = host.wait_for("it runs", lambda: [p for p in pods.ours() if p["state"] == "running"], timeout=60)[0]
+    host.rkt("status", "--wait-ready=60s", pod["name"])
+    host.rkt("stop", pod["name"])
+    sandbox.communicate(timeout=60)
+    assert net.left() == []
+
+
+def test_what_does_not_go(host, pods, net, net_d):
+    """GC-02: macvlan fails at its end when its master has gone, each time: addresses go, others do not wait for it, gc goes on,
+    and the removal of the pod is the end of it."""
+    leases = pathlib.Path("/var/lib/cni/networks/mac")
+    net_d("mac.conf", {"cniVersion": "0.4.0", "name": "mac", "type": "macvlan", "master": "t-parent",
+                       "ipam": {"type": "host-local", "subnet": "11.11.8.0/24"}})
+    net_d("never", '#!/bin/sh\ncat > /dev/null\necho $CNI_COMMAND >> /run/cni-fake.log\n[ $CNI_COMMAND = ADD ] && exec echo "{}"\n'
+          'echo "not now" >&2\nexit 1\n', executable=True)
+    net_d("never.conf", {"cniVersion": "0.4.0", "name": "never", "type": "never"})
+    log = pathlib.Path("/run/cni-fake.log")
+    host.sh("ip link add t-parent type veth peer name t-peer; ip link set t-parent up; ip link set t-peer up")
+    try:
+        name = pods.write("stays", POD + "Network=mac never\n" + app_section("main", net.images.busybox, "sleep infinity"))
+        pods.start(name)
+        uuid = pods.uuid(name)
+        assert list(leases.glob("11.*"))
+    finally:
+        host.sh("ip link del t-parent")
+    pods.stop(name)
+    assert "network 'never': plugin 'never', DEL: exit status 1: not now" in host.status(f"pod@{name}")
+    assert not list(leases.glob("11.*")) and f"cni-{uuid}" in net.left()
+    asked = log.read_text().count("DEL")
+    assert asked == 1
+    host.rkt(UNSIGNED, "run", net.images.busybox, "--exec=/bin/true")  # who starts meanwhile does not ask again
+    assert log.read_text().count("DEL") == asked
+    done = host.rkt("gc")
+    assert "network 'never'" in done.err and log.read_text().count("DEL") == asked + 1
+    done = host.rkt("gc", "--grace-period=0s")
+    assert f'pod "{uuid}": a network was not left as it should be, and is forgotten now: network ' in done.err
+    assert f'Garbage collecting pod "{uuid}"' in done.out and net.left() == []
+    assert "forgotten" not in host.rkt("gc", "--grace-period=0s").err
+
+
+def test_rules_come_back(host, pods, net, outside, tmp_path):
+    """Issue 7, 4: whatever nftables.service does, our rules are there after it; after a flush by hand, with the next pod that comes or
+    goes, or by a restart of rkt-net, which firewalld's reload does, too."""
+    run = host.spawn("rkt", UNSIGNED, "run", "--port=http:18080", net.images.make(
+        "example.com/www", app={"exec": ["/bin/sh", "-c", "mkdir /www; echo here > /www/index.html; httpd -f -p 80 -h /www"],
+                                "ports": [{"name": "http", "protocol": "tcp", "port": 80}]}))
+    url = "http://10.99.0.1:18080/"
+    try:
+        pod = host.wait_for("it runs", lambda: [p for p in pods.ours() if p["state"] == "running"], timeout=60)[0]
+        host.rkt("status", "--wait-ready=60s", pod["name"])
+        assert net.get(url, *outside) == "here"
+        for verb in ("start", "reload", "restart", "stop"):
+            host.run("systemctl", verb, "nftables")
+            assert net.get(url, *outside) == "here", verb
+        host.run("nft", "flush", "ruleset")
+        assert net.refused(url, *outside)
+        with helper_network(host, tmp_path):
+            assert net.get(url, *outside) == "here"
+        host.run("systemctl", "start", "rkt-net")
+        host.run("nft", "flush", "ruleset")
+        host.run("systemctl", "reload", "rkt-net")
+        assert net.get(url, *outside) == "here"
+        host.rkt("stop", pod["name"])
+    finally:
+        host.run("systemctl", "stop", "nftables", "rkt-net")
+        run.terminate()
+        run.communicate(timeout=60)
+    assert net.left() == []
