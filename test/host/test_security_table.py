@@ -132,7 +132,7 @@ def check_oom(text, facts):
 
 def check_network(text, facts):
     """Interfaces."""
-    assert ("loopback alone" in text) is (facts["links"].split() == ["lo"])
+    assert text.startswith("its own: loopback, and `eth0`") and facts["links"].split() == ["eth0", "lo"]
 
 
 def check_users(text, facts):
