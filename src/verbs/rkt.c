@@ -42,6 +42,7 @@ static const Verb *const verbs[] = {
         &verb_metadata_service,
         &verb_pod_cat,
         &verb_pod_check,
+        &verb_pod_import_quadlet,
         &verb_pod_list,
         &verb_prepare,
         &verb_rm,

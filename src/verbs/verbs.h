@@ -41,6 +41,7 @@ extern const Verb verb_logs;
 extern const Verb verb_metadata_service;
 extern const Verb verb_pod_cat;
 extern const Verb verb_pod_check;
+extern const Verb verb_pod_import_quadlet;
 extern const Verb verb_pod_list;
 extern const Verb verb_prepare;
 extern const Verb verb_rm;
