@@ -20,27 +20,11 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/sanitizer.h"
 #include "basic/str.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAVE_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define HAVE_SANITIZER 1
-#endif
-#endif
-#ifndef HAVE_SANITIZER
-#define HAVE_SANITIZER 0
-#endif
-
-#if HAVE_SANITIZER
-/* The leak checker traces its own process, which a sandboxed one does not allow. */
-/* NOLINTNEXTLINE(readability-identifier-naming) the sanitizer names it */
-int __lsan_is_turned_off(void) __attribute__((visibility("default")));
-int __lsan_is_turned_off(void) {
-        return 1;
-}
-#endif
+/* A sandboxed process must not be traced. */
+NO_LEAK_CHECK
 
 /* Younger than the headers of Debian 12. */
 #define FS_REFER     (UINT64_C(1) << 13)

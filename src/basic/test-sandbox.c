@@ -24,17 +24,7 @@
 #include "basic/fd.h"
 #include "basic/fs-at.h"
 #include "basic/sandbox.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+#include "basic/sanitizer.h"
 
 /* Runs in a child within the sandbox. Returns the exit status, or -signal. */
 static int within(const SandboxSpec *spec, int (*what)(void)) {
@@ -95,7 +85,7 @@ static void test_threads_only(void **state) {
                                                 "set_robust_list", "brk",          NULL };
         SandboxSpec spec = SANDBOX_INIT;
 
-        if (SANITIZED)
+        if (HAVE_SANITIZER)
                 return;
         spec.syscalls = syscalls;
         assert_int_equal(within(&spec, start_thread), 0);
@@ -107,7 +97,7 @@ static void test_filter(void **state) {
         static const char *const denied[] = { "socket", NULL };
         SandboxSpec spec = SANDBOX_INIT;
 
-        if (SANITIZED) {
+        if (HAVE_SANITIZER) {
                 print_message("# a sanitizer's build has no filter\n");
                 return;
         }
@@ -231,7 +221,7 @@ static void test_limits(void **state) {
         spec.all_paths = true;
         spec.file_size_max = 1000;
         assert_int_equal(within(&spec, write_much), EFBIG);
-        if (SANITIZED) {
+        if (HAVE_SANITIZER) {
                 print_message("# a sanitizer's build has no limit of the address space\n");
                 return;
         }

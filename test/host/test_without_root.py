@@ -145,7 +145,9 @@ def test_admins_trust(host, people, signer):
     words = ("trust", "--skip-fingerprint-review", "--prefix=example.com/t-trust")
     for user in (cat, eve):
         assert "Added key" not in as_user(host, user, *words, key, check=254).all
-    # beside what root trusts
+    # as it is installed, and beside what root trusts
+    shutil.rmtree("/etc/rkt/trustedkeys", ignore_errors=True)
+    host.run("systemd-tmpfiles", "--create")
     host.rkt("trust", "--skip-fingerprint-review", "--prefix=example.com/t-root", key)
     added = as_user(host, adm, *words, key)
     assert "Added key for prefix \"example.com/t-trust\"" in added.all, added
