@@ -103,7 +103,7 @@ def verbs(rkt):
     for group in groups:
         text = run(rkt, ["help", *group]).stdout
         commands = text.split("\nCOMMANDS:\n")[1].split("\n\n")[0]
-        for m in re.finditer(r"^ +(\S+) +(.*)$", commands, re.M):
+        for m in re.finditer(r"^ {6}(\S+) +(.*)$", commands, re.M):
             (groups if m[2].startswith("Commands on ") else found).append([*group, m[1]])
     return found
 

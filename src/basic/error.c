@@ -16,7 +16,8 @@ void error_done(Error *e) {
         if (!e)
                 return;
         free(e->message);
-        e->message = NULL;
+        free(e->causes);
+        *e = ERROR_INIT;
 }
 
 /**
@@ -37,7 +38,7 @@ int error_setf(Error *e, int r, const char *format, ...) {
         if (vasprintf(&m, format, ap) < 0)
                 m = NULL;
         va_end(ap);
-        free(e->message);
+        error_done(e);
         e->message = m;
         return r;
 }
@@ -52,8 +53,9 @@ int error_setf(Error *e, int r, const char *format, ...) {
  */
 int error_prefixf(Error *e, int r, const char *format, ...) {
         _cleanup_free_ char *subject = NULL;
+        const char *before = error_text(e, r);
+        char *m = NULL, *causes = NULL;
         va_list ap;
-        char *m = NULL;
 
         if (!e)
                 return r;
@@ -63,10 +65,12 @@ int error_prefixf(Error *e, int r, const char *format, ...) {
         va_end(ap);
         if (!subject)
                 return r;
-        if (asprintf(&m, "%s: %s", subject, error_text(e, r)) < 0)
+        if (asprintf(&m, "%s: %s", subject, before) < 0)
                 return r;
-        free(e->message);
-        e->message = m;
+        if (asprintf(&causes, "%s\n%s", subject, e->causes ? e->causes : before) < 0)
+                causes = NULL;
+        error_done(e);
+        *e = (Error){ .message = m, .causes = causes };
         return r;
 }
 
@@ -78,6 +82,35 @@ int error_prefixf(Error *e, int r, const char *format, ...) {
  */
 int error_oom(Error *e) {
         return error_setf(e, -ENOMEM, "out of memory");
+}
+
+/**
+ * error_tree() - the sentence for whoever debugs
+ * @e: may be NULL
+ * @r: negative errno
+ *
+ * Return: a line for what was to be done, and below it one for each cause, indented; for free(). NULL: there is one line, or
+ * no memory.
+ */
+char *error_tree(const Error *e, int r) {
+        size_t size = 0, depth = 0;
+        char *tree = NULL;
+        FILE *f = e && e->causes ? open_memstream(&tree, &size) : NULL;
+
+        if (!f)
+                return NULL;
+        for (const char *c = e->causes; *c; depth++) {
+                int n = (int) strcspn(c, "\n");
+
+                (void) fprintf(f, depth > 0 ? "\n%*s└─%.*s" : "%*s%.*s", (int) depth * 2, "", n, c);
+                c += n + (c[n] == '\n');
+        }
+        if (r < 0 && r > -4096)
+                (void) fprintf(f, " [%s]", strerrorname_np(-r) ? strerrorname_np(-r) : "?");
+        if (fclose(f) == 0)
+                return tree;
+        free(tree);
+        return NULL;
 }
 
 /**

@@ -10,6 +10,7 @@
 
 typedef struct Error {
         char *message;
+        char *causes; /* the same, with a line for each subject; NULL: one */
 } Error;
 
 #define ERROR_INIT      ((Error){})
@@ -19,4 +20,5 @@ void error_done(Error *e);
 int error_setf(Error *e, int r, const char *format, ...) _printf_(3, 4);
 int error_prefixf(Error *e, int r, const char *format, ...) _printf_(3, 4);
 int error_oom(Error *e);
+char *error_tree(const Error *e, int r);
 const char *error_text(const Error *e, int r);

@@ -77,6 +77,7 @@ static void test_strings(void **state) {
         _cleanup_strv_free_ char **v = NULL;
         _cleanup_free_ char *joined = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
+        _cleanup_free_ char *tree = NULL;
         char text[] = "  a b \n";
 
         assert_int_equal(strv_split(" a  b c", " ", &v), 0);
@@ -91,6 +92,11 @@ static void test_strings(void **state) {
         assert_int_equal(error_setf(&e, -ENOENT, "no '%s'", "x"), -ENOENT);
         assert_int_equal(error_prefixf(&e, -ENOENT, "store"), -ENOENT);
         assert_string_equal(error_text(&e, -ENOENT), "store: no 'x'");
+        assert_int_equal(error_prefixf(&e, -ENOENT, "image '%s'", "a"), -ENOENT);
+        tree = error_tree(&e, -ENOENT);
+        assert_string_equal(tree, "image 'a'\n  └─store\n    └─no 'x' [ENOENT]");
+        assert_int_equal(error_setf(&e, -EIO, "anew"), -EIO);
+        assert_null(error_tree(&e, -EIO)); /* nothing of before */
 }
 
 static void test_digest(void **state) {

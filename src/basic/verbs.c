@@ -19,7 +19,8 @@ static int set_insecure(const Option *o, const char *value, void *data, Error *e
         return insecure_flags_parse(value, &((VerbContext *) data)->insecure, e);
 }
 
-#define DIR_ROW 1
+#define DIR_ROW      1
+#define SECTIONS_MAX 8
 
 static const Option global_options[] = {
         { "debug", 0, OPTION_BOOL, offsetof(VerbContext, debug),
@@ -140,21 +141,60 @@ int verb_find(const Verb *const *verbs, const char *group, const char *name, con
         return !streq_ptr(found->group, group);
 }
 
-/* The commands of one level, one line each. */
-static void help_commands(const Verb *const *verbs, const char *group, StrBuf *b) {
-        strbuf_add(b, "\nCOMMANDS:\n");
-        for (const Verb *const *v = verbs; *v; v++) {
-                const char *n = name_at_level(*v, group);
-                bool is_group = n && !streq_ptr((*v)->group, group);
+/* What the commands of a group work on. */
+static const char *noun_of(const char *group) {
+        return streq(group, "pod") ? "pod file" : group;
+}
 
-                if (!n || ((*v)->flags & VERB_HIDDEN))
-                        continue;
-                if (is_group && v != verbs && streq_ptr(v[-1]->group, n))
-                        continue; /* rows of a group stand together: the first one speaks for it */
-                if (is_group)
-                        strbuf_addf(b, "      %-16s Commands on %ss; see \"rkt help %s\"\n", n, n, n);
-                else
-                        strbuf_addf(b, "      %-16s %s\n", n, (*v)->help);
+static void help_command(const Verb *const *v, bool is_first, const char *group, StrBuf *b) {
+        const char *n = name_at_level(*v, group);
+
+        if (!n || ((*v)->flags & VERB_HIDDEN))
+                return;
+        if (streq_ptr((*v)->group, group))
+                strbuf_addf(b, "      %-16s %s\n", n, (*v)->help);
+        else if (is_first || !streq_ptr(v[-1]->group,
+                                        n)) /* rows of a group stand together: the first one speaks for it */
+                strbuf_addf(b, "      %-16s Commands on %ss; see \"rkt help %s\"\n", n, noun_of(n), n);
+}
+
+/* The commands of one level that have this heading, one line each. */
+static void help_section(const Verb *const *verbs, const char *group, const char *section, StrBuf *b) {
+        const char *of_group = NULL;
+
+        for (const Verb *const *v = verbs; *v; v++) {
+                bool is_first = v == verbs || !streq_ptr(v[-1]->group, (*v)->group);
+
+                if (is_first)
+                        of_group = (*v)->group ? (*v)->section : NULL;
+                if (streq_ptr((*v)->group ? of_group : (*v)->section, section))
+                        help_command(v, v == verbs, group, b);
+        }
+}
+
+static void help_commands(const Verb *const *verbs, const char *group, StrBuf *b) {
+        const char *sections[SECTIONS_MAX + 1] = {
+                NULL
+        }; /* in the order of the table; the last has no name */
+        size_t n = 0;
+
+        strbuf_add(b, "\nCOMMANDS:\n");
+        if (group) {
+                for (const Verb *const *v = verbs; *v; v++)
+                        help_command(v, v == verbs, group, b);
+                return;
+        }
+        for (const Verb *const *v = verbs; *v && n < SECTIONS_MAX; v++) {
+                size_t i = 0;
+
+                while (i < n && !streq_ptr(sections[i], (*v)->section))
+                        i++;
+                if (i == n && (*v)->section)
+                        sections[n++] = (*v)->section;
+        }
+        for (size_t i = 0; i <= n; i++) {
+                strbuf_addf(b, "   %s:\n", str_or(sections[i], "Others"));
+                help_section(verbs, NULL, sections[i], b);
         }
 }
 
@@ -180,7 +220,7 @@ int verbs_print_help(const VerbContext *c, const char *group, FILE *f) {
                         &b,
                         "NAME:\n      rkt %s - Operate on %ss\n\nUSAGE:\n      rkt [GLOBAL FLAGS] %s COMMAND "
                         "[FLAGS] [ARGS]\n",
-                        group, group, group);
+                        group, noun_of(group), group);
         else
                 strbuf_add(&b,
                            "NAME:\n      rkt - Run containers and pods under systemd\n\nUSAGE:\n"
@@ -473,6 +513,13 @@ static void fill_standard_descriptors(void) {
         }
 }
 
+/* One sentence; with --debug its causes, each below what it was the cause of. */
+static void log_failure(const Error *e, int r) {
+        _cleanup_free_ char *tree = log_is_debug() ? error_tree(e, r) : NULL;
+
+        log_error("%s", tree ? tree : error_text(e, r));
+}
+
 /**
  * verbs_main() - run the command that argv names
  * @verbs: the table, NULL-terminated; rows of one group stand together
@@ -495,7 +542,7 @@ int verbs_main(const Verb *const *verbs, int (*ready)(const VerbContext *c, Erro
         if (r >= 0)
                 r = dispatch(&c, argv, &e);
         if (r < 0) {
-                log_error("%s", error_text(&e, r));
+                log_failure(&e, r);
                 r = EXIT_RKT_FAILED;
         }
         free(c.configured_dir);

@@ -56,10 +56,12 @@ typedef struct Verb {
         uint32_t min_args, max_args; /* VERB_ARGS_ANY: no limit */
         unsigned flags;              /* VerbFlags */
         const char *usage;           /* what follows the name, as "UUID [CMD [ARGS...]]"; NULL for nothing */
-        const char *help;            /* one line, as "List pods" */
-        const char *description;     /* paragraphs; NULL for none */
-        const char *prefix;          /* in front of messages on standard error; NULL: name */
-        const Option *options;       /* NULL for none */
+        const char *
+                section; /* heading in the list of all commands; of a group that of its first; NULL: others */
+        const char *help;        /* one line, as "List pods" */
+        const char *description; /* paragraphs; NULL for none */
+        const char *prefix;      /* in front of messages on standard error; NULL: name */
+        const Option *options;   /* NULL for none */
         const Option *more_options[VERB_TABLES_MAX - 1]; /* of the same struct, shared with other verbs */
         size_t options_size;
         int (*run)(const VerbContext *c, int argc, char **args, void *options, Error *e);

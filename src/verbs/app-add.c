@@ -107,6 +107,7 @@ const Verb verb_app_add = {
         .name = "add",
         .flags = VERB_ROOT | VERB_RAW,
         .usage = "UUID IMAGE [FLAGS] [-- ARGS... [---]]",
+        .section = SECTION_PODS,
         .help = "Add an app to a running pod",
         .description = "      The pod must be one of \"rkt app sandbox\", and the image in the store. Flags "
                        "come after the\n"

@@ -147,6 +147,7 @@ const Verb verb_attach = {
         .max_args = 1,
         .flags = VERB_ROOT,
         .usage = "UUID",
+        .section = SECTION_PODS,
         .help = "Attach to an app running within a rkt pod",
         .description =
                 "      For apps whose standard streams are \"stream\" or \"tty\" (--stdin=, --stdout=, "

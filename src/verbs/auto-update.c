@@ -338,6 +338,7 @@ const Verb verb_auto_update = {
         .max_args = VERB_ARGS_ANY,
         .flags = VERB_ROOT,
         .usage = "[POD...]",
+        .section = SECTION_FILES,
         .help = "Update running pods whose images have changed",
         .description =
                 "      Looks at the pods whose file says AutoUpdate=registry. Those that run and whose "

@@ -50,6 +50,7 @@ const Verb verb_cat_manifest = {
         .name = "cat-manifest",
         .max_args = 1,
         .usage = "UUID",
+        .section = SECTION_PODS,
         .help = "Inspect and print the pod manifest",
         .options = cat_manifest_options,
         .options_size = sizeof(CatArgs),

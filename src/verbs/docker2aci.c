@@ -268,6 +268,7 @@ const Verb verb_docker2aci = {
         .max_args = VERB_ARGS_ANY,
         .flags = VERB_HIDDEN | VERB_PROGRAM | VERB_NO_DATA,
         .usage = "docker://[REGISTRY/]IMAGE[:TAG] | FILE[,IMAGE[:TAG]]",
+        .section = SECTION_IMAGES,
         .help = "Convert Docker and OCI images to ACIs",
         .description = "An image of a registry, or FILE: what docker save wrote, or an OCI layout, as a "
                        "directory or in a "

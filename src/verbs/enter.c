@@ -106,6 +106,7 @@ const Verb verb_enter = {
         .max_args = VERB_ARGS_ANY,
         .flags = VERB_ROOT | VERB_STOP_AT_WORD,
         .usage = "UUID [CMD [ARGS...]]",
+        .section = SECTION_PODS,
         .help = "Enter the namespaces of an app within a rkt pod",
         .description =
                 "      Runs CMD, by default a shell, in an app of a running pod: with the app's user, "

@@ -92,6 +92,7 @@ const Verb verb_export = {
         .max_args = 2,
         .flags = VERB_ROOT,
         .usage = "UUID OUTPUT_ACI_FILE",
+        .section = SECTION_PODS,
         .help = "Export an app from an exited pod to an ACI file",
         .description =
                 "      The file has the root of the app as it left it: its image, and what was written "

@@ -113,6 +113,7 @@ const Verb verb_fetch = {
         .min_args = 1,
         .max_args = VERB_ARGS_ANY,
         .usage = "IMAGE...",
+        .section = SECTION_IMAGES,
         .help = "Fetch images and store them in the local store",
         .description = DESCRIPTION,
         .prefix = "image",

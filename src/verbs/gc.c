@@ -91,6 +91,7 @@ static const Option gc_options[] = {
 const Verb verb_gc = {
         .name = "gc",
         .flags = VERB_ROOT,
+        .section = SECTION_PODS,
         .help = "Garbage collect rkt pods no longer in use",
         .options = gc_options,
         .options_size = sizeof(GcArgs),

@@ -55,6 +55,7 @@ const Verb verb_image_cat_manifest = {
         .min_args = 1,
         .max_args = 1,
         .usage = "IMAGE",
+        .section = SECTION_IMAGES,
         .help = "Inspect and print the image manifest",
         .description = "IMAGE is a name with labels or an image ID, of which two hex digits are enough if no "
                        "other image "

@@ -198,6 +198,7 @@ static const Option list_options[] = {
 
 const Verb verb_list = {
         .name = "list",
+        .section = SECTION_PODS,
         .help = "List pods",
         .options = list_options,
         .options_size = sizeof(ListArgs),

@@ -276,6 +276,7 @@ const Verb verb_logs = {
         .name = "logs",
         .max_args = 1,
         .usage = "UUID",
+        .section = SECTION_PODS,
         .help = "Show what the apps of a pod said",
         .description = "      Also after the pod's end, until it is collected. A name may stand for a UUID.",
         .options = logs_options,

@@ -74,6 +74,7 @@ const Verb verb_pod_cat = {
         .min_args = 1,
         .max_args = VERB_ARGS_ANY,
         .usage = "NAME|FILE...",
+        .section = SECTION_FILES,
         .help = "Print pod files with their drop-ins merged",
         .description = "Sections are merged, and what was replaced or reset is left out. A comment above "
                        "each line says where "

@@ -42,6 +42,7 @@ const Verb verb_prepare = {
         .name = "prepare",
         .flags = VERB_ROOT | VERB_RAW,
         .usage = "IMAGE [FLAGS] [-- ARGS... [---]] [IMAGE2 ...]",
+        .section = SECTION_PODS,
         .help = "Prepare to run image(s) in a pod in rkt",
         .description = "      Fetches what is missing and makes a pod of the images, as \"rkt run\" does, "
                        "but does not "

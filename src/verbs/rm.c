@@ -58,6 +58,7 @@ const Verb verb_rm = {
         .max_args = VERB_ARGS_ANY,
         .flags = VERB_ROOT,
         .usage = "UUID...",
+        .section = SECTION_PODS,
         .help = "Remove all files and resources associated with an exited pod",
         .options = rm_options,
         .options_size = sizeof(RmArgs),

@@ -101,6 +101,7 @@ const Verb verb_run_prepared = {
         .max_args = 1,
         .flags = VERB_ROOT,
         .usage = "UUID",
+        .section = SECTION_PODS,
         .help = "Run a prepared application pod in rkt",
         .description = "      The pod must have been made by \"rkt prepare\". It runs in the foreground, "
                        "once; the exit "

@@ -79,6 +79,7 @@ const Verb verb_run = {
         .name = "run",
         .flags = VERB_ROOT | VERB_RAW,
         .usage = "IMAGE [FLAGS] [-- ARGS... [---]] [IMAGE2 ...]",
+        .section = SECTION_PODS,
         .help = "Run image(s) in a pod in rkt",
         .description =
                 "      Fetches what is missing, makes a pod of the images, and runs it in the foreground.\n"

@@ -72,6 +72,7 @@ const Verb verb_start = {
         .max_args = 1,
         .flags = VERB_ROOT,
         .usage = "UUID",
+        .section = SECTION_PODS,
         .help = "Start a pod again that has exited",
         .description =
                 "      It keeps its UUID, its name, its volumes and what its apps wrote. It runs in the "

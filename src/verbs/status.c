@@ -180,6 +180,7 @@ const Verb verb_status = {
         .name = "status",
         .max_args = 1,
         .usage = "UUID",
+        .section = SECTION_PODS,
         .help = "Check the status of a rkt pod",
         .options = status_options,
         .options_size = sizeof(StatusArgs),

@@ -64,6 +64,7 @@ const Verb verb_stop = {
         .name = "stop",
         .max_args = VERB_ARGS_ANY,
         .usage = "UUID...",
+        .section = SECTION_PODS,
         .help = "Stop a pod",
         .description = "      Pods of pod files are stopped with their unit pod@NAME.service and are down "
                        "when the command returns.\n"

@@ -301,6 +301,7 @@ const Verb verb_trust = {
         .flags = VERB_NO_DATA,
         .max_args = VERB_ARGS_ANY,
         .usage = "[--prefix=NAME | --root | --list] [KEY...]",
+        .section = SECTION_IMAGES,
         .help = "Trust a key for image verification",
         .description = "A KEY is the path or the https URL of armored OpenPGP public keys. Without one, "
                        "the keys are "

@@ -5,6 +5,10 @@
 
 #include "basic/verbs.h"
 
+#define SECTION_PODS   "Pods"
+#define SECTION_IMAGES "Images"
+#define SECTION_FILES  "Pod files"
+
 #define APPC_VERSION "0.8.11" /* of the standard that this follows */
 
 extern const Verb verb_app_add;
