@@ -18,6 +18,7 @@
 #include "run/net-address.h"
 
 #define BUFFER_SIZE  32768U
+#define MTU_LEAST    1280U /* an interface with less cannot have an address of IPv6 */
 #define MTU_FALLBACK 1500U
 #define NOWHERE      "192.0.2.1" /* for documentation */
 
@@ -469,8 +470,8 @@ int net_link_way(NetLink *l, const char *address, char ret[16]) {
 /**
  * net_link_default_mtu() - how large a packet may be on the way out of this host
  * @l:   conversation
- * @ret: bytes: of the interface that leads out, as the kernel would choose for an address that nobody has; 1500 without one
- *
+ * @ret: bytes: of the interface that leads out, as the kernel would choose for an address that nobody has; 1500 without one, and
+ *       never less than IPv6 needs
  */
 void net_link_default_mtu(NetLink *l, unsigned *ret) {
         NetAddress nowhere;
@@ -481,5 +482,5 @@ void net_link_default_mtu(NetLink *l, unsigned *ret) {
                 r = find_way(l, &nowhere, &index);
         if (r >= 0)
                 r = talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, index), on_message, &mtu);
-        *ret = r >= 0 && mtu.value >= 576 && mtu.value <= 65535 ? mtu.value : MTU_FALLBACK;
+        *ret = r >= 0 && mtu.value > 0 && mtu.value <= 65535 ? MAX(mtu.value, MTU_LEAST) : MTU_FALLBACK;
 }
