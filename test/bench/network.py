@@ -170,10 +170,10 @@ def bench_traffic():
     """Throughput and latency between two pods."""
     makers = {"veth pair by hand": veth_pair, "bridge by hand": bridge, "two pods, plugins": lambda: two_pods(False),
               "two pods, built-in": lambda: two_pods(True)}
-    print("## Between two pods\n\nTCP over IPv4 by `test/bench/traffic.c`, 25 rounds, everything made anew for each figure. Ratios: plugins, "
+    print("## Between two pods\n\nTCP over IPv4 by `test/bench/traffic.c`, 15 rounds, everything made anew for each figure. Ratios: plugins, "
           "built-in to what stands in the row.\n")
     for title, kind, amount in (("MiB a second", "send", SEND_MSEC), ("one byte there and back, us", "ping", PINGS)):
-        found = rounds({name: measured(make, kind, amount) for name, make in makers.items()}, 25)
+        found = rounds({name: measured(make, kind, amount) for name, make in makers.items()}, 15)
         table([title, "median (range)", "plugins / this", "built-in / this"],
               [[name, spread(values), ratio(found["two pods, plugins"], values), ratio(found["two pods, built-in"], values)]
                for name, values in found.items()])

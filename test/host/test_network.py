@@ -321,12 +321,13 @@ def test_unreadable_states(host, net, tmp_path):
         stranger.unlink()
 
 
-def test_names(host, pods, net, images):
+def test_names(host, net, images, method):
     """DNS-01..DNS-08, NET-30, HOSTS-02: resolv.conf, by flags; none where there is no way out."""
     def resolv(*flags):
         return host.rkt("--insecure-options=image", "run", *flags, images.busybox, "--exec=/bin/sh", "--", "-c",
                         "cat /etc/resolv.conf; sha1sum /etc/resolv.conf", check=False).all
 
+    assert net.left() == [] and method
     out = resolv("--net=default", "--dns=8.8.8.8", "--dns=8.8.4.4", "--dns-search=foo.com,bar.com", "--dns-opt=debug",
                  "--dns-opt=use-vc,rotate", "--dns-domain=example.net")
     for line in ("domain example.net", "search foo.com bar.com", "nameserver 8.8.8.8", "nameserver 8.8.4.4",
