@@ -375,13 +375,14 @@ def leftovers():
             where = line.split()[4].replace("\\040", " ")
             if where.startswith(DATA + "/") and not where.startswith(DATA + "/small"):
                 found.append(f"mounted: {where}")
-    for slice_ in pathlib.Path("/sys/fs/cgroup").rglob("machine.slice"):
-        for procs in slice_.rglob("cgroup.procs"):
-            try:
-                pids = procs.read_text().split()
-            except OSError:
-                continue
-            found += [f"process {pid} in {procs.parent}" for pid in pids]
+    for top, _, _ in os.walk("/sys/fs/cgroup"):  # groups that go meanwhile are no errors to it
+        if "machine.slice" not in top.split("/"):
+            continue
+        try:
+            pids = pathlib.Path(top, "cgroup.procs").read_text().split()
+        except OSError:
+            continue
+        found += [f"process {pid} in {top}" for pid in pids]
     found += [f"loop device over a file of the store: {name}" for name in loops()]
     tmp = pathlib.Path(DATA, "cas/tmp")
     if tmp.is_dir():
