@@ -21,7 +21,13 @@ void hex_from_bytes(const uint8_t *bytes, size_t n, char *ret) {
         *ret = '\0';
 }
 
-static int digit(char c) {
+/**
+ * hex_digit() - what a digit stands for
+ * @c: of either case
+ *
+ * Return: 0 to 15, -EINVAL.
+ */
+int hex_digit(char c) {
         if (c >= '0' && c <= '9')
                 return c - '0';
         if (c >= 'a' && c <= 'f')
@@ -43,7 +49,7 @@ int hex_to_bytes(const char *hex, size_t n_hex, uint8_t *ret) {
         if (n_hex % 2 != 0)
                 return -EINVAL;
         for (size_t i = 0; i < n_hex; i += 2) {
-                int a = digit(hex[i]), b = digit(hex[i + 1]);
+                int a = hex_digit(hex[i]), b = hex_digit(hex[i + 1]);
 
                 if (a < 0 || b < 0)
                         return -EINVAL;

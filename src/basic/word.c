@@ -5,26 +5,17 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "basic/hex.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/word.h"
-
-static int hex_value(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
-}
 
 /* n digits to the base 8 or 16; -1 when one is missing. */
 static int64_t digits(const char *s, unsigned n, unsigned base) {
         int64_t v = 0;
 
         for (unsigned i = 0; i < n; i++) {
-                int d = hex_value(s[i]);
+                int d = hex_digit(s[i]);
 
                 if (d < 0 || d >= (int) base)
                         return -1;

@@ -36,6 +36,7 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/fs-at.h"
+#include "basic/hex.h"
 #include "basic/log.h"
 #include "basic/parse.h"
 #include "basic/sanitizer.h"
@@ -257,12 +258,6 @@ static void shell_done(Shell *s) {
         free(s->path);
         strv_free(s->argv);
         strv_free(s->environment);
-}
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -EINVAL;
 }
 
 /* One escape of a transient unit file behind its backslash; moves *p. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "basic/hex.h"
 #include "basic/parse.h"
 #include "basic/str.h"
 #include "basic/strv.h"
@@ -37,13 +38,6 @@ void proxy_settings_done(ProxySettings *p) {
         *p = (ProxySettings){};
 }
 
-static int hex_value(char c) {
-        return c >= '0' && c <= '9'   ? c - '0'
-               : c >= 'a' && c <= 'f' ? c - 'a' + 10
-               : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                      : -EINVAL;
-}
-
 /* "%40" becomes "@". Control characters may not come out: they would end a header. */
 static int percent_decode(const char *s, size_t n, char **ret) {
         char *d = new0(char, n + 1), *to = d;
@@ -54,8 +48,8 @@ static int percent_decode(const char *s, size_t n, char **ret) {
                 int c = (unsigned char) s[i];
 
                 if (c == '%') {
-                        int high = i + 2 < n ? hex_value(s[i + 1]) : -EINVAL;
-                        int low = high >= 0 ? hex_value(s[i + 2]) : -EINVAL;
+                        int high = i + 2 < n ? hex_digit(s[i + 1]) : -EINVAL;
+                        int low = high >= 0 ? hex_digit(s[i + 2]) : -EINVAL;
 
                         if (low < 0) {
                                 free(d);

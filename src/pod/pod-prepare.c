@@ -267,6 +267,15 @@ static int move_on(Pod *p, PodDirectory to, Error *e) {
         return r < 0 ? r : pod_move(p, to, e);
 }
 
+/* Those that somebody got already, or else those that the spec names. */
+static int find_images(Prepare *x, Error *e) {
+        const PodPrepareOptions *o = x->options;
+        int r = !o->ids ? pod_prepare_images(x->store, x->spec, o->image, &x->ids, e)
+                        : (strv_copy(o->ids, &x->ids) < 0 ? error_oom(e) : 0);
+
+        return r < 0 ? r : load_images(x, e);
+}
+
 /**
  * pod_prepare() - make a pod of a PodSpec
  * @pods:    all pods
@@ -293,12 +302,8 @@ int pod_prepare(Pods *pods, Store *s, const PodSpec *spec, const PodPrepareOptio
         _cleanup_(pod_closep) Pod *p = NULL;
         int r = check_supported(spec, e);
 
-        if (r >= 0 && options->ids)
-                r = strv_copy(options->ids, &x.ids) < 0 ? error_oom(e) : 0;
-        else if (r >= 0)
-                r = pod_prepare_images(s, spec, options->image, &x.ids, e);
         if (r >= 0)
-                r = load_images(&x, e);
+                r = find_images(&x, e);
         if (r >= 0)
                 r = pod_new(pods, &p, e);
         if (r < 0)
@@ -377,12 +382,8 @@ int pod_prepare_app(Pod *p, Store *s, const PodSpec *spec, const PodPrepareOptio
         if (r >= 0 && pod_manifest_find_app(m, spec->apps[0].name))
                 r = error_setf(e, -EEXIST, "app \"%s\" already exists in pod \"%s\"", spec->apps[0].name,
                                pod_uuid(p));
-        if (r >= 0 && options->ids)
-                r = strv_copy(options->ids, &x.ids) < 0 ? error_oom(e) : 0;
-        else if (r >= 0)
-                r = pod_prepare_images(s, spec, options->image, &x.ids, e);
         if (r >= 0)
-                r = load_images(&x, e);
+                r = find_images(&x, e);
         if (r >= 0)
                 r = pod_compose(spec, x.images, &o, &one, &warnings, e);
         if (r < 0)

@@ -96,6 +96,13 @@ static usec_t deadline_of(sd_bus *bus, const char *unit) {
         return clock_usec(CLOCK_MONOTONIC) + sum;
 }
 
+/* The unit of an app, and who knows about it. */
+static int open_unit(MutablePod *x, const char *app, char **ret_unit, sd_bus **ret_bus, Error *e) {
+        int r = unit_of(app, ret_unit, e);
+
+        return r < 0 ? r : pod_bus_open(x->leader, ret_bus, e);
+}
+
 /* "StartUnit" or "StopUnit", until its job is done. */
 static int run_job(MutablePod *x, const char *method, const char *app, const char *what, Error *e) {
         _cleanup_bus_ sd_bus *bus = NULL;
@@ -103,10 +110,8 @@ static int run_job(MutablePod *x, const char *method, const char *app, const cha
         _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
         _cleanup_bus_reply_ sd_bus_message *reply = NULL;
         _cleanup_free_ char *unit = NULL;
-        int r = unit_of(app, &unit, e);
+        int r = open_unit(x, app, &unit, &bus, e);
 
-        if (r >= 0)
-                r = pod_bus_open(x->leader, &bus, e);
         if (r < 0)
                 return r;
         j.deadline = deadline_of(bus, unit);
@@ -145,10 +150,8 @@ static int reload(MutablePod *x, Error *e) {
 static int unit_state(MutablePod *x, const char *app, char **ret, Error *e) {
         _cleanup_bus_ sd_bus *bus = NULL;
         _cleanup_free_ char *unit = NULL;
-        int r = unit_of(app, &unit, e);
+        int r = open_unit(x, app, &unit, &bus, e);
 
-        if (r >= 0)
-                r = pod_bus_open(x->leader, &bus, e);
         if (r < 0)
                 return r;
         r = manager_bus_unit_property(bus, unit, "Unit", "ActiveState", ret);

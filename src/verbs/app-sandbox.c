@@ -94,11 +94,7 @@ static int sandbox(const VerbContext *c, RunArgs *a, Error *e) {
         a->spec->exit_policy = POD_EXIT_NEVER;
         r = store_open(c->dir, 0, &s, e);
         if (r >= 0)
-                r = pods_open_for(c->dir, &ps, e);
-        if (r >= 0)
-                r = pod_prepare(ps, s, a->spec, &prepare, &p, e);
-        if (r >= 0)
-                r = pod_machine_name(p, &name, e);
+                r = run_make_pod(c->dir, s, a->spec, &prepare, &ps, &p, &name, e);
         if (r >= 0)
                 r = machine_enter_scope(name, "rkt pod", e);
         return r < 0 ? r : run_foreground(c, a, s, p, e);

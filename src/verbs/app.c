@@ -95,16 +95,9 @@ static int find_app(Pod *p, const char *name, PodManifest **ret_manifest, const 
 
 static int print_time(const char *key, Pod *p, const char *app,
                       int (*get)(Pod *p, const char *app, usec_t *ret)) {
-        _cleanup_free_ char *text = NULL;
         usec_t usec;
 
-        if (get(p, app, &usec) < 0)
-                return 0;
-        text = format_timestamp_go((int64_t) usec);
-        if (!text)
-                return -ENOMEM;
-        (void) printf("%s=%s\n", key, text);
-        return 0;
+        return get(p, app, &usec) < 0 ? 0 : print_timestamp(key, usec);
 }
 
 static void print_pairs(const char *key, const AcPair *pairs, size_t n) {

@@ -102,24 +102,15 @@ static int attach(Pod *p, const PodApp *app, const AttachArgs *args, unsigned wa
 
 static int attach_verb(const VerbContext *c, int argc, char **words, void *options, Error *e) {
         const AttachArgs *args = options;
-        _cleanup_(pods_closep) Pods *ps = NULL;
-        _cleanup_(pod_closep) Pod *p = NULL;
-        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        const RunningAppQuery q = { .uuid_file = args->uuid_file, .app = args->app, .verb = "attach" };
+        _cleanup_(running_app_done) RunningApp x = RUNNING_APP_INIT;
         _cleanup_strv_free_ char **there = NULL;
-        const PodApp *app = NULL;
         unsigned want = 0;
-        int r = pod_open_named(c->dir, argc, words, args->uuid_file, &ps, &p, e);
+        int r = running_app_open(c->dir, argc, words, &q, &x, e);
 
         if (r < 0)
                 return r;
-        if (pod_state(p) != POD_RUNNING)
-                return error_setf(e, -ESRCH, "pod \"%s\" isn't currently running", pod_uuid(p));
-        r = pod_read_manifest(p, &m, e);
-        if (r >= 0)
-                r = pod_find_app(m, args->app, "attach", &app, e);
-        if (r < 0)
-                return r;
-        if (app_stdio_endpoints(app, &there) < 0)
+        if (app_stdio_endpoints(x.app, &there) < 0)
                 return error_oom(e);
         if (streq_ptr(args->mode, "list")) {
                 STRV_FOREACH (t, there)
@@ -127,18 +118,16 @@ static int attach_verb(const VerbContext *c, int argc, char **words, void *optio
                 return 0;
         }
         r = choose(args->mode, there, &want, e);
-        return r < 0 ? r : attach(p, app, args, want, e);
+        return r < 0 ? r : attach(x.pod, x.app, args, want, e);
 }
 
 static const Option attach_options[] = {
-        { "app", 0, OPTION_STRING, offsetof(AttachArgs, app), .value = "NAME",
-          .help = "name of the app; needed if the pod has several" },
+        POD_OPTION_APP(AttachArgs, "name of the app; needed if the pod has several"),
         { "detach-keys", 0, OPTION_STRING, offsetof(AttachArgs, detach_keys), .value = "KEYS",
           .help = "keys that detach: ^]^]^] (default), ctrl-p,ctrl-q; empty: none" },
         { "mode", 0, OPTION_STRING, offsetof(AttachArgs, mode), .value = "MODE",
           .help = "auto (default), list, tty, tty-in, tty-out, or stdin,stdout,stderr" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(AttachArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(AttachArgs),
         {},
 };
 

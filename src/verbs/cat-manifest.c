@@ -41,8 +41,7 @@ static int cat_manifest_run(const VerbContext *c, int argc, char **words, void *
 static const Option cat_manifest_options[] = {
         { "pretty-print", 0, OPTION_BOOL, offsetof(CatArgs, pretty), .fallback = "true",
           .help = "apply indent to format the output" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(CatArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(CatArgs),
         {},
 };
 

@@ -32,7 +32,7 @@ static int open_bus(Pod *p, PodEnter *x, sd_bus **ret, Error *e) {
                 int r;
 
                 if (pod_refresh(p) < 0 || pod_state(p) != POD_RUNNING)
-                        return error_setf(e, -ESRCH, "pod \"%s\" isn't currently running", pod_uuid(p));
+                        return pod_not_running(p, e);
                 r = pod_get_pid(p, &x->leader);
                 if (r >= 0)
                         r = pod_bus_open(x->leader, ret, &one);
@@ -59,30 +59,23 @@ static int enter(PodEnter *x, int *ret_status, Error *e) {
 
 static int enter_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
         const EnterArgs *args = options;
-        _cleanup_(pods_closep) Pods *ps = NULL;
-        _cleanup_(pod_closep) Pod *p = NULL;
-        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        const RunningAppQuery q = { .uuid_file = args->uuid_file, .app = args->app, .verb = "enter" };
+        _cleanup_(running_app_done) RunningApp into = RUNNING_APP_INIT;
         _cleanup_bus_ sd_bus *bus = NULL;
         PodEnter x = {};
         int r, status = EXIT_RKT_FAILED, n = args->uuid_file ? 0 : 1;
 
-        r = pod_open_named(c->dir, MIN(argc, n), words, args->uuid_file, &ps, &p, e);
+        r = running_app_open(c->dir, MIN(argc, n), words, &q, &into, e);
         if (r < 0)
                 return r;
-        if (pod_state(p) != POD_RUNNING)
-                return error_setf(e, -ESRCH, "pod \"%s\" isn't currently running", pod_uuid(p));
-        r = pod_read_manifest(p, &m, e);
-        if (r >= 0)
-                r = pod_find_app(m, args->app, "enter", &x.app, e);
-        if (r < 0)
-                return r;
+        x.app = into.app;
         if (argc > n && streq(words[n], "--"))
                 n++;
         if (argc > n)
                 x.words = words + n;
         else
                 log_warning("no command specified, assuming \"/bin/bash\"");
-        r = open_bus(p, &x, &bus, e);
+        r = open_bus(into.pod, &x, &bus, e);
         if (r < 0)
                 return r;
         x.bus = bus;
@@ -93,10 +86,8 @@ static int enter_run(const VerbContext *c, int argc, char **words, void *options
 }
 
 static const Option enter_options[] = {
-        { "app", 0, OPTION_STRING, offsetof(EnterArgs, app), .value = "NAME",
-          .help = "name of the app to enter; needed if the pod has several" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(EnterArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_APP(EnterArgs, "name of the app to enter; needed if the pod has several"),
+        POD_OPTION_UUID_FILE(EnterArgs),
         {},
 };
 

@@ -82,8 +82,7 @@ static const Option export_options[] = {
         { "app", 0, OPTION_STRING, offsetof(ExportArgs, app), .value = "NAME",
           .help = "name of the app to export within the specified pod" },
         { "overwrite", 0, OPTION_BOOL, offsetof(ExportArgs, overwrite), .help = "overwrite output ACI" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(ExportArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(ExportArgs),
         {},
 };
 

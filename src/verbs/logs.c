@@ -267,8 +267,7 @@ static const Option logs_options[] = {
           .help = "not older than this (systemd.time(7))" },
         { "until", 0, OPTION_STRING, offsetof(LogsArgs, until), .value = "TIME",
           .help = "not newer than this" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(LogsArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(LogsArgs),
         {},
 };
 

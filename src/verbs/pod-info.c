@@ -2,6 +2,7 @@
 /* What list, status, stop, rm and their kin have in common. The JSON is rkt's (api/v1/pod.go): times of a pod are seconds, those
  * of its apps nanoseconds; members without a value are left out; "machine" is ours. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/str.h"
+#include "basic/table.h"
 #include "pod/pod-apps.h"
 #include "run/network.h"
 #include "verbs/pod-info.h"
@@ -383,17 +385,8 @@ void pod_write_json(Pod *p, JsonWriter *w) {
         json_write_end_object(w);
 }
 
-/**
- * pod_find_app() - the app that a command line means
- * @m:    manifest of the pod
- * @name: --app; NULL: the only one. Of several the names are logged
- * @verb: of the command, for a hint
- * @ret:  app of @m
- * @e:    sentence on failure; may be NULL
- *
- * Return: 0; -ENOENT; -EINVAL: there are several.
- */
-int pod_find_app(const PodManifest *m, const char *name, const char *verb, const PodApp **ret, Error *e) {
+/* NULL: the only one. Of several the names are logged. */
+static int find_app(const PodManifest *m, const char *name, const char *verb, const PodApp **ret, Error *e) {
         FOREACH_ARRAY (a, m->apps, m->n_apps)
                 if (name ? streq(a->name, name) : m->n_apps == 1) {
                         *ret = a;
@@ -408,4 +401,71 @@ int pod_find_app(const PodManifest *m, const char *name, const char *verb, const
                 log_warning("\t%s", a->name);
         return error_setf(e, -EINVAL, "unable to determine app name: specify app using \"rkt %s --app= ...\"",
                           verb);
+}
+
+/**
+ * running_app_done() - free what running_app_open() gave
+ * @x: RUNNING_APP_INIT is nothing
+ */
+void running_app_done(RunningApp *x) {
+        pod_manifest_free(x->manifest);
+        (void) pod_close(x->pod);
+        (void) pods_close(x->pods);
+        *x = RUNNING_APP_INIT;
+}
+
+/**
+ * running_app_open() - the app of a running pod that a command line means
+ * @data_dir: --dir
+ * @argc:     words
+ * @words:    as in pod_open_named()
+ * @q:        what the flags say
+ * @ret:      for running_app_done()
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0; -ESRCH: the pod does not run; -ENOENT: it has no such app; -EINVAL: it has several; what pod_open_named() returns.
+ */
+int running_app_open(const char *data_dir, int argc, char **words, const RunningAppQuery *q, RunningApp *ret,
+                     Error *e) {
+        _cleanup_(running_app_done) RunningApp x = RUNNING_APP_INIT;
+        int r = pod_open_named(data_dir, argc, words, q->uuid_file, &x.pods, &x.pod, e);
+
+        if (r >= 0 && pod_state(x.pod) != POD_RUNNING)
+                r = pod_not_running(x.pod, e);
+        if (r >= 0)
+                r = pod_read_manifest(x.pod, &x.manifest, e);
+        if (r >= 0)
+                r = find_app(x.manifest, q->app, q->verb, &x.app, e);
+        if (r < 0)
+                return r;
+        *ret = x;
+        x = RUNNING_APP_INIT;
+        return 0;
+}
+
+/**
+ * pod_not_running() - say that a pod is not running
+ * @p: pod
+ * @e: gets the sentence; may be NULL
+ *
+ * Return: -ESRCH.
+ */
+int pod_not_running(Pod *p, Error *e) {
+        return error_setf(e, -ESRCH, "pod \"%s\" isn't currently running", pod_uuid(p));
+}
+
+/**
+ * print_timestamp() - a line KEY=TIME
+ * @key:  of the line
+ * @usec: since the epoch
+ *
+ * Return: 0, -ENOMEM.
+ */
+int print_timestamp(const char *key, usec_t usec) {
+        _cleanup_free_ char *text = format_timestamp_go((int64_t) usec);
+
+        if (!text)
+                return -ENOMEM;
+        (void) printf("%s=%s\n", key, text);
+        return 0;
 }

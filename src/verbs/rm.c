@@ -48,8 +48,7 @@ static int rm_run(const VerbContext *c, int argc, char **words, void *options, E
 }
 
 static const Option rm_options[] = {
-        { "uuid-file", 0, OPTION_STRING, offsetof(RmArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(RmArgs),
         {},
 };
 

@@ -120,3 +120,25 @@ int run_detached(const VerbContext *c, const RunArgs *a, const char *verb, Pod *
         log_info("Running as unit: %s", unit);
         return 0;
 }
+
+/**
+ * run_make_pod() - a pod on disk, and what its machine will be called
+ * @data_dir: --dir
+ * @s:        store with the images
+ * @spec:     what was asked for
+ * @prepare:  how
+ * @ret_pods: for pods_close(), after @ret
+ * @ret:      locked; for pod_close()
+ * @ret_name: for free()
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0; what pod_prepare() returns.
+ */
+int run_make_pod(const char *data_dir, Store *s, const PodSpec *spec, const PodPrepareOptions *prepare,
+                 Pods **ret_pods, Pod **ret, char **ret_name, Error *e) {
+        int r = pods_open_for(data_dir, ret_pods, e);
+
+        if (r >= 0)
+                r = pod_prepare(*ret_pods, s, spec, prepare, ret, e);
+        return r < 0 ? r : pod_machine_name(*ret, ret_name, e);
+}

@@ -11,6 +11,7 @@
 #include "basic/strv.h"
 #include "manifest/ac-volume.h"
 #include "podfile/value-check.h"
+#include "verbs/pod-info.h"
 #include "verbs/run-args.h"
 #include "verbs/run-isolators.h"
 #include "verbs/run-stage1.h"
@@ -562,8 +563,7 @@ const Option run_prepare_options[] = {
 const Option run_prepared_options[] = {
         { "detached", 0, OPTION_BOOL, offsetof(RunArgs, detached), .flags = OPTION_HIDDEN },
         { "rm", 0, OPTION_BOOL, offsetof(RunArgs, remove), .help = "remove the pod when it has ended" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(RunArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(RunArgs),
         {},
 };
 
@@ -574,7 +574,6 @@ const Option run_start_options[] = {
           .help = "give the only app this terminal" },
         { "detached", 0, OPTION_BOOL, offsetof(RunArgs, detached), .flags = OPTION_HIDDEN },
         { "rm", 0, OPTION_BOOL, offsetof(RunArgs, remove), .help = "remove the pod when it has ended" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(RunArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(RunArgs),
         {},
 };

@@ -61,11 +61,7 @@ static int run_all(const VerbContext *c, RunArgs *a, Error *e) {
         prepare.ids = ids;
         prepare.manifest = a->manifest;
         if (r >= 0)
-                r = pods_open_for(c->dir, &ps, e);
-        if (r >= 0)
-                r = pod_prepare(ps, s, a->spec, &prepare, &p, e);
-        if (r >= 0)
-                r = pod_machine_name(p, &name, e);
+                r = run_make_pod(c->dir, s, a->spec, &prepare, &ps, &p, &name, e);
         if (r < 0)
                 return r;
         return a->detach ? detach(c, a, TAKE_PTR(p), name, e) : run_now(c, a, s, p, name, e);

@@ -38,16 +38,9 @@ static int set_wait(const Option *o, const char *value, void *data, Error *e) {
 }
 
 static int print_time(const char *key, Pod *p, int (*get)(Pod *p, usec_t *ret)) {
-        _cleanup_free_ char *text = NULL;
         usec_t usec;
 
-        if (get(p, &usec) < 0)
-                return 0;
-        text = format_timestamp_go((int64_t) usec);
-        if (!text)
-                return -ENOMEM;
-        (void) printf("%s=%s\n", key, text);
-        return 0;
+        return get(p, &usec) < 0 ? 0 : print_timestamp(key, usec);
 }
 
 /* Exit codes of the apps that have one. */
@@ -171,8 +164,7 @@ static const Option status_options[] = {
           .help = "what the pod and its apps use, too" },
         { "format", 0, OPTION_STRING, offsetof(StatusArgs, format), .value = "FORMAT",
           .help = "json or json-pretty instead of lines" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(StatusArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(StatusArgs),
         {},
 };
 

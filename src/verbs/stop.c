@@ -55,8 +55,7 @@ static int stop_run(const VerbContext *c, int argc, char **words, void *options,
 static const Option stop_options[] = {
         { "force", 0, OPTION_BOOL, offsetof(StopArgs, force),
           .help = "kill the pod instead of asking it to end" },
-        { "uuid-file", 0, OPTION_STRING, offsetof(StopArgs, uuid_file), .value = "FILE",
-          .help = "read the pod's UUID from there" },
+        POD_OPTION_UUID_FILE(StopArgs),
         {},
 };
 

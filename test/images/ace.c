@@ -296,16 +296,19 @@ static void check_pod(const char *app, char uuid[64]) {
 }
 
 /* base64 and UUIDs, as a form has them */
-static void encode(const char *text, char *ret) {
-        for (; *text; text++)
-                ret += isalnum((unsigned char) *text) || *text == '-' ? sprintf(ret, "%c", *text)
-                                                                      : sprintf(ret, "%%%02X", *text);
+static void encode(const char *text, char *ret, size_t size) {
+        size_t n = 0;
+
+        for (; *text && n + 4 <= size; text++)
+                n += (size_t) snprintf(ret + n, size - n,
+                                       isalnum((unsigned char) *text) || *text == '-' ? "%c" : "%%%02X",
+                                       (unsigned char) *text);
 }
 
 static int verify(const char *content, const char *uuid, const char *signature) {
         char form[2048], encoded[1024] = "";
 
-        encode(signature, encoded);
+        encode(signature, encoded, sizeof(encoded));
         snprintf(form, sizeof(form), "content=%s&uuid=%s&signature=%s", content, uuid, encoded);
         return post(base, "/pod/hmac/verify", form, NULL, 0);
 }
