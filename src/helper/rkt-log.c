@@ -30,11 +30,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "helper/log-client.h"
+#include "helper/log-journal.h"
 
 #define LISTEN_FDS_START 3
 #define LISTEN_FDS_MAX   16
@@ -47,27 +48,8 @@
 #define DATAGRAM_SIZE    (1024U * 1024U) /* larger ones come as files */
 #define WINDOW_NSEC      100000000L      /* in which at most */
 #define WINDOW_LINES     20000           /* are passed on */
-#define PASSED_FDS_MAX   8
-#define N_SINKS          2
 #define CLIENTS_MAX      32
-#define CLIENT_MSEC      5000 /* that one may keep the app waiting without having read anything */
-#define CLIENT_LAST_MSEC 1000 /* when the app has ended: others wait for that */
-#define CLIENT_TURN_MSEC 50
-#define CLIENT_PIECE     512 /* the kernel counts a piece as read when all of it is */
 #define INPUT_SIZE       4096
-#define CGROUP           "/sys/fs/cgroup/system.slice/"
-
-static const char *const journals[N_SINKS] = { "/run/systemd/journal", "/rkt/host-journal" };
-
-/* One of the app's pipes, or one of its two sockets for datagrams. */
-typedef struct Source {
-        const char *ending; /* of its path */
-        const char *sink;   /* of the journal, beneath journals[] */
-        int fd;             /* -1: not there */
-        int sinks[N_SINKS]; /* -1: not connected */
-        bool datagrams;
-        bool partial; /* the last byte was not the end of a line */
-} Source;
 
 static Source sources[] = {
         { ".out", "stdout", -1, { -1, -1 }, false, false },
@@ -78,28 +60,8 @@ static Source sources[] = {
 
 #define N_SOURCES (sizeof(sources) / sizeof(*sources))
 
-typedef union Control {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * PASSED_FDS_MAX)];
-} Control;
-
-/* What a client gets and gives. */
-enum {
-        CLIENT_NEW = 0, /* has not yet said what it wants */
-        CLIENT_IN = 1 << 0,
-        CLIENT_OUT = 1 << 1,
-        CLIENT_ERR = 1 << 2,
-        CLIENT_SYNC = 1 << 3,
-};
-
-typedef struct Client {
-        int fd; /* -1: free */
-        int wants;
-        bool is_first; /* of an interactive app: its terminal, at whatever speed */
-} Client;
-
 static struct {
-        const char *app, *identifier, *priority, *prefix;
+        Sender app;
         int listener;
         Client clients[CLIENTS_MAX];
         bool has_tty;
@@ -108,196 +70,14 @@ static struct {
         int input;  /* where the app's input goes: a pipe, or our end of the terminal; -1: nowhere */
         char pending[INPUT_SIZE]; /* that it has not taken yet */
         size_t n_pending;
-        pid_t pid;  /* of the app; 0: not known */
-        uid_t uid;  /* its */
-        gid_t gid;  /* its */
-        int pidfd;  /* its */
         bool alone; /* nobody of the app came for what is in its pipes */
-} self = { .listener = -1, .slave = -1, .input = -1, .pidfd = -1 };
+} self = { .app = SENDER_INIT, .listener = -1, .slave = -1, .input = -1 };
 
 static volatile sig_atomic_t stopping;
 
 static void on_signal(int s) {
         (void) s;
         stopping = 1;
-}
-
-/* ---- whose words they are ---- */
-
-static void forget_pid(void) {
-        if (self.pidfd >= 0)
-                (void) close(self.pidfd);
-        self.pidfd = -1;
-        self.pid = 0;
-}
-
-/* A small file of the kernel's as text. */
-static bool read_small(const char *path, char *buffer, size_t size) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t n;
-
-        if (fd < 0)
-                return false;
-        n = read(fd, buffer, size - 1);
-        (void) close(fd);
-        if (n > 0)
-                buffer[n] = '\0';
-        return n > 0;
-}
-
-/* The app's first process: the lowest number. A name that is a controller's gets an underscore. */
-static pid_t first_pid(const char *prefix) {
-        char path[512], buffer[4096];
-        long lowest = 0;
-
-        if ((size_t) snprintf(path, sizeof(path), CGROUP "%s%s.service/cgroup.procs", prefix, self.app) >=
-            sizeof(path))
-                return 0;
-        if (!read_small(path, buffer, sizeof(buffer)))
-                return 0;
-        for (char *p = buffer, *end = strchr(p, '\n'); end; p = end + 1, end = strchr(p, '\n')) {
-                long pid = strtol(p, NULL, 10);
-
-                if (pid > 0 && (lowest == 0 || pid < lowest))
-                        lowest = pid;
-        }
-        return (pid_t) lowest;
-}
-
-/* The second number after the name: the effective one. */
-static unsigned long read_id(const char *status, const char *name) {
-        const char *p = strstr(status, name);
-        char *end;
-
-        if (!p)
-                return 0;
-        (void) strtoul(p + strlen(name), &end, 10);
-        return strtoul(end, NULL, 10);
-}
-
-static void read_ids(void) {
-        char path[64], buffer[4096];
-
-        (void) snprintf(path, sizeof(path), "/proc/%d/status", (int) self.pid);
-        if (!read_small(path, buffer, sizeof(buffer)))
-                buffer[0] = '\0';
-        self.uid = (uid_t) read_id(buffer, "\nUid:");
-        self.gid = (gid_t) read_id(buffer, "\nGid:");
-}
-
-/* Remembered until it ends, so that its number cannot mean another one. */
-static pid_t find_pid(void) {
-        if (self.pid > 0)
-                return self.pid;
-        self.pid = first_pid("");
-        if (self.pid == 0)
-                self.pid = first_pid("_");
-        if (self.pid > 0)
-                self.pidfd = (int) syscall(SYS_pidfd_open, self.pid, 0);
-        if (self.pidfd < 0)
-                forget_pid();
-        else
-                read_ids();
-        return self.pid;
-}
-
-static void *add_control(struct msghdr *m, Control *c, int type, const void *data, size_t size) {
-        struct cmsghdr *h = (struct cmsghdr *) (void *) (c->space + m->msg_controllen);
-
-        *h = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = type, .cmsg_len = CMSG_LEN(size) };
-        memcpy(CMSG_DATA(h), data, size);
-        m->msg_control = c->space;
-        m->msg_controllen += CMSG_SPACE(size);
-        return h;
-}
-
-/* ---- to the journals ---- */
-
-static int open_sink(const Source *s, size_t n) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int fd, type = s->datagrams ? SOCK_DGRAM : SOCK_STREAM;
-
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", journals[n], s->sink);
-        fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0) {
-                if (fd >= 0)
-                        (void) close(fd);
-                return -1;
-        }
-        /* what sd_journal_stream_fd() says, too: identifier, unit, priority, prefixes, and nowhere else */
-        if (!s->datagrams && dprintf(fd, "%s\n%s.service\n%s\n%s\n0\n0\n0\n", self.identifier, self.app,
-                                     self.priority, self.prefix) < 0) {
-                (void) close(fd);
-                return -1;
-        }
-        return fd;
-}
-
-/* One sendmsg(); returns what it does. */
-static ssize_t send_as(int fd, char *data, size_t size, const struct ucred *who, const int *fds,
-                       size_t n_fds) {
-        struct iovec iov = { .iov_base = data, .iov_len = size };
-        struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-        Control control = {};
-
-        if (who && who->pid > 0)
-                (void) add_control(&m, &control, SCM_CREDENTIALS, who, sizeof(*who));
-        if (n_fds > 0)
-                (void) add_control(&m, &control, SCM_RIGHTS, fds, n_fds * sizeof(int));
-        return sendmsg(fd, &m, MSG_NOSIGNAL);
-}
-
-static struct ucred app_credentials(void) {
-        pid_t pid = find_pid();
-
-        return (struct ucred){ .pid = pid, .uid = self.uid, .gid = self.gid };
-}
-
-/* Credentials of a process that is gone are refused. */
-static ssize_t send_piece(int fd, char *data, size_t size, const struct ucred *who, const int *fds,
-                          size_t n_fds) {
-        struct ucred c = who ? *who : app_credentials();
-        ssize_t n = send_as(fd, data, size, &c, fds, n_fds);
-
-        if (n < 0 && errno == ESRCH && !who) {
-                forget_pid();
-                c = app_credentials();
-                n = send_as(fd, data, size, &c, fds, n_fds);
-        }
-        if (n < 0 && (errno == ESRCH || errno == EPERM)) {
-                if (!who)
-                        forget_pid();
-                n = send_as(fd, data, size, NULL, fds, n_fds);
-        }
-        return n;
-}
-
-/* All of it, and waits. A journal that does not answer is tried once more, and then goes without. */
-static void send_all(Source *s, size_t n, char *data, size_t size, const struct ucred *who, const int *fds,
-                     size_t n_fds) {
-        bool again = true;
-
-        while (size > 0) {
-                ssize_t k;
-
-                if (s->sinks[n] < 0)
-                        s->sinks[n] = open_sink(s, n);
-                if (s->sinks[n] < 0)
-                        return;
-                k = send_piece(s->sinks[n], data, size, who, fds, n_fds);
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0) {
-                        (void) close(s->sinks[n]);
-                        s->sinks[n] = -1;
-                        if (!again)
-                                return;
-                        again = false;
-                        continue;
-                }
-                data += k;
-                size -= (size_t) k;
-        }
 }
 
 /* ---- from the app ---- */
@@ -325,62 +105,12 @@ static void pace(const char *data, size_t size) {
                 (void) nanosleep(&(struct timespec){ .tv_nsec = WINDOW_NSEC - passed }, NULL);
 }
 
-static void drop_client(Client *c) {
-        (void) close(c->fd);
-        *c = (Client){ .fd = -1 };
-}
-
-/* Somebody's terminal may stand still for as long as it likes, while there is an app. */
-static bool has_patience(const Client *c, int waited_msec) {
-        bool app_lives =
-                find_pid() > 0 && poll(&(struct pollfd){ .fd = self.pidfd, .events = POLLIN }, 1, 0) == 0;
-
-        return app_lives ? c->is_first || waited_msec < CLIENT_MSEC : waited_msec < CLIENT_LAST_MSEC;
-}
-
-/* Until there may be room again: the socket calls itself writable only when most of what is in it was read, which over a slow
- * line takes its time. False: nothing was read. */
-static bool wait_for_client_to_read(const Client *c) {
-        int before = 0, left = 0;
-
-        if (ioctl(c->fd, SIOCOUTQ, &before) < 0)
-                return false;
-        for (int waited = 0; has_patience(c, waited); waited += waited < CLIENT_MSEC ? CLIENT_TURN_MSEC : 0) {
-                if (stopping)
-                        return false;
-                if (poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, CLIENT_TURN_MSEC) > 0)
-                        return true; /* or it is gone, which sending says */
-                if (ioctl(c->fd, SIOCOUTQ, &left) < 0)
-                        return false;
-                if (left < before)
-                        return true;
-        }
-        return false;
-}
-
-/* One that does not read is not waited for. */
-static void send_client(Client *c, const char *data, size_t size) {
-        while (size > 0) {
-                ssize_t n = send(c->fd, data, size < CLIENT_PIECE ? size : CLIENT_PIECE,
-                                 MSG_NOSIGNAL | MSG_DONTWAIT);
-
-                if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_client_to_read(c))))
-                        continue;
-                if (n < 0) {
-                        drop_client(c);
-                        return;
-                }
-                data += n;
-                size -= (size_t) n;
-        }
-}
-
 static void send_clients(const Source *s, const char *data, size_t size) {
         int which = s == sources ? CLIENT_OUT : CLIENT_ERR;
 
         for (size_t i = 0; i < CLIENTS_MAX; i++)
                 if (self.clients[i].fd >= 0 && (self.clients[i].wants & which))
-                        send_client(&self.clients[i], data, size);
+                        client_send(&self.clients[i], &self.app, &stopping, data, size);
 }
 
 /* When its first process ends, the terminal is taken away from all who have it open, and from us. */
@@ -403,7 +133,7 @@ static bool copy_piece(Source *s, const struct ucred *who) {
         send_clients(s, buffer, (size_t) n);
         s->partial = buffer[n - 1] != '\n';
         for (size_t i = 0; i < N_SINKS; i++)
-                send_all(s, i, buffer, (size_t) n, who, NULL, 0);
+                source_send_all(s, &self.app, i, buffer, (size_t) n, who);
         pace(buffer, (size_t) n);
         return true;
 }
@@ -434,10 +164,10 @@ static bool copy_datagram(Source *s) {
         }
         for (size_t i = 0; i < N_SINKS && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)); i++) {
                 if (s->sinks[i] < 0)
-                        s->sinks[i] = open_sink(s, i);
+                        s->sinks[i] = source_open_sink(s, &self.app, i);
                 if (s->sinks[i] < 0)
                         continue;
-                while (send_piece(s->sinks[i], buffer, (size_t) n, &who, fds, n_fds) < 0) {
+                while (sender_send(&self.app, s->sinks[i], buffer, (size_t) n, &who, fds, n_fds) < 0) {
                         bool retry = errno == EINTR;
 
                         if (retry)
@@ -491,7 +221,7 @@ static void wait_until_read(const Source *s) {
 
 /* A line without an end is the last one: closing the stream says so. */
 static void end_of_app(const struct ucred *who) {
-        drain(find_pid() > 0 ? NULL : who);
+        drain(sender_find_pid(&self.app) > 0 ? NULL : who);
         for (Source *s = sources; s < sources + N_SOURCES; s++)
                 wait_until_read(s);
         for (Source *s = sources; s < sources + N_SOURCES; s++)
@@ -529,7 +259,7 @@ static void sync_client(Client *c) {
         wait_for_client();
         if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &size) >= 0)
                 end_of_app(&who);
-        drop_client(c);
+        client_drop(c);
 }
 
 /* The answer is one byte; with it comes the terminal, for its size. */
@@ -541,8 +271,8 @@ static void greet_client(Client *c, int wants, bool tty) {
         self.waits = self.waits && !tty;
         if (tty != self.has_tty || ((wants & CLIENT_IN) && self.input < 0) ||
             ((wants & CLIENT_OUT) && sources[0].fd < 0) || ((wants & CLIENT_ERR) && sources[1].fd < 0) ||
-            send_as(c->fd, &byte, 1, NULL, &self.input, tty ? 1 : 0) != 1)
-                drop_client(c);
+            message_send(c->fd, &byte, 1, NULL, &self.input, tty ? 1 : 0) != 1)
+                client_drop(c);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion) one client each: at most CLIENTS_MAX */
@@ -571,7 +301,7 @@ static void read_word(Client *c) {
                         greet_client(c, words[i].wants, words[i].tty);
                         return;
                 }
-        drop_client(c);
+        client_drop(c);
 }
 
 /* Into the app, as much as it takes; the rest later. */
@@ -599,7 +329,7 @@ static void serve_client(Client *c) {
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (n <= 0)
-                drop_client(c);
+                client_drop(c);
         else if (c->wants & CLIENT_IN) {
                 self.n_pending = (size_t) n;
                 feed_app();
@@ -624,10 +354,10 @@ static bool is_idle(void) {
 static bool turn(void) {
         enum { CLIENTS = N_SOURCES, PID = CLIENTS + CLIENTS_MAX, LISTENER, INPUT, N_FDS };
         struct pollfd fds[N_FDS];
-        bool wait = !self.has_tty && find_pid() == 0 && !self.alone;
+        bool wait = !self.has_tty && sender_find_pid(&self.app) == 0 && !self.alone;
         int r;
 
-        self.alone = self.alone && self.pid == 0;
+        self.alone = self.alone && self.app.pid == 0;
         for (size_t i = 0; i < N_SOURCES; i++)
                 fds[i] = (struct pollfd){ .fd = (wait || self.waits) && !sources[i].datagrams ? -1
                                                                                               : sources[i].fd,
@@ -636,7 +366,7 @@ static bool turn(void) {
         for (size_t i = 0; i < CLIENTS_MAX; i++)
                 fds[CLIENTS + i] = (struct pollfd){ .fd = self.n_pending > 0 ? -1 : self.clients[i].fd,
                                                     .events = POLLIN };
-        fds[PID] = (struct pollfd){ .fd = self.pidfd, .events = POLLIN };
+        fds[PID] = (struct pollfd){ .fd = self.app.pidfd, .events = POLLIN };
         fds[LISTENER] = (struct pollfd){ .fd = self.listener, .events = POLLIN };
         fds[INPUT] = (struct pollfd){ .fd = self.n_pending > 0 ? self.input : -1, .events = POLLOUT };
         r = poll(fds, N_FDS, wait ? ORPHAN_MSEC : is_idle() ? IDLE_MSEC : -1);
@@ -645,7 +375,7 @@ static bool turn(void) {
         if (r <= 0)
                 return r < 0 && errno == EINTR;
         if (fds[PID].revents != 0)
-                forget_pid();
+                sender_forget_pid(&self.app);
         for (size_t i = 0; i < N_SOURCES; i++)
                 if (fds[i].revents != 0)
                         (void) copy(&sources[i], NULL);
@@ -699,7 +429,7 @@ static int make_tty(void) {
             ioctl(self.input, TIOCGPTN, &number) < 0 || !open_slave())
                 return -1;
         (void) snprintf(target, sizeof(target), "/dev/pts/%u", number);
-        (void) snprintf(path, sizeof(path), "/rkt/stdio/%s.tty", self.app);
+        (void) snprintf(path, sizeof(path), "/rkt/stdio/%s.tty", self.app.name);
         (void) unlink(path);
         self.has_tty = true;
         sources[0].fd = self.input;
@@ -733,10 +463,10 @@ int main(int argc, char **argv) {
                                               "service with its socket\n");
                 return EXIT_FAILURE;
         }
-        self.app = argv[1];
-        self.identifier = argv[2];
-        self.priority = argv[3];
-        self.prefix = argv[4];
+        self.app.name = argv[1];
+        self.app.identifier = argv[2];
+        self.app.priority = argv[3];
+        self.app.prefix = argv[4];
         for (size_t i = 0; i < CLIENTS_MAX; i++)
                 self.clients[i].fd = -1;
         for (int fd = LISTEN_FDS_START; fd < LISTEN_FDS_START + (int) n; fd++)

@@ -45,7 +45,7 @@ def loop_disk(host):
         os.close(fd)
 
     def again():
-        host.run("umount", point)
+        host.wait_for("the workers are gone", lambda: host.run("umount", point, check=False).rc == 0, 60)
         host.run("mount", "-o", "loop", image, point)
 
     yield work, point, cut, again
@@ -129,7 +129,6 @@ def interrupted(disk, archive, backend, how, whole):
         process.send_signal(signal.SIGKILL)
         process.wait()
         if how == "power":
-            time.sleep(0.2)  # the workers die with it
             again()
         yield
 

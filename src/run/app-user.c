@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The user and the groups of an app, by the databases of its root, which are the image's: hostile. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/alloc.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/parse.h"
+#include "basic/str.h"
+#include "basic/strv.h"
+#include "pod/pod-compose.h"
+#include "run/app-root.h"
+
+#define DATABASE_MAX (4U * 1024 * 1024) /* bytes of /etc/passwd and /etc/group */
+
+/* A regular file of the image, whole. */
+static int read_database(int root_fd, const char *path, char **ret) {
+        _cleanup_close_ int fd = root_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+        size_t size;
+
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        return fd_read_to_end(fd, DATABASE_MAX, ret, &size);
+}
+
+/* One line of passwd or group, cut at its colons. */
+typedef struct Entry {
+        char *fields[7];
+        size_t n;
+} Entry;
+
+static Entry split_entry(char *line) {
+        Entry x = {};
+
+        while (x.n < ELEMENTSOF(x.fields)) {
+                x.fields[x.n++] = line;
+                line += strcspn(line, ":");
+                if (!*line)
+                        break;
+                *line++ = '\0';
+        }
+        return x;
+}
+
+/* Finds the entry with this name, or (name NULL) this number; fields point into *buffer. */
+static int find_entry(int root_fd, const char *path, const char *name, uint64_t number, char **buffer,
+                      Entry *ret) {
+        char *next;
+        int r = read_database(root_fd, path, buffer);
+
+        if (r < 0)
+                return r;
+        for (char *line = *buffer; line && *line; line = next) {
+                uint64_t n;
+                Entry x;
+
+                next = strchr(line, '\n');
+                if (next)
+                        *next++ = '\0';
+                x = split_entry(line);
+                if (x.n < 3 || parse_uint64(x.fields[2], &n) < 0 || n >= UINT32_MAX)
+                        continue;
+                if (name ? streq(x.fields[0], name) : n == number) {
+                        *ret = x;
+                        return 0;
+                }
+        }
+        return -ENOENT;
+}
+
+typedef struct Root {
+        int fd;
+        const Userns *users;
+} Root;
+
+static int owner_of(const Root *x, const char *path, bool group, uint32_t *ret, Error *e) {
+        _cleanup_close_ int fd = root_open(x->fd, path, O_PATH);
+        struct stat st;
+
+        if (fd < 0)
+                return error_setf(e, fd, "%s: %s", path,
+                                  fd == -ENOENT ? "no such file or directory" : strerror(-fd));
+        if (fstat(fd, &st) < 0)
+                return error_setf(e, -errno, "%s: %s", path, strerror(errno));
+        *ret = userns_inside(x->users, group ? st.st_gid : st.st_uid);
+        return 0;
+}
+
+static int find_id(const Root *x, const char *id, bool group, uint32_t *ret, Error *e) {
+        const char *what = group ? "group" : "user";
+        _cleanup_free_ char *buffer = NULL;
+        uint64_t n;
+        Entry entry;
+        int r;
+
+        if (!id || !*id || streq(id, "root")) {
+                *ret = 0;
+                return 0;
+        }
+        if (*id == '/')
+                return owner_of(x, id, group, ret, e);
+        if (parse_uint64(id, &n) >= 0 && n < UINT32_MAX) {
+                *ret = (uint32_t) n;
+                return 0;
+        }
+        r = find_entry(x->fd, group ? "/etc/group" : "/etc/passwd", id, 0, &buffer, &entry);
+        if (r == -ENOENT)
+                return error_setf(e, r, "\"%s\" %s not found", id, what);
+        if (r < 0)
+                return error_setf(e, r, "cannot read the image's /etc/%s to find %s \"%s\": %s",
+                                  group ? "group" : "passwd", what, id, strerror(-r));
+        return parse_uint64(entry.fields[2], &n) < 0 ? -EINVAL : (*ret = (uint32_t) n, 0);
+}
+
+static int check_id(const Root *x, uint32_t id, bool group, Error *e) {
+        if (userns_has(x->users, id))
+                return 0;
+        return error_setf(e, -ERANGE,
+                          "%s %" PRIu32 " is none of the pod's private users, which end at %" PRIu32
+                          " (PrivateUsers=no, or START:LENGTH can have more)",
+                          group ? "group" : "user", id, x->users->length - 1);
+}
+
+/* A user or group: a number, the path of a file whose owner it is, or a name of the app's own database. */
+static int resolve_id(const Root *x, const char *id, bool group, uint32_t *ret, Error *e) {
+        int r = find_id(x, id, group, ret, e);
+
+        return r < 0 ? r : check_id(x, *ret, group, e);
+}
+
+static int add_group(AppFacts *f, uint32_t gid) {
+        if (!GREEDY_GROW(f->groups, f->n_groups))
+                return -ENOMEM;
+        f->groups[f->n_groups++] = gid;
+        return 0;
+}
+
+static int find_groups(const PodApp *a, const Root *x, AppFacts *f, Error *e) {
+        _cleanup_strv_free_ char **names = NULL;
+        int r = strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_GROUPS), ""), " ", &names);
+
+        for (size_t i = 0; r >= 0 && i < a->app->n_supplementary_gids; i++) {
+                r = check_id(x, a->app->supplementary_gids[i], true, e);
+                if (r < 0)
+                        return r;
+                r = add_group(f, a->app->supplementary_gids[i]);
+        }
+        for (char **n = names; r >= 0 && n && *n; n++) {
+                uint32_t gid = 0;
+
+                r = resolve_id(x, *n, true, &gid, e);
+                if (r < 0)
+                        return r;
+                r = add_group(f, gid);
+        }
+        return r < 0 ? error_oom(e) : 0;
+}
+
+/* Docker's way: who is in no passwd has the group of root. */
+static int resolve_group(const PodApp *a, const Root *x, uint32_t uid, uint32_t *ret, Error *e) {
+        _cleanup_free_ char *buffer = NULL;
+        uint64_t gid;
+        Entry entry;
+
+        if (!streq_ptr(pod_app_annotation(a, APP_ANNOTATION_GROUP), "of-user"))
+                return resolve_id(x, a->app->group, true, ret, e);
+        if (find_entry(x->fd, "/etc/passwd", NULL, uid, &buffer, &entry) >= 0 && entry.n > 3 &&
+            parse_uint64(entry.fields[3], &gid) >= 0 && gid < UINT32_MAX)
+                *ret = (uint32_t) gid;
+        return 0;
+}
+
+/**
+ * app_root_find_user() - the numbers of an app's user and groups
+ * @a:       app, with its "app" object
+ * @root_fd: the app's root directory
+ * @users:   of the pod
+ * @f:       uid, gid, groups, home and user_name are set; home and name only when the image knows them
+ * @e:       sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOENT: no such user, group or file in the image; -EINVAL: its database is no regular file;
+ * -ERANGE: not one of the pod's; -ENOMEM.
+ */
+int app_root_find_user(const PodApp *a, int root_fd, const Userns *users, AppFacts *f, Error *e) {
+        const Root root = { root_fd, users };
+        _cleanup_free_ char *buffer = NULL;
+        uint32_t uid = 0, gid = 0;
+        Entry x;
+        int r;
+
+        r = resolve_id(&root, a->app->user, false, &uid, e);
+        if (r >= 0)
+                r = resolve_group(a, &root, uid, &gid, e);
+        if (r < 0)
+                return error_prefixf(e, r, "app '%s'", a->name);
+        f->uid = uid;
+        f->gid = gid;
+        r = find_groups(a, &root, f, e);
+        if (r < 0)
+                return error_prefixf(e, r, "app '%s'", a->name);
+        if (uid == 0 || find_entry(root_fd, "/etc/passwd", NULL, uid, &buffer, &x) < 0)
+                return 0;
+        r = str_is_utf8(x.fields[0], strlen(x.fields[0])) ? str_replace(&f->user_name, x.fields[0]) : 0;
+        if (r >= 0 && x.n > 5 && x.fields[5][0] == '/' && str_is_utf8(x.fields[5], strlen(x.fields[5])))
+                r = str_replace(&f->home, x.fields[5]);
+        return r < 0 ? error_oom(e) : 0;
+}
