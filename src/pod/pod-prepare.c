@@ -19,6 +19,7 @@
 #include "image/image-render.h"
 #include "pod/env-file.h"
 #include "pod/pod-compose.h"
+#include "pod/pod-credentials.h"
 #include "pod/pod-gc.h"
 #include "pod/pod-prepare.h"
 #include "pod/profile.h"
@@ -254,6 +255,8 @@ static int fill(Prepare *x, Pod *p, Error *e) {
         r = make_persistent_volumes(x, volumes, o.name ? o.name : x->spec->name, e);
         for (size_t i = 0; i < x->spec->n_apps && r >= 0; i++)
                 r = write_app_info(x, p, i, e);
+        if (r >= 0 && x->options->keep_credentials)
+                r = pod_credentials_write(p, x->spec, e);
         if (r >= 0)
                 r = pod_write_manifest(p, m, e);
         if (r >= 0)

@@ -18,6 +18,7 @@ typedef struct PodPrepareOptions {
         char *const *ids;         /* of the apps' images, when they are known already; NULL: get them */
         PodDirectory to;          /* POD_DIRECTORY_PREPARED or POD_DIRECTORY_RUN */
         const char *uuid_file;    /* written before the images are fetched, or NULL */
+        bool keep_credentials;    /* nobody loads them for the pod: it has them in its directory */
         bool name_from_uuid;      /* the machine is called rkt-UUID, whatever the spec's name is */
         ImageMessageFunc warning; /* a sentence that does not stop the start; may be NULL */
         void *userdata;           /* of warning */

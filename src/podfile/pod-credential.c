@@ -13,7 +13,6 @@
 
 #define IMPORT    "ImportCredential"
 #define ENCRYPTED "LoadCredentialEncrypted"
-#define SET       "SetCredential"
 
 /* Does it keep its name? */
 static bool is_raw(const UnitSetting *s) {
@@ -40,7 +39,7 @@ static const char *wrong_value(const char *key, const char *value) {
                 return "not a name of a credential (letters, digits, '.', '_' and '-')";
         if (streq(key, IMPORT))
                 return path ? "a name has no colon (NAME, or NAME*)" : NULL;
-        if (streq(key, SET))
+        if (streq(key, CREDENTIAL_SET))
                 return path ? NULL : "not a name and a value (NAME:VALUE)";
         if (path && *path == '/')
                 return path_is_normalized(path) ? NULL : "the path is not a normalized one (NAME:/path)";
@@ -95,7 +94,7 @@ int set_credential(PodLoader *l, const PodPart *part, const PodLine *line, void 
 static void add_source(StrBuf *b, const char *key, const char *text) {
         for (; *text; text++) {
                 strbuf_add_n(b, text, 1);
-                if (*text == '%' && text[1] == '%' && streq(key, SET))
+                if (*text == '%' && text[1] == '%' && streq(key, CREDENTIAL_SET))
                         text++;
         }
         strbuf_add(b, "\n");

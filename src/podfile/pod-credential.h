@@ -5,5 +5,8 @@
 #include "basic/str.h"
 #include "podfile/pod-spec.h"
 
+#define CREDENTIAL_LOAD "LoadCredential"
+#define CREDENTIAL_SET  "SetCredential"
+
 void pod_credential_add_lines(const PodSpec *s, StrBuf *b);
 char *pod_credential_id(const UnitSetting *setting);

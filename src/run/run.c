@@ -24,6 +24,7 @@
 #include "basic/strv.h"
 #include "config.h"
 #include "pod/pod-compose.h"
+#include "pod/pod-credentials.h"
 #include "podfile/users-check.h"
 #include "run/app-confine.h"
 #include "run/app-credential.h"
@@ -73,6 +74,7 @@ typedef struct Run {
         PodLogMode log;
         char *root;         /* path of the stage1 root */
         char *metadata_url; /* NULL: the apps have none */
+        char *credentials;  /* directory; NULL: there are none */
         pid_t parent;       /* "rkt run" that waits for the pod; 0: nobody does */
         int pod_fd;
         int stage1_fd;
@@ -86,6 +88,7 @@ static void run_done(Run *x) {
         free(x->facts);
         free(x->root);
         free(x->metadata_url);
+        free(x->credentials);
         pod_manifest_free(x->manifest);
         network_done(&x->network);
         userns_done(&x->users);
@@ -102,6 +105,16 @@ static int read_log(const PodManifest *m, PodLogMode *ret, Error *e) {
                 return error_setf(e, -EINVAL, "the pod manifest has a bad '%s'", POD_ANNOTATION_LOG);
         *ret = access(HOST_JOURNAL "/dev-log", F_OK) < 0 ? POD_LOG_JOURNAL : log;
         return 0;
+}
+
+/* Those of the command line that made the pod, or else those that systemd has loaded for us. */
+static int find_credentials(Run *x) {
+        const char *loaded = secure_getenv("CREDENTIALS_DIRECTORY");
+        struct stat st;
+
+        if (fstatat(pod_fd(x->pod), POD_CREDENTIALS_DIR, &st, AT_SYMLINK_NOFOLLOW) >= 0)
+                return pod_path(x->pod, POD_CREDENTIALS_DIR, &x->credentials);
+        return loaded ? str_replace(&x->credentials, loaded) : 0;
 }
 
 static int load(Run *x, Error *e) {
@@ -123,7 +136,7 @@ static int load(Run *x, Error *e) {
                                   POD_ANNOTATION_NAME);
         x->hostname = str_or(pod_manifest_annotation(x->manifest, POD_ANNOTATION_HOSTNAME), x->machine);
         x->facts = new0(AppFacts, x->manifest->n_apps);
-        if (!x->facts)
+        if (!x->facts || find_credentials(x) < 0)
                 return error_oom(e);
         return read_log(x->manifest, &x->log, e);
 }
@@ -275,7 +288,7 @@ static int make_root(Run *x, size_t n, const AppRootContext *c, int *ret_fd, Err
                 return error_prefixf(e, r, "app '%s'", a->name);
         r = app_root_find_user(a, root, &x->users, &x->facts[n], e);
         if (r >= 0)
-                r = app_credentials_find(secure_getenv("CREDENTIALS_DIRECTORY"), a, &x->facts[n], e);
+                r = app_credentials_find(x->credentials, a, &x->facts[n], e);
         if (r >= 0)
                 r = app_root_furnish(a, root, c, e);
         if (r >= 0)
@@ -519,7 +532,6 @@ static int load_filter(Run *x, Error *e) {
 
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
-        const char *credentials = secure_getenv("CREDENTIALS_DIRECTORY");
         _cleanup_strv_free_ char **argv = NULL, **envp = NULL, **loaded = NULL;
         _cleanup_free_ char *dir = NULL;
         NspawnContext c = {
@@ -535,7 +547,7 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .first_user = x->users.start,
                 .n_users = x->users.length,
         };
-        int r = app_credentials_sources(credentials, x->facts, x->manifest->n_apps, &loaded);
+        int r = app_credentials_sources(x->credentials, x->facts, x->manifest->n_apps, &loaded);
 
         if (r >= 0)
                 r = pod_path(x->pod, NULL, &dir);

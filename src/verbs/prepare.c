@@ -9,6 +9,7 @@
 
 static int prepare(const VerbContext *c, RunArgs *a, Error *e) {
         PodPrepareOptions options = {
+                .keep_credentials = true,
                 .to = POD_DIRECTORY_PREPARED,
                 .name_from_uuid = !a->pod_name,
                 .warning = a->quiet ? NULL : run_print_message,

@@ -13,6 +13,7 @@
 #include "podfile/value-check.h"
 #include "verbs/pod-info.h"
 #include "verbs/run-args.h"
+#include "verbs/run-credential.h"
 #include "verbs/run-isolators.h"
 #include "verbs/run-stage1.h"
 
@@ -457,6 +458,8 @@ const Option run_image_options[] = {
           .help = "pass on the caller's environment" },
         { "limit", 0, OPTION_STRV, offsetof(RunArgs, limits), .value = "NAME=VALUE",
           .help = "raise or lower a limit of downloads and images, as download-size=20G" },
+        { "load-credential", 0, OPTION_SET, .set = run_set_credential, .value = "ID:PATH",
+          .help = "image: a credential, from a file of the host" },
         { "memory", 0, OPTION_SET, .set = run_set_memory, .value = "BYTES",
           .help = "image: memory limit, as 16M" },
         { "mount", 0, OPTION_SET, .set = set_mount, .value = "volume=NAME,target=PATH",
@@ -479,6 +482,8 @@ const Option run_image_options[] = {
           .help = "image: mount the root file system read-only" },
         { "seccomp", 0, OPTION_SET, .set = run_set_seccomp, .value = "mode=MODE,...",
           .help = "image: system calls to keep alone (mode=retain) or to take away (mode=remove)" },
+        { "set-credential", 0, OPTION_SET, .set = run_set_credential, .value = "ID:VALUE",
+          .help = "image: a credential" },
         { "set-env", 0, OPTION_SET, .set = set_env, .value = "NAME=VALUE",
           .help = "an environment variable of every app" },
         { "set-env-file", 0, OPTION_STRV, offsetof(RunArgs, set_env_files), .value = "FILE",

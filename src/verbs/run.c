@@ -37,6 +37,7 @@ static int run_now(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, con
 /* Images, then the pod's directory, then its scope; then a child of this process becomes the pod. */
 static int run_all(const VerbContext *c, RunArgs *a, Error *e) {
         PodPrepareOptions prepare = {
+                .keep_credentials = true,
                 .to = a->detach ? POD_DIRECTORY_PREPARED : POD_DIRECTORY_RUN,
                 .uuid_file = a->uuid_file_save,
                 .name_from_uuid = !a->pod_name,

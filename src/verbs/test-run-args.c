@@ -262,6 +262,15 @@ static void test_refused(void **state) {
                 REFUSED("an image is required before any app arguments", S("--"), S("x")),
                 REFUSED("--exec must follow an image", S("--exec=/x"), S("i")),
                 REFUSED("--memory must follow an image", S("--memory=1G"), S("i")),
+                REFUSED("--set-credential must follow an image", S("--set-credential=a:b"), S("i")),
+                REFUSED("invalid argument for --set-credential: it must be ID:VALUE, the ID of letters, "
+                        "digits, "
+                        "'.', '_' and '-'",
+                        S("i"), S("--set-credential=/secret")),
+                REFUSED("invalid argument for --load-credential: it must be ID:PATH, the ID of letters, "
+                        "digits, "
+                        "'.', '_' and '-'",
+                        S("i"), S("--load-credential=a:")),
                 REFUSED("--exec specified multiple times for the same image", S("i"), S("--exec=/x"),
                         S("--exec=/y")),
                 REFUSED("--signature specified multiple times for the same image", S("i"), S("--signature=a"),

@@ -74,3 +74,27 @@ def test_what_is_wrong(host, pods, images):
     text = host.status(f"pod@{name}")
     assert "SetCredential: not a name and a value" in text or "not a name of a credential" in text
     assert "LoadCredential: not a name and a path" in text and "hidden-value" not in text.replace("SetCredential=", "")
+
+
+def test_flags(host, images, tmp_path):
+    """rkt run --set-credential, --load-credential: of the app before them alone, also of a pod that was prepared; the value is in no
+    manifest; a file is read when the pod starts; what is wrong."""
+    (tmp_path / "file").write_text("first")
+    words = ["--insecure-options=image", "prepare", "--quiet"]
+    for n, flags in enumerate([["--set-credential=set:a  b:c", "--load-credential=load:file", "--set-credential=load2:x"], []]):
+        words += [images.busybox, f"--name=app{n}", "--exec=/bin/sh", *flags, "--", "-c", SHOW.replace("echo $f", f"echo {n} $f"), "---"]
+    uuid = host.rkt(*words, cwd=tmp_path).out.strip()
+    (tmp_path / "file").write_text(SECRET)
+    manifest = host.rkt("cat-manifest", uuid).out
+    assert "a  b:c" not in manifest and SECRET not in manifest
+    done = host.rkt("run-prepared", uuid, check=False).out.splitlines()
+    assert {"0 load=" + SECRET, "0 load2=x", "0 set=a b:c"} == {li for li in done if "=" in li and "*" not in li}, done
+    assert subprocess.run(["grep", "-rsqF", SECRET, f"{DATA}/pods"], check=False).returncode == 1
+    assert pathlib.Path(DATA, "pods/run", uuid, "credentials").stat().st_mode & 0o7777 == 0o700
+    host.rkt("rm", uuid)
+    before = host.pod_states()
+    for flag, what in (("--load-credential=x:/no/such", "No such file"), ("--load-credential=x:/", "not a regular file"),
+                       ("--set-credential=" + "x" * 250 + ":y", "too long a name")):
+        refused = host.rkt("--insecure-options=image", "run", images.busybox, flag, check=254)
+        assert what in refused.err, refused
+    assert host.pod_states() == before
