@@ -4,6 +4,8 @@ import json
 import time
 
 from conftest import ISOLATED, app_section
+from images import oci
+from test_docker import BASE
 
 SLEEP = "exec sleep infinity"
 
@@ -71,3 +73,23 @@ def test_notify_healthy(host, pods, images, tmp_path):
     name = pods.shell("without", images.busybox, SLEEP, app="Notify=healthy\n")
     assert pods.start(name, check=False).rc != 0
     assert "Notify=healthy needs HealthCmd=" in host.status(f"pod@{name}")
+
+
+def test_what_the_image_says(host, pods, tmp_path):
+    """Without HealthCmd= it is the image's HEALTHCHECK that runs, with its numbers; keys of the pod file come before each of them, and
+    none is none."""
+    check = {"Test": ["CMD-SHELL", "echo asked by the image; test ! -e /tmp/sick"], "Interval": 100_000_000, "Retries": 2,
+             "StartPeriod": 0, "Timeout": 60_000_000_000}
+    oci.write_layout(tmp_path / "layout", oci.Image([BASE], app={"Cmd": ["/bin/sleep", "1000"], "Healthcheck": check}))
+    image = f"oci:{tmp_path}/layout:latest"
+    name = pods.write("image", ISOLATED + app_section("plain", image) + app_section("other", image, more="HealthCmd=false\n") +
+                      app_section("more", image, more="HealthRetries=3\n") + app_section("none", image, more="HealthCmd=none\n"))
+    pods.start(name)
+    host.wait_for("states", lambda: health(host, name) == {"plain": "healthy", "other": "unhealthy", "more": "healthy"}, 60)
+    host.wait_for("its words", lambda: "asked by the image" in host.rkt("logs", "--app=plain", name).out, 60)
+    for app in ("plain", "more"):
+        host.rkt("enter", f"--app={app}", name, "/bin/sh", "-c", "echo > /tmp/sick")
+    host.wait_for("both are sick", lambda: set(health(host, name).values()) == {"unhealthy"}, 60)
+    for app, n in (("plain", 2), ("more", 3)):
+        said = f"app '{app}' is unhealthy: {n} checks in a row have failed"
+        host.wait_for(said, lambda: said in host.rkt("logs", f"--app={app}", name).out, 60)  # pylint: disable=cell-var-from-loop
