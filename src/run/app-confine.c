@@ -477,7 +477,7 @@ static bool is_enforced_by_bpf(const char *line) {
 
 /**
  * app_needs_bpf() - must the pod's systemd load programs into the kernel for an app?
- * @a:   app, but for its volumes that are devices
+ * @a:   app, but for its volumes that are devices, or have some
  * @ret: true: for its settings, or because it may make devices. Else all that it could open is in /dev, which is ours
  *
  * Return: 0, -ENOMEM.

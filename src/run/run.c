@@ -519,7 +519,7 @@ static int load_filter(Run *x, Error *e) {
         Stage1Filter f = {};
         int r = nspawn_capabilities(x->manifest, &capabilities, &f.all_capabilities);
 
-        f.bpf = f.all_capabilities || pod_manifest_is_mutable(x->manifest);
+        f.bpf = f.all_capabilities || pod_manifest_is_mutable(x->manifest) || volume_has_devices(x->manifest);
         for (size_t i = 0; i < x->manifest->n_apps && r >= 0 && !f.bpf; i++) {
                 r = app_needs_bpf(&x->manifest->apps[i], &f.bpf);
                 f.bpf = f.bpf || strv_length(x->facts[i].devices) > 0;

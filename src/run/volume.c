@@ -121,6 +121,23 @@ static bool has_option(const PodManifest *m, const AcVolume *v, const char *opti
         return false;
 }
 
+/**
+ * volume_has_devices() - may device nodes of a volume be opened in the pod?
+ * @m: manifest
+ *
+ * Return: true if one says "dev": which devices these are, is then for the apps' device policies.
+ */
+bool volume_has_devices(const PodManifest *m) {
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                FOREACH_ARRAY (mount, a->mounts, a->n_mounts) {
+                        const AcVolume *v = volume_of(m, mount);
+
+                        if (v && has_option(m, v, "dev"))
+                                return true;
+                }
+        return false;
+}
+
 /* A detached copy of the source's mount, with the attributes that it is to have in the app. */
 static int clone_source(const PodManifest *m, const AcVolume *v, int source_fd, bool read_only, int *ret_fd) {
         struct mount_attr attr = { .propagation = MS_PRIVATE };

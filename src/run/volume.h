@@ -18,5 +18,6 @@ typedef struct VolumeContext {
 
 int volume_make_empty(const VolumeContext *c, Error *e);
 const AcVolume *volume_of(const PodManifest *m, const PodMount *mount);
+bool volume_has_devices(const PodManifest *m);
 int volume_mount_all(const VolumeContext *c, const AppPlace *place, Error *e);
 int volume_need_host_users(const VolumeContext *c, char **ret_why, Error *e);

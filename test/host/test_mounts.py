@@ -4,6 +4,9 @@ share one pod: what differs is a path in it."""
 import json
 import os
 import pathlib
+import shutil
+import stat
+import tempfile
 
 import pytest
 
@@ -216,3 +219,28 @@ def test_filled_before_mounted(host, pods, links, tmp_path):  # pylint: disable=
     pods.start(name)
     host.wait_for("both", lambda: all((tmp_path / n).exists() and (tmp_path / n).read_text() for n in ("one", "two")))
     assert (tmp_path / "one").read_text() == (tmp_path / "two").read_text() == "<<<dir1>>>\n"
+
+
+def test_devices_of_a_volume(host, pods, images):
+    """Options=dev: a device node in a volume works if the app may use that device; without it, none does."""
+    top = pathlib.Path(tempfile.mkdtemp(prefix="t-dev-", dir="/srv"))
+    try:
+        for node, number in (("zero", os.makedev(1, 5)), ("loop", os.makedev(10, 237))):
+            os.mknod(top / node, 0o666 | stat.S_IFCHR, number)
+            os.chmod(top / node, 0o666)
+        top.chmod(0o755)
+        script = "for n in zero loop; do (: < $1/$n) 2>/dev/null && echo $n; done > $2.new; mv $2.new $2; exec sleep infinity"
+        apps = {"no": ("no", ""), "closed": ("dev", ""), "allowed": ("dev", "DeviceAllow=/dev/char/10:237 rw\n")}
+        (top / "out").mkdir()
+        (top / "out").chmod(0o777)
+        name = pods.write("devices", "[Pod]\nNetwork=none\nInsecureOptions=image\n" + "".join(
+            f"[App {app}]\nImage={images.busybox}\nExec=/bin/sh -c \"{script}\" - /v /out/{app}\nVolume={volume}:/v out:/out\n{more}"
+            for app, (volume, more) in apps.items()) +
+            f"[Volume no]\nSource={top}\n[Volume dev]\nSource={top}\nOptions=dev\n[Volume out]\nSource={top}/out\n")
+        pods.start(name)
+        host.wait_for("what opens", lambda: all((top / "out" / app).exists() for app in apps), 60)
+        seen = {app: (top / "out" / app).read_text().split() for app in apps}
+        assert seen == {"no": [], "closed": ["zero"], "allowed": ["zero", "loop"]}
+        pods.stop(name)
+    finally:
+        shutil.rmtree(top)
