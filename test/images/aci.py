@@ -242,7 +242,7 @@ def ace_root(root):
 
 
 def web_root(root):
-    """nginx from Debian's packages, set up to serve one page on 127.0.0.1:80 and to log to its stderr."""
+    """nginx from Debian's packages, set up to serve one page on port 80 and to log to its stderr."""
     debian_root(root, ["nginx"])
     for d in ("var/lib/nginx", "var/log/nginx", "var/www/html"):
         os.makedirs(f"{root}/{d}", exist_ok=True)
@@ -251,7 +251,7 @@ def web_root(root):
     with open(f"{root}/etc/nginx/shop.conf", "w") as f:
         f.write("daemon off;\nerror_log stderr notice;\npid /run/nginx.pid;\nworker_processes 1;\n"
                 "events {}\n"
-                "http {\n\taccess_log off;\n\tserver {\n\t\tlisten 127.0.0.1:80;\n\t\troot /var/www/html;\n\t}\n}\n")
+                "http {\n\taccess_log off;\n\tserver {\n\t\tlisten 80;\n\t\troot /var/www/html;\n\t}\n}\n")
     return root
 
 
