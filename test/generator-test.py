@@ -59,9 +59,9 @@ def report(name, problem):
         print("\n".join("# " + line for line in problem.splitlines()))
 
 
-def rkt(cwd, *args):
+def rkt(cwd, *args, env=None):
     """Run a verb of rkt; returns (status, standard output, standard error)."""
-    done = subprocess.run([RKT, *args], cwd=cwd, env={"RKT_PODS_PATH": ":".join(DIRS), "LC_ALL": "C"}, text=True,
+    done = subprocess.run([RKT, *args], cwd=cwd, env={"RKT_PODS_PATH": ":".join(DIRS), "LC_ALL": "C", **(env or {})}, text=True,
                           capture_output=True, errors="replace", timeout=60, check=False)
     return done.returncode, done.stdout, done.stderr
 
@@ -268,7 +268,50 @@ def verbs(tmp):
     assert pods[0]["error"].endswith("Image= is missing (and 1 more)")
 
 
-CASES = [verbs, p2_limits, p4_and_others, p11_odd_files, p12_many, p13_no_space, p15_bare, p17_killed, scopes, messages_are_few, libc_only]
+def diff(tmp):
+    """rkt pod diff: what a reload would change, by the generator's own code; comments do not count; exit codes as diff's."""
+    out = new_pods(tmp, {"same.pod": GOOD, "less.pod": GOOD, "gone.pod": GOOD, "worse.pod": GOOD,
+                         "more.pod": GOOD + "[Service]\nCPUWeight=10\n[Install]\nWantedBy=multi-user.target\n"})
+    env = {"RKT_GENERATOR_DIR": str(out)}
+    assert generate(tmp, out)[0] == 0
+    assert rkt(tmp, "pod", "diff", env=env) == (0, "", "")
+    etc = tmp / "in/etc"
+    (etc / "same.pod").write_text("# a comment\n" + GOOD.replace("=", " = "))
+    (etc / "gone.pod").unlink()
+    (etc / "worse.pod").write_text("[App]\nImagge=x\n")
+    (etc / "new.pod").write_text(GOOD)
+    (etc / "more.pod.d").mkdir()
+    (etc / "more.pod.d/x.conf").write_text("[Service]\nCPUWeight=20\n[Install]\nWantedBy=pods.target\n")
+    status, text, _ = rkt(tmp, "pod", "diff", env=env)
+    unit = f"{out}/pod@more.service.d/50-pod.conf"
+    assert status == 1
+    assert f"""pod more: changed
+--- {unit}
++++ {unit}
+@@ -3,3 +3,4 @@
+ 
+ [Service]
+ CPUWeight=10
++CPUWeight=20
+--- {out}
++++ {out}
+@@ -1 +1,2 @@
+ multi-user.target.wants/pod@more.service
++pods.target.wants/pod@more.service
+pod new: added
+""" in text, text
+    assert "pod gone: removed\n" in text and "pod same" not in text and "pod less" not in text
+    worse = text[text.index("pod worse"):].splitlines()
+    assert worse[:2] == ["pod worse: broken", "in/etc/worse.pod:1: [App] Image= is missing"] and "Imagge: unknown" in worse[2], worse
+    status, text, _ = rkt(tmp, "pod", "diff", "--format=json", "more", "worse", "same", env=env)
+    found = json.loads(text)
+    assert status == 1 and [(p["name"], p["change"], len(p["errors"])) for p in found] == [("more", "changed", 0), ("worse", "broken", 2)]
+    assert rkt(tmp, "pod", "diff", "same", env=env) == (0, "", "")
+    status, _, err = rkt(tmp, "pod", "diff", "nothing", env=env)
+    assert status == 254 and err.startswith("diff: there is no pod file for 'nothing'"), err
+
+
+CASES = [diff, verbs, p2_limits, p4_and_others, p11_odd_files, p12_many, p13_no_space, p15_bare, p17_killed, scopes, messages_are_few, libc_only]
 
 
 def main():

@@ -24,6 +24,7 @@
 #include "pod/pod-prepare.h"
 #include "pod/update-state.h"
 #include "podfile/pod-file.h"
+#include "podfile/pod-recipe.h"
 #include "run/manager-bus.h"
 #include "run/network.h"
 #include "run/run.h"
@@ -192,6 +193,15 @@ static int with_spec(const char *name, int (*verb)(const char *name, const PodSp
         return r < 0 ? EXIT_FAILURE : 0;
 }
 
+/* For "rkt pod diff" and "apply". Without it a pod that has changed is not seen as such. */
+static void note_recipe(const char *name) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = pod_recipe_keep(name, &e);
+
+        if (r < 0 && r != -ENOENT)
+                log_warning("%s, ignoring", error_text(&e, r));
+}
+
 static int stop_post(const char *name) {
         _cleanup_(pods_closep) Pods *pods = NULL;
         _cleanup_strv_free_ char **sentences = NULL;
@@ -247,8 +257,10 @@ int main(int argc, char **argv) {
                 return sweep();
         if (argc == 3 && streq(argv[1], "image"))
                 return with_spec(argv[2], fetch);
-        if (argc == 3 && streq(argv[1], "start"))
+        if (argc == 3 && streq(argv[1], "start")) {
+                note_recipe(argv[2]);
                 return with_spec(argv[2], start);
+        }
         if (argc == 3 && streq(argv[1], "stop-post"))
                 return stop_post(argv[2]);
         fputs("Usage: rkt-pod image|start|stop-post NAME, or sweep\n", stderr);

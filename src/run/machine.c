@@ -284,18 +284,10 @@ int machine_stop(const char *name, const char *dir, bool force, Error *e) {
         return r < 0 ? r : stop_foreground(bus, name, dir, force, e);
 }
 
-/**
- * machine_restart_unit() - restart a unit and wait until it is ready, or has failed
- * @unit: "pod@shop.service"
- * @e:    sentence on failure; may be NULL
- *
- * How long that may take says the unit. Restarts of before do not count against its StartLimitBurst=.
- *
- * Return: 0; -EIO: it did not get ready; errors of the bus.
- */
-int machine_restart_unit(const char *unit, Error *e) {
+/* A job, and then the unit has to be active. */
+static int unit_job(const char *unit, const char *method, const char *verb, Error *e) {
         _cleanup_bus_reply_ sd_bus_message *call = NULL;
-        _cleanup_free_ char *what = strf("cannot restart %s", unit), *state = NULL;
+        _cleanup_free_ char *what = strf("cannot %s %s", verb, unit), *state = NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
@@ -307,7 +299,7 @@ int machine_restart_unit(const char *unit, Error *e) {
         (void) sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "ResetFailedUnit",
                                   NULL, NULL, "s", unit);
         r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
-                                           "RestartUnit");
+                                           method);
         if (r >= 0)
                 r = sd_bus_message_append(call, "ss", unit, "replace");
         if (r < 0)
@@ -318,6 +310,47 @@ int machine_restart_unit(const char *unit, Error *e) {
         if (r >= 0 && !streq(state, "active"))
                 r = error_setf(e, -EIO, "%s: it is %s", what, state);
         return r;
+}
+
+/**
+ * machine_restart_unit() - restart a unit and wait until it is ready, or has failed
+ * @unit: "pod@shop.service"
+ * @e:    sentence on failure; may be NULL
+ *
+ * How long that may take says the unit. Restarts of before do not count against its StartLimitBurst=.
+ *
+ * Return: 0; -EIO: it did not get ready; errors of the bus.
+ */
+int machine_restart_unit(const char *unit, Error *e) {
+        return unit_job(unit, "RestartUnit", "restart", e);
+}
+
+/**
+ * machine_start_unit() - start a unit and wait until it is ready, or has failed
+ * @unit: "pod@shop.service"
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0; -EIO: it did not get ready; errors of the bus.
+ */
+int machine_start_unit(const char *unit, Error *e) {
+        return unit_job(unit, "StartUnit", "start", e);
+}
+
+/**
+ * machine_stop_unit() - stop a unit and wait until it is down
+ * @unit: "pod@shop.socket"; need not be loaded
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0; errors of the bus.
+ */
+int machine_stop_unit(const char *unit, Error *e) {
+        _cleanup_free_ char *state = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = open_bus(&bus, e);
+
+        if (r >= 0)
+                r = unit_property(bus, unit, "ActiveState", &state, e);
+        return r < 0 || streq(state, "inactive") ? r : stop_unit(bus, unit, false, e);
 }
 
 /**

@@ -210,6 +210,7 @@ class Pods:
             for kind in ("service", "socket"):
                 shutil.rmtree(f"/etc/systemd/system/pod@{name}.{kind}.d", ignore_errors=True)
             shutil.rmtree(f"{DATA}/volumes/{name}", ignore_errors=True)
+            pathlib.Path("/run/rkt/started", name).unlink(missing_ok=True)
         if self.names:
             self.host.run("systemctl", "daemon-reload")
         for pod in self.ours():

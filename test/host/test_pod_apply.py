@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""rkt pod diff and rkt pod apply, with a real systemd: what is restarted, started and left alone. What differs in the generated units
+is pinned by test/generator-test.py. rkt-pods.path may reload at any moment between our steps: nothing here may depend on it."""
+import json
+import pathlib
+
+from conftest import POD_DIR, PREFIX
+
+SLEEP = "exec sleep infinity"
+INSTALL = "[Install]\nWantedBy=multi-user.target\n"
+
+
+def rows(done):
+    """{pod without prefix: row} of those that are ours."""
+    return {r["pod"][len(PREFIX):] if "pod" in r else r["name"][len(PREFIX):]: r for r in json.loads(done.out)
+            if (r.get("pod") or r["name"]).startswith(PREFIX)}
+
+
+def test_apply(host, pods, images):
+    """Running pods with another recipe are restarted, those with another comment are not; a broken one and one without a file run
+    on; a stopped one stays stopped; a new one starts if it is installed; --prune stops what has no file; the exit code tells."""
+    names = {n: pods.shell(n, images.busybox, SLEEP) for n in ("changed", "same", "broken", "gone", "stopped")}
+    host.run("systemctl", "start", *(f"pod@{names[n]}" for n in ("changed", "same", "broken", "gone")), timeout=240)
+    ids = {n: host.show(f"pod@{name}", "InvocationID") for n, name in names.items()}
+    assert host.rkt("pod", "diff", *names.values()).out == ""
+
+    pods.write("changed", "[App main]\nEnvironment=A=1\n", reload=False, suffix=".d/10.conf")
+    pods.write("stopped", "[App main]\nEnvironment=A=1\n", reload=False, suffix=".d/10.conf")
+    path = pathlib.Path(POD_DIR, f"{names['same']}.pod")
+    path.write_text("# a comment\n\n" + path.read_text().replace("=none\n", " = none\n"))
+    pods.write("broken", "[App main]\nImagge=x\n", reload=False)
+    pathlib.Path(POD_DIR, f"{names['gone']}.pod").unlink()
+    names["new"] = pods.shell("new", images.busybox, SLEEP, rest=INSTALL)
+    names["idle"] = pods.shell("idle", images.busybox, SLEEP)
+
+    shown = rows(host.rkt("pod", "diff", "--format=json", *names.values(), check=1))
+    assert {n: (r["change"], r["running"], r["restart"]) for n, r in shown.items() if n not in ("new", "idle", "stopped")} == {
+        "changed": ("changed", True, True), "broken": ("broken", True, False), "gone": ("removed", True, False)}
+    assert "+Environment=A=1\n" in shown["changed"]["diff"] and "--- running\n" in shown["changed"]["diff"]
+    assert "unknown key" in shown["broken"]["errors"][1]
+
+    wanted = {"changed": "restart", "broken": "none", "gone": "none", "new": "start"}
+    planned = rows(host.rkt("pod", "apply", "--dry-run", "--format=json", *names.values(), check=1))
+    assert {n: planned[n]["action"] for n in wanted} == wanted
+    assert "same" not in planned and host.show(f"pod@{names['changed']}", "InvocationID") == ids["changed"]
+
+    done = host.rkt("pod", "apply", "--format=json", *names.values(), check=1, timeout=240)
+    applied = rows(done)
+    assert {n: applied[n]["action"] for n in wanted} == {"changed": "restarted", "broken": "none", "gone": "none", "new": "started"}
+    assert "[App main] Imagge: unknown key" in done.err and "--prune" in applied["gone"]["message"]
+    now = {n: host.show(f"pod@{name}", "InvocationID", "ActiveState") for n, name in names.items()}
+    assert {n: s["ActiveState"] for n, s in now.items()} == {
+        "changed": "active", "same": "active", "broken": "active", "gone": "active", "new": "active", "stopped": "inactive", "idle": "inactive"}
+    assert {n for n, old in ids.items() if old and now[n]["InvocationID"] != old} == {"changed"}
+    others = [names[n] for n in names if n not in ("broken", "gone")]
+    assert host.rkt("pod", "diff", *others).out == "" and host.rkt("pod", "apply", "--no-legend", *others).out == ""
+
+    pods.stop(names["new"])
+    assert host.rkt("pod", "apply", "--no-legend", names["new"]).out == "", "a pod that somebody stopped stays stopped"
+    applied = rows(host.rkt("pod", "apply", "--prune", "--format=json", names["gone"]))
+    assert applied["gone"]["action"] == "stopped" and host.show(f"pod@{names['gone']}", "ActiveState") == "inactive"
+
+
+def test_apply_socket(host, pods, images, tmp_path):
+    """A socket whose address has changed listens at the new one; a pod that does not get ready is told, with exit code 1."""
+    text = "[Socket]\nListenStream={}\n"
+    name = pods.shell("socket", images.busybox, SLEEP, rest=text.format(tmp_path / "one"))
+    bad = pods.shell("bad", images.busybox, SLEEP)
+    host.run("systemctl", "start", f"pod@{name}.socket", f"pod@{bad}.service")
+    assert (tmp_path / "one").is_socket()
+    path = pathlib.Path(POD_DIR, f"{name}.pod")
+    pods.write("socket", path.read_text().replace(str(tmp_path / "one"), str(tmp_path / "two")), reload=False)
+    pods.write("bad", "[App main]\nExec=/nowhere\n", reload=False, suffix=".d/10.conf")
+    applied = rows(host.rkt("pod", "apply", "--format=json", name, bad, check=1, timeout=240))
+    assert applied["bad"]["action"] == "failed" and "cannot restart" in applied["bad"]["message"]
+    assert applied["socket"]["action"] == "socket restarted" and (tmp_path / "two").is_socket()
