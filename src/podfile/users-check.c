@@ -39,8 +39,9 @@ bool users_need_capability(const char *capability, bool has_network) {
         FOREACH_ARRAY (c, of_the_host, ELEMENTSOF(of_the_host))
                 if (streq(capability, *c))
                         return true;
-        return has_network && (streq(capability, "CAP_NET_ADMIN") || streq(capability, "CAP_NET_RAW") ||
-                               streq(capability, "CAP_NET_BROADCAST"));
+        return has_network &&
+               (streq(capability, "CAP_NET_ADMIN") || streq(capability, "CAP_NET_RAW") ||
+                streq(capability, "CAP_NET_BIND_SERVICE") || streq(capability, "CAP_NET_BROADCAST"));
 }
 
 static bool is_negative(const char *value) {

@@ -248,6 +248,14 @@ static VolumeContext volume_context(const Run *x) {
         return (VolumeContext){ .manifest = x->manifest, .users = &x->users, .pod_fd = x->pod_fd };
 }
 
+/* Journald before 254 takes users of containers for people, and keeps for each of them a file of 8 MiB. As many pods as fill what
+ * the journal may have would cost the host its log. That is no news of this pod, and so not said at every start. */
+static int without_shared_journal(const Run *x, Error *e) {
+        return userns_save_reason(
+                "journald before systemd 254 would keep a file for each of its users: see Log=journal",
+                x->pod_fd, e);
+}
+
 /* Who asks nobody is told, once, what became of it. */
 static int open_users(Run *x, const RunOptions *o, Error *e) {
         const char *word = pod_manifest_annotation(x->manifest, POD_ANNOTATION_PRIVATE_USERS);
@@ -255,8 +263,11 @@ static int open_users(Run *x, const RunOptions *o, Error *e) {
         _cleanup_free_ char *why = NULL, *message = NULL;
         int r;
 
+        userns_forget(x->pod_fd);
         if (!streq_ptr(word, USERS_AUTO))
                 return userns_open(word, x->machine, &x->users, e);
+        if (!HAVE_SHARED_JOURNAL && x->log != POD_LOG_JOURNAL)
+                return without_shared_journal(x, e);
         r = users_choose(&volumes, x->machine, x->network.kind, &x->users, &why, e);
         if (r < 0 || !why)
                 return r;

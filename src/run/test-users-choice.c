@@ -105,6 +105,7 @@ static void test_settings(void **state) {
         assert_false(users_need_capability("CAP_MKNOD", true));
         assert_true(users_need_capability("CAP_NET_ADMIN", true));
         assert_false(users_need_capability("CAP_NET_ADMIN", false));
+        assert_true(users_need_capability("CAP_NET_BIND_SERVICE", true));
 }
 
 int main(void) {

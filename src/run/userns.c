@@ -279,6 +279,15 @@ int userns_open(const char *word, const char *machine, Userns *ret, Error *e) {
 }
 
 /**
+ * userns_forget() - a pod that is started once more gets its users anew
+ * @pod_fd: the pod's directory
+ */
+void userns_forget(int pod_fd) {
+        (void) unlinkat(pod_fd, USERS_FILE, 0);
+        (void) unlinkat(pod_fd, REASON_FILE, 0);
+}
+
+/**
  * userns_save() - leave word for userns_adopt()
  * @u:      users
  * @pod_fd: the pod's directory

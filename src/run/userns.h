@@ -28,6 +28,7 @@ typedef struct Userns {
 bool userns_is_lent(const char *text, uint32_t start);
 int userns_open(const char *word, const char *machine, Userns *ret, Error *e);
 void userns_done(Userns *u);
+void userns_forget(int pod_fd);
 int userns_save(const Userns *u, int pod_fd, Error *e);
 int userns_save_reason(const char *why, int pod_fd, Error *e);
 int userns_describe(int pod_fd, char **ret);

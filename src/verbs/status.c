@@ -110,8 +110,6 @@ static int print_lines(Pod *p, const char *dir, Error *e) {
                 return error_oom(e);
         if ((exited || s == POD_RUNNING) && pod_networks(p, &networks) >= 0)
                 (void) printf("networks=%s\n", networks);
-        if ((exited || s == POD_RUNNING) && userns_describe(pod_fd(p), &users) >= 0)
-                (void) printf("private-users=%s\n", users);
         if (pod_get_pid(p, &pid) >= 0)
                 (void) printf("pid=%d\n", (int) pid);
         (void) printf("exited=%s\n", exited ? "true" : "false");
@@ -119,6 +117,8 @@ static int print_lines(Pod *p, const char *dir, Error *e) {
                 print_apps(p);
         else
                 print_health(p);
+        if ((exited || s == POD_RUNNING) && userns_describe(pod_fd(p), &users) >= 0)
+                (void) printf("private-users=%s\n", users);
         return print_all_signers(p, dir, e);
 }
 

@@ -301,7 +301,7 @@ def test_equal_to_podman_and_umoci(host, pods, empty, tmp_path, kind):  # pylint
         assert not [li for li in differences(tmp_path / "rendered/rootfs", mounted) if not li.startswith(".: ")]
     for backend in "index", "dir":
         host.run("systemctl", "set-environment", f"RKT_TREE_BACKEND={backend}")
-        pod = pods.write(f"same-{backend}", f"[Pod]\nInsecureOptions=image\n[App main]\nImage={name}\n")
+        pod = pods.write(f"same-{backend}", f"[Pod]\nInsecureOptions=image\nPrivateUsers=no\n[App main]\nImage={name}\n")
         pods.start(pod)
         leader = host.run("machinectl", "show", pod, "--property=Leader", "--value").out.strip()
         found = not_of_the_pod(differences(f"/proc/{leader}/root/opt/stage2/main/rootfs", peer))

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import time
 
 import pytest
 
@@ -230,17 +231,18 @@ FALLBACKS = {  # pod, app, what is said
 def test_auto(host, pods, image, volume):
     """PrivateUsers=auto: users of the pod's own. What needs the host's root gets it, and nothing fails: said once in the journal, and
     by rkt status."""
-    auto = "PrivateUsers=auto\n"
+    auto = "PrivateUsers=auto\nLog=journal\n"
+    began = time.time()
     name = make(pods, "auto", image, "true", volume, pod=auto)
     pods.start(name)
     (inside, outside, length), said = users_of(host, pods, name)
     assert inside == "0" and int(outside) >= 524288 and said == [f"{outside}:{length}"] and length == "65536"
-    assert "none of its own" not in host.journal("-u", f"pod@{name}")
+    assert "none of its own" not in host.journal("-u", f"pod@{name}", since=began)
     for key, (pod, app, why) in FALLBACKS.items():
         name = pods.shell(f"auto-{key}", image, "exec sleep infinity", pod=auto + pod, app=app)
         pods.start(name)
         assert users_of(host, pods, name) == (HOSTS, [f"no ({why})"]), key
-        lines = [li for li in host.journal("-u", f"pod@{name}").splitlines() if "none of its own" in li]
+        lines = [li for li in host.journal("-u", f"pod@{name}", since=began).splitlines() if "none of its own" in li]
         assert len(lines) == 1 and f"none of its own: {why} (" in lines[0], lines
         pods.stop(name)
 
@@ -259,16 +261,35 @@ def test_auto_and_volumes(host, pods, image, volume, tmp_path_factory):
                              "mounted beneath"), (volume / "foreign", "volume 'main-s' belongs to user 70000, group 5"),
                             (f"{top}/merged:/s:noidmap", None)):
             spec = source if why is None else f"{source}:/s"
-            name = pods.shell("auto-volume", image, "exec sleep infinity", pod="PrivateUsers=auto\n", app=f"Volume={spec}\n")
+            name = pods.shell("auto-volume", image, "exec sleep infinity", pod="PrivateUsers=auto\nLog=journal\n", app=f"Volume={spec}\n")
             pods.start(name)
             users, said = users_of(host, pods, name)
             assert (users == HOSTS, said == [f"no ({why})"]) == (why is not None, why is not None), said
             pods.stop(name)
     finally:
         host.run("umount", top / "merged")
-    name = pods.shell("auto-volume", image, "true", pod="PrivateUsers=auto\n", app=f"Volume={top}/none:/s\n")
+    name = pods.shell("auto-volume", image, "true", pod="PrivateUsers=auto\nLog=journal\n", app=f"Volume={top}/none:/s\n")
     assert pods.start(name, check=False).rc != 0
     assert f"Failed to stat {top}/none" in host.status(f"pod@{name}")
+
+
+def test_auto_and_journal(host, pods, image):
+    """PrivateUsers=auto, before systemd 254: not with messages in the host's journal, which would keep a file for each user, and this is
+    said by rkt status alone. PrivateUsers=no: the host's."""
+    began = time.time()
+    old = int(host.run("systemctl", "--version").out.split()[1]) < 254
+    for key, pod, private in (("both", "PrivateUsers=auto\n", not old), ("inside", "PrivateUsers=auto\nLog=journal\n", True), ("no", "PrivateUsers=no\n", False)):
+        name = pods.shell(f"auto-{key}", image, "echo said; exec sleep infinity", pod=pod)
+        pods.start(name)
+        users, said = users_of(host, pods, name)
+        assert (users != HOSTS) is private, users
+        assert said == ([] if key == "no" else [f"{users[1]}:65536"] if private else
+                        ["no (journald before systemd 254 would keep a file for each of its users: see Log=journal)"])
+        assert "none of its own" not in host.journal("-u", f"pod@{name}", since=began)
+        outside = int(users[1])
+        pods.stop(name)
+        machine = pathlib.Path("/etc/machine-id").read_text().strip()
+        assert not private or not os.path.exists(f"/var/log/journal/{machine}/user-{outside}.journal")
 
 
 def test_impossible(host, pods, image):

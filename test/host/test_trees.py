@@ -91,7 +91,7 @@ def test_pod_sees_the_tree(host, pods, images, backend):
     image = images.make("example.com/tree", root=tree_root)
     key = fetch(host, image, backend)
     assert tree_form(key) == FORMS[backend]
-    name = pods.shell("tree", image, "; ".join(SCRIPT.splitlines()))
+    name = pods.shell("tree", image, "; ".join(SCRIPT.splitlines()), pod="PrivateUsers=no\n")  # seen from outside as it is
     pods.start(name)
     said = host.wait_for("the script", lambda: (j := host.journal("-M", name, "-t", "main")).find("finished") >= 0 and j)
     expected = subprocess.run(["md5sum"], input=bytes(3000000) + b"end", capture_output=True, check=True).stdout[:32]
@@ -115,7 +115,7 @@ def test_pod_without_overlay(host, pods, images, no_images, tree):  # pylint: di
     """EXP-01: Overlay=no: the root is a copy, the same as far as a pod can see; the image's tree stays as it is."""
     image = images.make("example.com/tree", root=tree_root)
     fetch(host, image, tree)
-    name = pods.shell("copy", image, "; ".join(SCRIPT.splitlines()), pod="Overlay=no\n")
+    name = pods.shell("copy", image, "; ".join(SCRIPT.splitlines()), pod="Overlay=no\nPrivateUsers=no\n")
     for starts in (1, 2):
         pods.start(name)
         host.wait_for("the script", lambda: host.journal("-M", name, "-t", "main").count("finished") == 1)
