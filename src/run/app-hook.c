@@ -98,6 +98,19 @@ int app_hook_add_lines(const PodApp *a, const AppSettings *s, StrBuf *b) {
         return 0;
 }
 
+/* One that does not end when it is to is given the time of its app: what is deaf then, and left when the pod ends, would hold
+ * it up for the 90 seconds of systemd-shutdown. */
+static void add_stop_timeout(StrBuf *b, const AppSettings *s) {
+        for (char **l = s->file; l && *l; l++) {
+                const char *value = startswith(*l, "TimeoutStopSec=");
+
+                if (!value)
+                        value = startswith(*l, "TimeoutSec=");
+                if (value)
+                        strbuf_addf(b, "TimeoutStopSec=%s\n", value);
+        }
+}
+
 static int hook_text(const PodApp *a, const AppFacts *f, const AppUnitContext *c, const AppSettings *s,
                      const char *kind, char *const *list, char **ret) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
@@ -110,6 +123,7 @@ static int hook_text(const PodApp *a, const AppFacts *f, const AppUnitContext *c
                     kind, a->name);
         for (; *list; list++)
                 strbuf_addf(&b, "ExecStart=%s\n", *list);
+        add_stop_timeout(&b, s);
         /* MAINPID, SERVICE_RESULT and the like, as rkt-enter got them */
         strbuf_addf(&b, "EnvironmentFile=-/run/rkt/hook-%s-%s\n", a->name, kind);
         r = app_unit_hook(a, f, c, s, &b);
