@@ -2,7 +2,7 @@
 /* rkt's hand inside a pod. A copy of it lies in each pod, so that a running pod never needs a file of another version.
  *
  *   rkt-enter status APP [PROGRAM]
- *                               ExecStopPost= of an app: writes how it ended to /rkt/status/APP; with PROGRAM says on the
+ *                               ExecStopPost= of an app: keeps how it ended (app-status.h); with PROGRAM says on the
  *                               console why it could not be started
  *   rkt-enter ended POLICY APP  rkt-ended@APP.service: the pod's exit status, and its end if POLICY says so
  *   rkt-enter ready APP...      rkt-ready.service: leaves the mark of readiness; ends the pod if an app has no unit
@@ -45,8 +45,8 @@
 #include "basic/tmpfile.h"
 #include "helper/app-health-run.h"
 #include "helper/app-hook-run.h"
-#include "helper/app-output.h"
 #include "helper/app-port.h"
+#include "helper/app-status.h"
 #include "helper/kubernetes-log.h"
 #include "run/console.h"
 #include "run/enter-unit.h"
@@ -72,76 +72,6 @@ static int manager_open(sd_bus **ret) {
         return r < 0 ? log_error_errno(r, "cannot connect to the pod's systemd: %m") : 0;
 }
 
-/* A signal as systemd calls it; 0: none. */
-static unsigned signal_number(const char *name) {
-        const char *real_time = startswith(name, "RTMIN+");
-        unsigned n;
-
-        if (real_time)
-                return parse_uint(real_time, (unsigned) (SIGRTMAX - SIGRTMIN), &n) < 0
-                               ? 0
-                               : (unsigned) SIGRTMIN + n;
-        for (int s = 1; s < SIGRTMIN; s++)
-                if (streq_ptr(sigabbrev_np(s), name))
-                        return (unsigned) s;
-        return 0;
-}
-
-/* How a service ended, as one number: a signal that it was sent to stop it counts as 0, another one as 128 and its number,
- * as in a shell. */
-static int exit_number(const char *result, const char *code, const char *status, unsigned *ret) {
-        unsigned number = 0;
-
-        if (streq_ptr(code, "exited"))
-                return parse_uint(str_or(status, ""), 255, ret);
-        if (streq_ptr(result, "success")) {
-                *ret = 0;
-                return 0;
-        }
-        if (streq_ptr(code, "killed") || streq_ptr(code, "dumped"))
-                number = signal_number(str_or(status, ""));
-        *ret = number > 0 ? 128 + number : 255;
-        return 0;
-}
-
-/* systemd says it in the pod's journal alone. */
-static void explain(const char *app, const char *program, unsigned status) {
-        const char *why = streq_ptr(getenv("EXIT_CODE"), "exited") ? start_failure((int) status) : NULL;
-        _cleanup_close_ int fd = -EBADF;
-
-        if (!why)
-                return;
-        fd = open(CONSOLE_STDERR, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (fd >= 0)
-                (void) dprintf(fd, "rkt: app '%s' could not be started as '%s': %s\n", app, program, why);
-}
-
-static int verb_status(const char *app, const char *program) {
-        _cleanup_free_ char *path = strf(STATUS_DIR "%s", app), *text = NULL;
-        unsigned n;
-        int r = exit_number(getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"), &n);
-
-        if (r < 0)
-                return log_error_errno(r, "app '%s': systemd gave no exit status", app);
-        if (program)
-                explain(app, program, n);
-        text = strf("%u\n", n);
-        if (!path || !text)
-                return log_error_errno(-ENOMEM, "out of memory");
-        r = file_write_at(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
-        app_output_tell_host(app, getenv("SERVICE_RESULT"), getenv("EXIT_CODE"), getenv("EXIT_STATUS"));
-        app_output_sync(app);
-        return r < 0 ? log_error_errno(r, "cannot write %s: %m", path) : 0;
-}
-
-static int read_status(const char *app, unsigned *ret) {
-        _cleanup_free_ char *path = strf(STATUS_DIR "%s", app), *text = NULL;
-        size_t size;
-        int r = path ? file_read_at(AT_FDCWD, path, 64, &text, &size) : -ENOMEM;
-
-        return r < 0 ? r : parse_uint(str_strip(text), 255, ret);
-}
-
 /* 257 triggers OnFailure= also for a service that is about to be restarted, 252 does not. */
 static bool is_over(sd_bus *bus, const char *app) {
         _cleanup_free_ char *unit = strf("%s.service", app), *state = NULL;
@@ -165,7 +95,7 @@ static int verb_ended(const char *policy, const char *app) {
                 return r < 0 ? log_error_errno(r, "cannot ask the pod's systemd: %m") : 0;
         if (!is_over(bus, app))
                 return 0;
-        if (read_status(app, &status) < 0)
+        if (app_status_read(app, &status) < 0)
                 status = 255;
         r = sd_bus_get_property_trivial(bus, NULL, MANAGER_PATH, MANAGER, "ExitCode", NULL, 'y', &code);
         if (r >= 0 && code == 0 && status != 0)
@@ -495,7 +425,7 @@ int main(int argc, char **argv) {
         int r = -EINVAL;
 
         if ((argc == 3 || argc == 4) && streq(argv[1], "status"))
-                r = verb_status(argv[2], argv[3]);
+                r = app_status_record(argv[2], argv[3]);
         else if (argc == 4 && streq(argv[1], "ended"))
                 r = verb_ended(argv[2], argv[3]);
         else if (argc >= 2 && streq(argv[1], "ready"))

@@ -168,6 +168,8 @@ int pod_app_forget(Pod *p, const char *app, Error *e) {
         if (r >= 0)
                 r = remove_suffixed(p, POD_STATUS_DIR, app, POD_MARK_STARTED);
         if (r >= 0)
+                r = remove_suffixed(p, POD_STATUS_DIR, app, POD_MARK_END);
+        if (r >= 0)
                 r = remove_at(p, "appsinfo", app);
         return r < 0 ? error_setf(e, r, "cannot remove app \"%s\" of pod \"%s\": %s", app, p->uuid,
                                   strerror(-r))
@@ -227,5 +229,7 @@ int pod_app_set_mark(Pod *p, const char *app, PodAppMark mark, Error *e) {
 int pod_app_clear_status(Pod *p, const char *app, Error *e) {
         int r = ac_name_is_valid(app) ? remove_at(p, POD_STATUS_DIR, app) : -EINVAL;
 
+        if (r >= 0)
+                r = remove_suffixed(p, POD_STATUS_DIR, app, POD_MARK_END);
         return r < 0 ? error_setf(e, r, "cannot clear the state of app '%.100s': %s", app, strerror(-r)) : 0;
 }

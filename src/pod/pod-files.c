@@ -21,6 +21,7 @@
 
 #define NAME_MAX_BYTES   256
 #define NUMBER_MAX_BYTES 32
+#define END_MAX_BYTES    128
 #define TREES_MAX_BYTES  (64U * 1024) /* 500 keys, what an overlay can have */
 
 /**
@@ -394,6 +395,41 @@ int pod_get_app_status(Pod *p, const char *app, int *ret) {
         if (r < 0)
                 return r;
         *ret = (int) status;
+        return 0;
+}
+
+/**
+ * pod_get_app_end() - how an app has ended
+ * @p:   pod
+ * @app: AC Name, of an app that has: pod_get_app_status()
+ * @ret: filled in on success
+ *
+ * Return: 0; -ENOENT: it did not, or nobody said how; -EBADMSG: the file has another content; other errno.
+ */
+int pod_get_app_end(Pod *p, const char *app, PodAppEnd *ret) {
+        _cleanup_strv_free_ char **words = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_close_ int tmp = -EBADF;
+        PodAppEnd end = {};
+        unsigned number;
+        int r = status_path(app, POD_MARK_END, &path);
+
+        if (r >= 0)
+                r = pod_use_fd(p, &tmp);
+        if (r >= 0)
+                r = read_small(r, path, END_MAX_BYTES, &text);
+        if (r >= 0)
+                r = strv_split(text, " \n", &words);
+        if (r < 0)
+                return r == -E2BIG ? -EBADMSG : r;
+        if (strv_length(words) != 3 || strlen(words[0]) >= sizeof(end.result) ||
+            words[0][strspn(words[0], "abcdefghijklmnopqrstuvwxyz-")] ||
+            parse_uint(words[2], 255, &number) < 0)
+                return -EBADMSG;
+        memcpy(end.result, words[0], strlen(words[0]));
+        if (streq(words[1], "killed") || streq(words[1], "dumped"))
+                end.signal = (int) number;
+        *ret = end;
         return 0;
 }
 

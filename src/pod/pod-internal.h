@@ -10,6 +10,7 @@
 /* Beside APP, which says how it ended. No app has a dot in its name. */
 #define POD_MARK_CREATED ".created"
 #define POD_MARK_STARTED ".started"
+#define POD_MARK_END     ".end" /* written by helper/app-status.c */
 
 struct Pods {
         int fd; /* DATADIR/pods */

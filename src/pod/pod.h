@@ -17,6 +17,13 @@
 
 #define POD_LOCK_FD_ENV "RKT_LOCK_FD"
 
+/* How an app ended, beyond the number. */
+typedef struct PodAppEnd {
+        char result
+                [32]; /* systemd's word: "success", "exit-code", "signal", "oom-kill", "watchdog", "timeout", ... */
+        int signal; /* that ended its main process; 0: none did */
+} PodAppEnd;
+
 typedef struct Pods Pods;
 typedef struct Pod Pod;
 
@@ -54,6 +61,7 @@ int pod_find_init(pid_t parent, pid_t *ret);
 int pod_get_pid(Pod *p, pid_t *ret);
 int pod_set_app_status(Pod *p, const char *app, int status, Error *e);
 int pod_get_app_status(Pod *p, const char *app, int *ret);
+int pod_get_app_end(Pod *p, const char *app, PodAppEnd *ret);
 bool pod_app_is_alive(Pod *p, const char *app);
 int pod_get_app_health(Pod *p, const char *app, char **ret);
 int pod_created_usec(Pod *p, usec_t *ret);

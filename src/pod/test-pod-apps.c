@@ -69,6 +69,7 @@ static void test_forget(void **state) {
                 "stage1/rootfs/rkt/status/web",
                 "stage1/rootfs/rkt/status/web.started",
                 "stage1/rootfs/rkt/status/web.created",
+                "stage1/rootfs/rkt/status/web.end",
                 UNITS "web.service",
                 UNITS "hook-web@start-pre.service",
                 UNITS "enter-web@.service.d/10-sandbox.conf",

@@ -256,6 +256,50 @@ static void test_stop_marks(void **state) {
         assert_false(pod_stop_is_asked("/no/such/pod"));
 }
 
+static void write_end(Pod *p, const char *text) {
+        _cleanup_free_ char *path = NULL;
+
+        assert_int_equal(pod_path(p, "stage1/rootfs/rkt/status/web.end", &path), 0);
+        assert_int_equal(file_write_at(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_NO_SYNC), 0);
+}
+
+/* EXIT: how an app ended, as its pod has it, and what is no such thing. */
+static void test_ends(void **state) {
+        static const char *const bad[] = { "",
+                                           "oom-kill",
+                                           "oom-kill killed",
+                                           "oom-kill killed x",
+                                           "a b 1 2",
+                                           "oom-kill killed -1",
+                                           "OOM killed 9",
+                                           "a\033[2J killed 9",
+                                           "a killed 999",
+                                           "a-word-that-is-longer-than-any-of-systemd killed 9" };
+        Fixture *f = *state;
+        _cleanup_free_ char *uuid = make_pod(f, POD_DIRECTORY_RUN, NULL), *big = calloc(1, 4097);
+        _cleanup_(pod_closep) Pod *p = NULL;
+        PodAppEnd end;
+
+        assert_int_equal(pod_open(f->pods, uuid, &p, NULL), 0);
+        assert_int_equal(pod_set_app_status(p, "web", 137, NULL), 0);
+        assert_int_equal(pod_get_app_end(p, "web", &end), -ENOENT);
+        assert_int_equal(pod_get_app_end(p, "../web", &end), -EINVAL);
+        write_end(p, "oom-kill killed 9\n");
+        assert_int_equal(pod_get_app_end(p, "web", &end), 0);
+        assert_string_equal(end.result, "oom-kill");
+        assert_int_equal(end.signal, 9);
+        write_end(p, "exit-code exited 137\n");
+        assert_int_equal(pod_get_app_end(p, "web", &end), 0);
+        assert_int_equal(end.signal, 0);
+        FOREACH_ARRAY (b, bad, ELEMENTSOF(bad)) {
+                write_end(p, *b);
+                assert_int_equal(pod_get_app_end(p, "web", &end), -EBADMSG);
+        }
+        memset(big, 'a', 4096);
+        write_end(p, big);
+        assert_int_equal(pod_get_app_end(p, "web", &end), -EBADMSG);
+}
+
 /* What the pod left where we read: links, a FIFO, a directory, too much, no number. */
 static void test_hostile_status(void **state) {
         Fixture *f = *state;
@@ -870,6 +914,7 @@ int main(void) {
                 T(test_modes),
                 T(test_files),
                 T(test_stop_marks),
+                T(test_ends),
                 T(test_hostile_status),
                 T(test_open),
                 T(test_ambiguous_prefix),

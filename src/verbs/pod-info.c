@@ -2,6 +2,7 @@
 /* What list, status, stop, rm and their kin have in common. The JSON is rkt's (api/v1/pod.go): times of a pod are seconds, those
  * of its apps nanoseconds; members without a value are left out; "machine" is ours. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -306,6 +307,32 @@ const char *pod_app_state(Pod *p, const char *app) {
 }
 
 /**
+ * pod_signal_name() - a signal as people write it
+ * @number: positive
+ * @ret:    "SIGKILL", "SIGRTMIN+3", "signal 99"
+ */
+void pod_signal_name(int number, char ret[POD_SIGNAL_NAME_MAX]) {
+        const char *name = sigabbrev_np(number);
+
+        if (name)
+                (void) snprintf(ret, POD_SIGNAL_NAME_MAX, "SIG%s", name);
+        else if (number >= SIGRTMIN && number <= SIGRTMAX)
+                (void) snprintf(ret, POD_SIGNAL_NAME_MAX, "SIGRTMIN+%d", number - SIGRTMIN);
+        else
+                (void) snprintf(ret, POD_SIGNAL_NAME_MAX, "signal %d", number);
+}
+
+static void write_end(JsonWriter *w, const PodAppEnd *end) {
+        char name[POD_SIGNAL_NAME_MAX];
+
+        write_member(w, "exit_result", end->result);
+        if (end->signal == 0)
+                return;
+        pod_signal_name(end->signal, name);
+        write_member(w, "exit_signal", name);
+}
+
+/**
  * pod_app_write_json() - an app as an object
  * @p: pod
  * @m: its manifest
@@ -315,6 +342,7 @@ const char *pod_app_state(Pod *p, const char *app) {
 void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWriter *w) {
         int status = 0, has_status = pod_get_app_status(p, a->name, &status);
         _cleanup_free_ char *health = NULL;
+        PodAppEnd end;
 
         json_write_begin_object(w);
         write_member(w, "name", a->name);
@@ -326,6 +354,8 @@ void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWrite
                 json_write_key(w, "exit_code");
                 json_write_int(w, status);
         }
+        if (has_status >= 0 && pod_get_app_end(p, a->name, &end) >= 0)
+                write_end(w, &end);
         if (pod_state(p) == POD_RUNNING && pod_get_app_health(p, a->name, &health) >= 0)
                 write_member(w, "health", health);
         write_member(w, "image_id", str_or(a->image.id, ""));

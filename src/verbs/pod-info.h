@@ -5,6 +5,8 @@
 #include "basic/json-write.h"
 #include "pod/pod.h"
 
+#define POD_SIGNAL_NAME_MAX 16
+
 /* What is done with one pod; negative errno and a sentence on failure. */
 typedef int (*PodFunc)(Pod *p, void *userdata, Error *e);
 
@@ -46,6 +48,7 @@ int print_timestamp(const char *key, usec_t usec);
 int pod_machine_name(Pod *p, char **ret, Error *e);
 int pod_image_title(const PodImage *i, char **ret);
 const char *pod_app_state(Pod *p, const char *app);
+void pod_signal_name(int number, char ret[POD_SIGNAL_NAME_MAX]);
 int pod_app_added_usec(Pod *p, const char *app, usec_t *ret);
 int pod_app_begun_usec(Pod *p, const char *app, usec_t *ret);
 void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWriter *w);

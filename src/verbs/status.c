@@ -43,6 +43,21 @@ static int print_time(const char *key, Pod *p, int (*get)(Pod *p, usec_t *ret)) 
         return get(p, &usec) < 0 ? 0 : print_timestamp(key, usec);
 }
 
+/* What the number does not tell: 137 may be an exit status. The usual ends need no words. */
+static void print_end(Pod *p, const char *app) {
+        char name[POD_SIGNAL_NAME_MAX];
+        PodAppEnd end;
+
+        if (pod_get_app_end(p, app, &end) < 0 || streq(end.result, "success") ||
+            streq(end.result, "exit-code"))
+                return;
+        if (end.signal > 0) {
+                pod_signal_name(end.signal, name);
+                (void) printf("signal-%s=%s\n", app, name);
+        }
+        (void) printf("result-%s=%s\n", app, end.result);
+}
+
 /* Exit codes of the apps that have one. */
 static void print_apps(Pod *p) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
@@ -51,8 +66,10 @@ static void print_apps(Pod *p) {
         if (pod_read_manifest(p, &m, NULL) < 0)
                 return;
         FOREACH_ARRAY (a, m->apps, m->n_apps)
-                if (pod_get_app_status(p, a->name, &status) >= 0)
+                if (pod_get_app_status(p, a->name, &status) >= 0) {
                         (void) printf("app-%s=%d\n", a->name, status);
+                        print_end(p, a->name);
+                }
 }
 
 /* As of the last check, of the apps that are checked. */

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What runs in an app beside its main program: the image's event handlers, ExecStartPre= and the like."""
 import pathlib
+import time
 
 import pytest
 
-from conftest import DATA
+from conftest import DATA, ISOLATED, app_section
 
 SAY = "echo %s >> /out/log"
 WHO = "grep -E '^(CapBnd|NoNewPrivs|Seccomp:)' /proc/self/status; id -u; pwd; echo $MINE; ls -d /opt/stage2 2>&1; true"
@@ -81,6 +82,39 @@ def test_failure_ends_the_start(host, pods, handlers, tmp_path, log):
     assert "of-the-hook" in host.status(f"pod@{name}")
 
 
+HANG = "trap '' TERM; echo hangs >> /out/log; while :; do sleep 0.1; done"
+
+
+def test_hang_before_the_start(host, pods, images, tmp_path, log):
+    """An event handler, and ExecStartPre=, that never end and are deaf: the start fails when the app's time is over, and the app did
+    not run; its end is kept as what it was."""
+    handler = images.make("example.com/hangs", app={"exec": sh(SAY % "main"), "eventHandlers": [{"name": "pre-start", "exec": sh(HANG)}]})
+    limits = f"TimeoutStartSec=1s\nTimeoutStopSec=1s\nVolume={tmp_path}:/out\n"
+    for name, image, more in (("hang1", handler, ""), ("hang2", images.busybox, f'ExecStartPre=/bin/sh -c "{HANG}"\n')):
+        name = pods.write(name, ISOLATED + app_section("main", image, SAY % "main", limits + more))
+        began = time.monotonic()
+        assert pods.start(name, check=False).rc != 0
+        assert time.monotonic() - began < 60
+        assert log() == ["hangs"]
+        (tmp_path / "log").unlink()
+        lines = host.rkt("status", pods.ours()[-1]["name"]).out.splitlines()
+        assert {"app-main=255", "result-main=timeout"} <= set(lines)
+
+
+def test_hang_after_the_end(host, pods, images, tmp_path, log):
+    """ExecStop= and ExecStopPost= that never end and are deaf: the pod is down when their time is over, and how the app ended is kept."""
+    name = pods.write("hang", ISOLATED + app_section("main", images.busybox, "trap 'exit 3' TERM; sleep 1000 & wait",
+                                                     f"TimeoutStopSec=1s\nVolume={tmp_path}:/out\nExecStop=/bin/sh -c \"{HANG}\"\n"
+                                                     f"ExecStopPost=/bin/sh -c \"{HANG}\"\n"))
+    pods.start(name)
+    uuid = pods.uuid(name)
+    began = time.monotonic()
+    pods.stop(name)
+    assert time.monotonic() - began < 60
+    assert log() == ["hangs", "hangs"]
+    assert "app-main=3" in host.rkt("status", uuid).out.splitlines()
+
+
 def test_kernel_settings(host, pods, images, tmp_path, log):
     """Sysctl=: of the pod's own network, before the app; not of the machine."""
     name = pods.shell("sysctl", images.busybox, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start >> /out/log; exec sleep infinity",
@@ -118,4 +152,4 @@ def test_environment_of_the_image(host, pods, images, tmp_path, log):
     assert log() == [f"{word} /run/out/evil.so /run/out{status}"
                      for word, status in (("pre-start", ""), ("main", ""), ("post-stop", " 7"))]
     status = pathlib.Path(DATA, "pods/exited-garbage", pods.ours()[-1]["name"], "stage1/rootfs/rkt/status")
-    assert [p.name for p in status.iterdir()] == ["main"], "the image's object was loaded outside of its app"
+    assert sorted(p.name for p in status.iterdir()) == ["main", "main.end"], "the image's object was loaded outside of its app"
