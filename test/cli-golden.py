@@ -6,8 +6,10 @@ usage: cli-golden.py RKT SOURCE [--update]
 
 A case is test/golden/cli/NAME.in: a command line, split like a shell's; "user:" before it drops root, "docker2aci:" runs it
 under that name, $DIR is a data directory with pods. NAME.expected has the exit code, standard output and standard error."""
+import contextlib
 import json
 import os
+import pty
 import re
 import shlex
 import shutil
@@ -97,6 +99,33 @@ def golden(rkt, work, folder, update):
     return failed
 
 
+def on_terminal(rkt, args, **env):
+    """What a command prints on a terminal."""
+    master, slave = pty.openpty()
+    done = subprocess.Popen([rkt, *args], stdin=slave, stdout=slave, stderr=slave, env={"PATH": "/usr/bin:/bin", "TERM": "xterm", **env})
+    os.close(slave)
+    text = b""
+    with contextlib.suppress(OSError):  # EIO: its end
+        while part := os.read(master, 65536):
+            text += part
+    os.close(master)
+    done.wait(timeout=30)
+    return text.decode()
+
+
+def colors(rkt, work):
+    """Escape sequences are for a terminal that knows them, and for who wants them; JSON has none."""
+    failed = 0
+    for args, env, wanted in ((["list"], {}, True), (["list"], {"NO_COLOR": "1"}, False), (["list"], {"NO_COLOR": ""}, True),
+                              (["list"], {"TERM": "dumb"}, False), (["list", "--format=json"], {}, False),
+                              (["list", "--no-legend"], {}, False), (["help"], {}, False), (["status", "x"], {}, False)):
+        text = on_terminal(rkt, [*args, f"--dir={work}"], **env)
+        if ("\x1b" in text) != wanted or "\x1b" in run(rkt, [*args, f"--dir={work}"]).stdout:
+            failed += 1
+            print(f"FAIL colors of {args} with {env}: {text!r}")
+    return failed
+
+
 def verbs(rkt):
     """All verbs as lists of words, from the help."""
     found, groups = [], [[]]
@@ -146,6 +175,7 @@ def main():
         shutil.copy(f"{source}/test/data/cosign/p256.pub", f"{work}/data/cosign.pub")
         failed = golden(copy, f"{work}/data", f"{source}/test/golden/cli", update)
         failed += every_verb(copy, source)
+        failed += colors(copy, f"{work}/data")
     sys.exit(1 if failed else 0)
 
 

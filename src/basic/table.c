@@ -3,14 +3,21 @@
  * scripts can split as they did with rkt. JSON is an array of flat objects; nested documents are written by manifest's code. */
 #include <inttypes.h>
 #include <libsmartcols.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "basic/alloc.h"
 #include "basic/json-write.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/table.h"
+
+#define ANSI_UNDERLINE "\x1b[4m"
+#define ANSI_GREEN     "\x1b[32m"
+#define ANSI_RED       "\x1b[31m"
+#define ANSI_NORMAL    "\x1b[0m"
 
 typedef struct Cell {
         char *text;
@@ -228,10 +235,27 @@ static bool all_plain(const Table *t) {
         return true;
 }
 
-static void print_plain_cell(const Table *t, size_t i, const char *text, size_t width, FILE *f) {
+/* For people, at a terminal that can do it, unless they do not want it (no-color.org). */
+static bool has_colors(FILE *f) {
+        const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+
+        return isatty(fileno(f)) && term && *term && !streq(term, "dumb") && !(no && *no);
+}
+
+/* NULL: none of its own. */
+static const char *color_of(const TableColumn *c, const char *text) {
+        if (!streq(c->name, "state"))
+                return NULL;
+        if (streq(text, "running") || streq(text, "active"))
+                return ANSI_GREEN;
+        return streq(text, "failed") ? ANSI_RED : NULL;
+}
+
+static void print_plain_cell(const Table *t, size_t i, const char *text, const char *color, size_t width,
+                             FILE *f) {
         size_t n = strlen(text);
 
-        (void) fwrite(text, 1, n, f);
+        (void) fprintf(f, "%s%s%s", str_or(color, ""), text, color ? ANSI_NORMAL : "");
         if (i + 1 == t->n_shown) {
                 (void) fputc('\n', f);
                 return;
@@ -244,6 +268,7 @@ static void print_plain_cell(const Table *t, size_t i, const char *text, size_t 
 /* What libsmartcols would print. */
 static int print_plain(const Table *t, bool legend, FILE *f) {
         _cleanup_free_ size_t *widths = new0(size_t, t->n_shown);
+        const bool colors = has_colors(f);
 
         if (!widths)
                 return -ENOMEM;
@@ -255,11 +280,15 @@ static int print_plain(const Table *t, bool legend, FILE *f) {
                                         strlen(str_or(t->cells[row * t->n_columns + t->shown[i]].text, "")));
         }
         for (size_t i = 0; legend && i < t->n_shown; i++)
-                print_plain_cell(t, i, t->columns[t->shown[i]].title, widths[i], f);
+                print_plain_cell(t, i, t->columns[t->shown[i]].title, colors ? ANSI_UNDERLINE : NULL,
+                                 widths[i], f);
         for (size_t row = 0; row < t->n_rows; row++)
-                for (size_t i = 0; i < t->n_shown; i++)
-                        print_plain_cell(t, i, str_or(t->cells[row * t->n_columns + t->shown[i]].text, ""),
+                for (size_t i = 0; i < t->n_shown; i++) {
+                        const char *text = str_or(t->cells[row * t->n_columns + t->shown[i]].text, "");
+
+                        print_plain_cell(t, i, text, colors ? color_of(&t->columns[t->shown[i]], text) : NULL,
                                          widths[i], f);
+                }
         return ferror(f) ? -EIO : 0;
 }
 

@@ -390,15 +390,14 @@ static void write_networks(JsonWriter *w, Pod *p) {
 }
 
 /**
- * pod_write_json() - a pod as an object
+ * pod_write_json_members() - what is known of a pod, into an object that is open
  * @p: pod; what cannot be read of it is left out
- * @w: the object is added here
+ * @w: members are added here
  */
-void pod_write_json(Pod *p, JsonWriter *w) {
+void pod_write_json_members(Pod *p, JsonWriter *w) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         _cleanup_free_ char *machine = NULL;
 
-        json_write_begin_object(w);
         write_member(w, "name", pod_uuid(p));
         write_member(w, "state", pod_state_to_string(pod_state(p)));
         if (pod_machine_name(p, &machine, NULL) >= 0)
@@ -412,6 +411,16 @@ void pod_write_json(Pod *p, JsonWriter *w) {
                 write_pairs(w, "user_annotations", m->user_annotations, m->n_user_annotations);
                 write_pairs(w, "user_labels", m->user_labels, m->n_user_labels);
         }
+}
+
+/**
+ * pod_write_json() - a pod as an object
+ * @p: pod
+ * @w: the object is added here
+ */
+void pod_write_json(Pod *p, JsonWriter *w) {
+        json_write_begin_object(w);
+        pod_write_json_members(p, w);
         json_write_end_object(w);
 }
 

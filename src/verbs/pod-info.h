@@ -54,4 +54,5 @@ int pod_app_begun_usec(Pod *p, const char *app, usec_t *ret);
 void pod_app_write_json(Pod *p, const PodManifest *m, const PodApp *a, JsonWriter *w);
 int pod_networks(Pod *p, char **ret);
 void pod_write_json(Pod *p, JsonWriter *w);
+void pod_write_json_members(Pod *p, JsonWriter *w);
 bool pod_is_over(PodState s);

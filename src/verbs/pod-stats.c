@@ -15,14 +15,14 @@
 #include "run/pod-bus.h"
 #include "verbs/pod-info.h"
 
-#define SYSTEMD_NAME "org.freedesktop.systemd1"
-#define NSEC         UINT64_C(1000000000)
+#define NSEC UINT64_C(1000000000)
 
 static const struct {
-        const char *key, *property;
+        const char *key, *member, *property;
 } counters[] = {
-        { "memory", "MemoryCurrent" }, { "memory-peak", "MemoryPeak" }, { "tasks", "TasksCurrent" },
-        { "io-read", "IOReadBytes" },  { "io-write", "IOWriteBytes" },
+        { "memory", "memory", "MemoryCurrent" },    { "memory-peak", "memory_peak", "MemoryPeak" },
+        { "tasks", "tasks", "TasksCurrent" },       { "io-read", "io_read", "IOReadBytes" },
+        { "io-write", "io_write", "IOWriteBytes" },
 };
 
 static uint64_t read_counter(sd_bus *bus, const char *service, const char *unit, const char *property) {
@@ -50,7 +50,25 @@ static void print_unit(sd_bus *bus, const char *service, const char *unit, const
         }
 }
 
-static int print_apps(Pod *p, const Machine *m, Error *e) {
+static void write_unit(sd_bus *bus, const char *service, const char *unit, JsonWriter *w) {
+        uint64_t cpu = read_counter(bus, service, unit, "CPUUsageNSec");
+
+        if (cpu != UINT64_MAX) {
+                json_write_key(w, "cpu_nsec");
+                json_write_uint(w, cpu);
+        }
+        FOREACH_ARRAY (c, counters, ELEMENTSOF(counters)) {
+                uint64_t value = read_counter(bus, service, unit, c->property);
+
+                if (value == UINT64_MAX)
+                        continue;
+                json_write_key(w, c->member);
+                json_write_uint(w, value);
+        }
+}
+
+/* Each app, as lines, or with w as members of an object. */
+static int print_apps(Pod *p, const Machine *m, JsonWriter *w, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *manifest = NULL;
         _cleanup_bus_ sd_bus *bus = NULL;
         int r = pod_read_manifest(p, &manifest, e);
@@ -59,26 +77,40 @@ static int print_apps(Pod *p, const Machine *m, Error *e) {
                 r = pod_bus_open(m->leader, &bus, e);
         if (r < 0)
                 return r;
+        if (w) {
+                json_write_key(w, "apps");
+                json_write_begin_object(w);
+        }
         FOREACH_ARRAY (a, manifest->apps, manifest->n_apps) {
                 _cleanup_free_ char *unit = strf("%s.service", a->name), *prefix = strf("app-%s-", a->name);
 
                 if (!unit || !prefix)
                         return error_oom(e);
-                print_unit(bus, NULL, unit, prefix);
+                if (!w) {
+                        print_unit(bus, NULL, unit, prefix);
+                        continue;
+                }
+                json_write_key(w, a->name);
+                json_write_begin_object(w);
+                write_unit(bus, NULL, unit, w);
+                json_write_end_object(w);
         }
+        if (w)
+                json_write_end_object(w);
         return 0;
 }
 
 /**
- * pod_print_stats() - lines of what a pod uses
+ * pod_print_stats() - what a pod uses
  * @p: pod; of one that does not run there is nothing
+ * @w: a member "stats" is added to the object that is open there; NULL: lines are printed
  * @e: sentence on failure; may be NULL
  *
  * Only root is told about the apps.
  *
  * Return: 0; errors of the bus, -ENOMEM.
  */
-int pod_print_stats(Pod *p, Error *e) {
+int pod_print_stats(Pod *p, JsonWriter *w, Error *e) {
         _cleanup_machine_ Machine m = MACHINE_INIT;
         _cleanup_bus_ sd_bus *bus = NULL;
         _cleanup_free_ char *name = NULL;
@@ -94,6 +126,14 @@ int pod_print_stats(Pod *p, Error *e) {
         r = sd_bus_open_system(&bus);
         if (r < 0)
                 return error_setf(e, r, "cannot connect to the system bus: %s", strerror(-r));
-        print_unit(bus, SYSTEMD_NAME, m.unit, "");
-        return geteuid() == 0 ? print_apps(p, &m, e) : 0;
+        if (!w) {
+                print_unit(bus, SYSTEMD_NAME, m.unit, "");
+                return geteuid() == 0 ? print_apps(p, &m, NULL, e) : 0;
+        }
+        json_write_key(w, "stats");
+        json_write_begin_object(w);
+        write_unit(bus, SYSTEMD_NAME, m.unit, w);
+        r = geteuid() == 0 ? print_apps(p, &m, w, e) : 0;
+        json_write_end_object(w);
+        return r;
 }

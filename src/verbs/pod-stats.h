@@ -2,6 +2,7 @@
 /* What a running pod uses. */
 #pragma once
 
+#include "basic/json-write.h"
 #include "pod/pod.h"
 
-int pod_print_stats(Pod *p, Error *e);
+int pod_print_stats(Pod *p, JsonWriter *w, Error *e);

@@ -139,11 +139,17 @@ static int print_lines(Pod *p, const char *dir, Error *e) {
         return print_all_signers(p, dir, e);
 }
 
-static int print_json(Pod *p, TableFormat format, Error *e) {
+static int print_json(Pod *p, TableFormat format, bool stats, Error *e) {
         _cleanup_json_write_ JsonWriter w = { .flags = format == TABLE_JSON_PRETTY ? JSON_WRITE_PRETTY : 0 };
         _cleanup_free_ char *text = NULL;
+        int r;
 
-        pod_write_json(p, &w);
+        json_write_begin_object(&w);
+        pod_write_json_members(p, &w);
+        r = stats ? pod_print_stats(p, &w, e) : 0;
+        json_write_end_object(&w);
+        if (r < 0)
+                return r;
         if (json_writer_steal(&w, &text) < 0)
                 return error_oom(e);
         (void) puts(text);
@@ -166,8 +172,10 @@ static int status_run(const VerbContext *c, int argc, char **words, void *option
                 r = pod_wait_over(p, c->dir, args->wait, e);
         if (r < 0)
                 return r;
-        r = format == TABLE_TEXT ? print_lines(p, c->dir, e) : print_json(p, format, e);
-        return r >= 0 && args->stats && format == TABLE_TEXT ? pod_print_stats(p, e) : r;
+        if (format != TABLE_TEXT)
+                return print_json(p, format, args->stats, e);
+        r = print_lines(p, c->dir, e);
+        return r >= 0 && args->stats ? pod_print_stats(p, NULL, e) : r;
 }
 
 static const Option status_options[] = {

@@ -319,6 +319,8 @@ def test_pod_name_and_stats(host, run):
     assert name in [m["machine"] for m in host.machines()]
     stats = dict(li.split("=", 1) for li in host.rkt("status", "--stats", name).out.splitlines())
     assert float(stats["cpu"].rstrip("s")) > 0 and float(stats["app-busybox-cpu"].rstrip("s")) > 0
+    stats = json.loads(host.rkt("status", "--stats", "--format=json", name).out)["stats"]
+    assert stats["cpu_nsec"] > 0 and stats["apps"]["busybox"]["cpu_nsec"] > 0
     refused = run.shell("true", before=[f"--pod-name={name}"], check=254)
     assert f"a machine named '{name}' is running already" in refused.err
     assert json.loads(host.rkt("cat-manifest", name).out)["apps"][0]["name"] == "busybox"
