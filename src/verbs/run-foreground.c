@@ -95,6 +95,7 @@ int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Err
  * @verb: that runs it there
  * @p:    pod; is closed, and with it the lock
  * @name: of its machine
+ * @ret_unit: name of the service; to free()
  * @e:    sentence on failure; may be NULL
  *
  * Prints its UUID.
@@ -102,7 +103,7 @@ int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Err
  * Return: 0; what machine_start_service() returns.
  */
 int run_detached(const VerbContext *c, const RunArgs *a, const char *verb, Pod *p, const char *name,
-                 Error *e) {
+                 char **ret_unit, Error *e) {
         _cleanup_free_ char *uuid = strdup(pod_uuid(p)), *dir = strf("--dir=%s", c->dir), *unit = NULL;
         static const char program[] = RKT_BIN_DIR "/rkt";
         const char *argv[] = {
@@ -118,6 +119,7 @@ int run_detached(const VerbContext *c, const RunArgs *a, const char *verb, Pod *
                 return r;
         (void) puts(uuid);
         log_info("Running as unit: %s", unit);
+        *ret_unit = TAKE_PTR(unit);
         return 0;
 }
 

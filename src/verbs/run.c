@@ -17,12 +17,12 @@
 
 /* What cannot be started was never a pod. */
 static int detach(const VerbContext *c, const RunArgs *a, Pod *p, const char *name, Error *e) {
-        _cleanup_free_ char *uuid = strdup(pod_uuid(p));
+        _cleanup_free_ char *uuid = strdup(pod_uuid(p)), *unit = NULL;
         int r;
 
         if (!uuid)
                 return error_oom(e);
-        r = run_detached(c, a, "run-prepared", p, name, e);
+        r = run_detached(c, a, "run-prepared", p, name, &unit, e);
         if (r < 0)
                 run_remove_pod(c->dir, uuid);
         return r;

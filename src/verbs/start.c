@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt start: a pod that has ended, once more. It is the same pod: UUID, name, networks by name, what its apps wrote. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "basic/str.h"
 #include "run/machine.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
 #include "verbs/run-foreground.h"
+
+#define STEPS     1000
+#define STEP_NSEC 10000000
 
 static int not_exited(const Pod *p, Error *e) {
         switch (pod_state(p)) {
@@ -48,6 +56,35 @@ static int start_here(const VerbContext *c, const RunArgs *a, Pod *p, const char
         return r < 0 ? r : run_foreground(c, a, s, p, e);
 }
 
+/* Until the service has the pod's lock, the pod is still one that has exited for who waits for it to be ready. A service that
+ * has ended had its reasons, or was quick. */
+static void wait_taken(Pods *ps, const char *uuid, const char *unit) {
+        static const struct timespec step = { .tv_nsec = STEP_NSEC };
+
+        for (unsigned i = 0; i < STEPS; i++) {
+                _cleanup_(pod_closep) Pod *p = NULL;
+                _cleanup_free_ char *state = NULL;
+
+                if (pod_open_uuid(ps, uuid, &p, NULL) < 0 || pod_state(p) != POD_EXITED ||
+                    machine_unit_state(unit, &state, NULL) < 0 ||
+                    (!streq(state, "active") && !streq(state, "activating")))
+                        return;
+                (void) nanosleep(&step, NULL);
+        }
+}
+
+static int start_detached(const VerbContext *c, const RunArgs *a, Pods *ps, Pod *p, const char *name,
+                          Error *e) {
+        _cleanup_free_ char *uuid = strdup(pod_uuid(p)), *unit = NULL;
+        int r = run_detached(c, a, "start", p, name, &unit, e);
+
+        if (!uuid)
+                return error_oom(e);
+        if (r >= 0)
+                wait_taken(ps, uuid, unit);
+        return r;
+}
+
 static int start_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
         const RunArgs *a = options;
         _cleanup_(pods_closep) Pods *ps = NULL;
@@ -64,7 +101,7 @@ static int start_run(const VerbContext *c, int argc, char **words, void *options
                 r = not_exited(p, e);
         if (r < 0)
                 return r;
-        return a->detach ? run_detached(c, a, "start", TAKE_PTR(p), name, e) : start_here(c, a, p, name, e);
+        return a->detach ? start_detached(c, a, ps, TAKE_PTR(p), name, e) : start_here(c, a, p, name, e);
 }
 
 const Verb verb_start = {
