@@ -4,7 +4,7 @@
 
 A machine is never quiet, so that no two figures of different minutes are compared: every round runs each candidate
 once, and what counts is the median of the rounds' ratios. Sections: generator start size memory,
-fetch mount list (fetch.py), pull (pull.py).
+fetch mount list (fetch.py), pull (pull.py), ten hundred logs stop (pods.py), network with-network traffic churn (network.py).
 """
 import argparse
 import hashlib
@@ -379,6 +379,7 @@ def main():
                 "fetch": fetch.bench_fetch, "pull": pull.bench_pull, "mount": fetch.bench_mount,
                 "list": fetch.bench_list, "ten": pods.bench_ten, "hundred": pods.bench_hundred, "logs": pods.bench_logs,
                 "stop": pods.bench_stop, "exited": exited.bench_exited, "network": network.bench_network,
+                "with-network": network.bench_with_network,
                 "traffic": network.bench_traffic, "churn": network.bench_churn}
     parser = argparse.ArgumentParser()
     parser.add_argument("section", nargs="*", choices=[*sections, []])

@@ -11,7 +11,7 @@ import subprocess
 import uuid
 
 import pods
-from common import WORK, clock, ratio, rounds, run, spread, table
+from common import PODMAN, WORK, clock, ratio, rounds, run, spread, table
 
 HELPER = "/usr/lib/rkt/rkt-net"
 CNI = "/usr/lib/cni"
@@ -108,6 +108,36 @@ def bench_network():
            for name, values in found.items()])
     for link in ("hand0", "nv0"):
         run("ip", "link", "del", link, check=False)
+
+
+def bench_with_network():
+    """From nothing to a running app that has a network."""
+    there = pods.image()
+    unit = pods.pod_file("bench-net", ["main"])
+    path = pathlib.Path(pods.PODS, "bench-net.pod")
+    path.write_text(path.read_text().replace("Network=none", "Network=default"))
+    run("systemctl", "daemon-reload")
+    start = pods.timed(lambda: run("systemctl", "start", unit), lambda: run("systemctl", "stop", unit))
+
+    def built_in():
+        # whoever starts the unit has its own mount namespace: the plugins are hidden where PID 1 sees it
+        run("nsenter", "-t", "1", "-m", "mount", "-t", "tmpfs", "tmpfs", CNI)
+        try:
+            return start()
+        finally:
+            run("nsenter", "-t", "1", "-m", "umount", CNI)
+
+    candidates = {"rkt: pod@, plugins": start, "rkt: pod@, built-in": built_in}
+    if there:
+        candidates["podman run -d --network=podman"] = pods.timed(
+            lambda: run(*pods.ALIKE, *PODMAN, "run", "-d", "--network=podman", "--pids-limit=0", "--name=bench-net", "bench-pods", "/bin/sleep",
+                        "infinity"),
+            lambda: run(*PODMAN, "rm", "-f", "-t", "0", "bench-net"))
+    found = rounds(candidates, 11)
+    print("## Start with a network\n\nOne app in a bridge network with NAT, image in the store; 11 rounds.\n")
+    table(["command", "wall ms", "rkt with plugins / this", "built-in / this"],
+          [[name, spread(values), ratio(found["rkt: pod@, plugins"], values), ratio(found["rkt: pod@, built-in"], values)]
+           for name, values in found.items()])
 
 
 # --- what goes through -----------------------------------------------------------------------------------------------
