@@ -136,7 +136,13 @@ static int run_up(Error *e) {
                 return r;
         if (net_state_to_string(s, &answer) < 0)
                 return error_oom(e);
-        return fd_write_all(STDOUT_FILENO, answer, strlen(answer));
+        r = fd_write_all(STDOUT_FILENO, answer, strlen(answer));
+        if (r < 0)
+                return error_setf(e, r, "cannot print what was made: %s", strerror(-r));
+        /* that is all that there is to say; our end takes a moment (run/net-nft.c) */
+        (void) close(STDOUT_FILENO);
+        (void) close(STDERR_FILENO);
+        return 0;
 }
 
 static int run_check(Error *e) {

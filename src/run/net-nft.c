@@ -2,32 +2,36 @@
 /* One transaction: all of it, or nothing. */
 #include "run/net-nft.h"
 
+#include <fcntl.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "basic/str.h"
 #include "run/net-rules.h"
 
 #define FDS_MAX 64 /* this program has few */
 
-static bool is_netlink(int fd) {
-        int domain;
-        socklen_t size = sizeof(domain);
+static bool is_of_nftables(int fd) {
+        int domain, protocol;
+        socklen_t size = sizeof(int);
 
-        return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) >= 0 && domain == AF_NETLINK;
+        return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) >= 0 && domain == AF_NETLINK &&
+               getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) >= 0 &&
+               protocol == NETLINK_NETFILTER;
 }
 
-/* Who closes the socket of nftables last waits, some 10 ms, until the kernel has freed what was deleted. That is a process of its
- * own, which nobody waits for, and which holds nothing else. */
+/* Who closes the socket of nftables last waits, some 10 ms, until the kernel has freed what was deleted. That comes at the end of
+ * this program, when whoever started it has its answer already. */
 static void free_context(struct nft_ctx *c) {
-        if (fork() == 0) {
-                for (int fd = 0; fd < FDS_MAX; fd++)
-                        if (!is_netlink(fd))
-                                (void) close(fd);
-                _exit(EXIT_SUCCESS);
-        }
+        int fd = 0;
+
+        while (fd < FDS_MAX && !is_of_nftables(fd))
+                fd++;
+        if (fd < FDS_MAX)
+                (void) fcntl(fd, F_DUPFD_CLOEXEC, 0);
         nft_ctx_free(c);
 }
 

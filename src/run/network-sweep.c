@@ -28,7 +28,7 @@ static int run_down(const char *verb, const char *data_dir, const char *uuid, in
         if (!dir || !id || !word)
                 return error_oom(e);
         return network_call((char *[]){ (char[]){ NETWORK_PROGRAM }, word, dir, id, NULL }, -EBADF, pod, NULL,
-                            ret_warning, e);
+                            NULL, ret_warning, e);
 }
 
 static int leave(const char *verb, Pod *p, char **ret_warning, Error *e) {

@@ -28,6 +28,7 @@
  * @n: is NETWORK_INIT afterwards
  */
 void network_done(Network *n) {
+        process_done(&n->helper);
         (void) net_state_free(n->state);
         (void) fd_close(n->ns_fd);
         *n = NETWORK_INIT;
@@ -65,17 +66,19 @@ static const char *last_line(char *message) {
  * @in:          its standard input; -EBADF: none
  * @pod:         descriptor 3: the pod's directory; -EBADF: none
  * @ret:         what it printed, to free(); may be NULL
+ * @ret_process: when it has printed something, it is not waited for: that is the caller's to do; NULL: it is
  * @ret_message: what it said nevertheless, to free(); may be NULL
  * @e:           sentence on failure; may be NULL
  *
  * Return: 0; -EIO: it failed; errors of starting it.
  */
-int network_call(char *const argv[], int in, int pod, char **ret, char **ret_message, Error *e) {
+int network_call(char *const argv[], int in, int pod, char **ret, Process *ret_process, char **ret_message,
+                 Error *e) {
         _cleanup_close_ int out = -EBADF, err = -EBADF, out_end = -EBADF, err_end = -EBADF;
         _cleanup_free_ char *text = NULL, *message = NULL;
         Process p = PROCESS_INIT;
         int pipes[2], status = 0, r;
-        size_t size;
+        size_t size = 0, message_size = 0;
 
         if (pipe2(pipes, O_CLOEXEC) < 0)
                 return error_setf(e, -errno, "cannot make a pipe: %m");
@@ -92,8 +95,11 @@ int network_call(char *const argv[], int in, int pod, char **ret, char **ret_mes
         (void) fd_close(TAKE_FD(err_end));
         r = fd_read_to_end(out, NET_STATE_MAX, &text, &size);
         if (r >= 0)
-                r = fd_read_to_end(err, MESSAGE_MAX, &message, &size);
-        if (r >= 0)
+                r = fd_read_to_end(err, MESSAGE_MAX, &message, &message_size);
+        if (r >= 0 && ret_process && size > 0) {
+                *ret_process = p;
+                p = PROCESS_INIT;
+        } else if (r >= 0)
                 r = process_wait(&p, &status, e);
         process_done(&p);
         if (r < 0)
@@ -212,7 +218,7 @@ static int check_ports(const PodManifest *m, NetworkKind kind, Error *e) {
 }
 
 /* Runs rkt-net over what is wanted. */
-static int ask(const char *verb, Pod *p, const NetState *wanted, char **ret, Error *e) {
+static int ask(const char *verb, Pod *p, const NetState *wanted, char **ret, Process *ret_process, Error *e) {
         const char *timeout = secure_getenv(CNI_TIMEOUT_ENV);
         _cleanup_free_ char *data_dir = NULL, *request = NULL, *word = strdup(verb),
                             *sec = timeout ? strdup(timeout) : NULL;
@@ -225,7 +231,7 @@ static int ask(const char *verb, Pod *p, const NetState *wanted, char **ret, Err
         if (r < 0)
                 return error_setf(e, r, "cannot make a file in memory: %s", strerror(-r));
         return network_call((char *[]){ (char[]){ NETWORK_PROGRAM }, word, data_dir, sec, NULL }, in,
-                            pod_fd(p), ret, NULL, e);
+                            pod_fd(p), ret, ret_process, NULL, e);
 }
 
 /**
@@ -246,7 +252,7 @@ int network_check(Pod *p, const PodManifest *m, Error *e) {
         if (r < 0 || kind_of(m) != NETWORK_OWN)
                 return r;
         r = describe(p, m, "", "", &wanted, e);
-        return r < 0 ? r : ask("check", p, wanted, NULL, e);
+        return r < 0 ? r : ask("check", p, wanted, NULL, NULL, e);
 }
 
 static void move(Network *to, Network *from) {
@@ -254,14 +260,14 @@ static void move(Network *to, Network *from) {
         *from = NETWORK_INIT;
 }
 
-static int run_up(Pod *p, const NetState *wanted, NetState **ret, Error *e) {
+static int run_up(Pod *p, const NetState *wanted, Network *n, Error *e) {
         _cleanup_free_ char *answer = NULL;
         int r = mkdir_parents_at(pod_fd(p), "net", 0755);
 
         if (r < 0)
                 return error_setf(e, r, "cannot make a folder for the networks: %s", strerror(-r));
-        r = ask("up", p, wanted, &answer, e);
-        return r < 0 ? r : net_state_parse(answer, strlen(answer), ret, e);
+        r = ask("up", p, wanted, &answer, &n->helper, e);
+        return r < 0 ? r : net_state_parse(answer, strlen(answer), &n->state, e);
 }
 
 static int make_own(Pod *p, const PodManifest *m, const char *machine, const char *hostname, Network *n,
@@ -276,7 +282,7 @@ static int make_own(Pod *p, const PodManifest *m, const char *machine, const cha
         (void) network_sweep(data_dir, 0, NULL);
         r = describe(p, m, machine, hostname, &wanted, e);
         if (r >= 0)
-                r = run_up(p, wanted, &n->state, e);
+                r = run_up(p, wanted, n, e);
         if (r < 0)
                 return explain(m, r, e);
         assert(n->state);
@@ -320,9 +326,15 @@ int network_up(Pod *p, const PodManifest *m, const char *machine, const char *ho
  * @n: network
  * @e: sentence on failure; may be NULL
  *
+ * What made it has ended then, and is nowhere in the pod's way.
+ *
  * Return: 0, errno of setns().
  */
-int network_enter(const Network *n, Error *e) {
+int network_enter(Network *n, Error *e) {
+        int status;
+
+        if (n->helper.pidfd >= 0)
+                (void) process_reap(&n->helper, &status, NULL);
         if (n->kind == NETWORK_OWN && setns(n->ns_fd, CLONE_NEWNET) < 0)
                 return error_setf(e, -errno, "cannot enter the pod's network: %m");
         return 0;

@@ -2,6 +2,7 @@
 /* A pod's network, as stage0 sees it: made by rkt-net before the pod, entered by nspawn's process, taken away after it. */
 #pragma once
 
+#include "basic/process.h"
 #include "manifest/pod-manifest.h"
 #include "pod/pod.h"
 #include "run/net-state.h"
@@ -19,9 +20,10 @@ typedef struct Network {
         NetworkKind kind;
         NetState *state; /* of NETWORK_OWN */
         int ns_fd;       /* of NETWORK_OWN */
+        Process helper;  /* rkt-net, which may not have ended yet */
 } Network;
 
-#define NETWORK_INIT ((Network){ .kind = NETWORK_NONE, .ns_fd = -EBADF })
+#define NETWORK_INIT ((Network){ .kind = NETWORK_NONE, .ns_fd = -EBADF, .helper = PROCESS_INIT })
 
 /* A network of a pod, for people. */
 typedef struct NetworkInfo {
@@ -54,7 +56,7 @@ int network_check(Pod *p, const PodManifest *m, Error *e);
 int network_up(Pod *p, const PodManifest *m, const char *machine, const char *hostname, Network *ret,
                Error *e);
 int network_load(Pod *p, const PodManifest *m, Network *ret, Error *e);
-int network_enter(const Network *n, Error *e);
+int network_enter(Network *n, Error *e);
 void network_done(Network *n);
 int network_down(Pod *p, Error *e);
 int network_forget(Pod *p, char **ret_warning, Error *e);
