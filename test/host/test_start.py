@@ -83,6 +83,7 @@ def test_background_and_removal(again):
     file = again.tmp / "uuid"
     again.host.rkt("status", "--wait=60s", uuid)
     assert again.start("--detach", "--rm", f"--uuid-file={file}").out == uuid + "\n"
+    again.host.wait_for("its unit has the pod", lambda: again.state(uuid)["state"] == "running", timeout=60)
     again.host.rkt("status", "--wait-ready=60s", uuid)
     for words in ([uuid], ["--detach", uuid]):
         assert f'pod "{uuid}" is already running' in again.start(*words, check=254).err
