@@ -500,6 +500,22 @@ void pod_manifest_clear_ports(PodManifest *m) {
 }
 
 /**
+ * pod_manifest_remove_port() - do not publish a port
+ * @m:    manifest
+ * @name: of the port
+ */
+void pod_manifest_remove_port(PodManifest *m, const char *name) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_ports; i++)
+                if (streq(m->ports[i].name, name))
+                        pod_port_done(&m->ports[i]);
+                else
+                        m->ports[n++] = m->ports[i];
+        m->n_ports = n;
+}
+
+/**
  * pod_app_annotation() - an annotation of an app
  * @a:    app
  * @name: as "rkt.systemd/unit"

@@ -75,5 +75,6 @@ const AcVolume *pod_manifest_find_volume(const PodManifest *m, const char *name)
 const char *pod_manifest_annotation(const PodManifest *m, const char *name);
 int pod_manifest_set_annotation(PodManifest *m, const char *name, const char *value);
 void pod_manifest_clear_ports(PodManifest *m);
+void pod_manifest_remove_port(PodManifest *m, const char *name);
 const char *pod_app_annotation(const PodApp *a, const char *name);
 int pod_app_set_annotation(PodApp *a, const char *name, const char *value);

@@ -18,6 +18,8 @@
 #include "podfile/pod-credential.h"
 #include "podfile/users-check.h"
 
+#define IMAGE_ANNOTATION_NOTIFY "appc.io/executor/supports-systemd-notify"
+
 typedef struct Compose {
         const PodSpec *spec;
         const ComposeOptions *options;
@@ -155,6 +157,16 @@ static void add_stream(StrBuf *b, const AppSpec *s, const char *key, const char 
                 strbuf_addf(b, "%s=%s\n", key, value);
 }
 
+/* An image says that its app tells when it is ready, which may take as long as whoever waits for the pod allows. */
+static void add_notify(StrBuf *b, const ImageManifest *im, const AppSpec *s) {
+        if (!streq_ptr(image_manifest_annotation(im, IMAGE_ANNOTATION_NOTIFY), "true") ||
+            has_setting(s, "Type"))
+                return;
+        strbuf_add(b, "Type=notify\n");
+        if (!has_setting(s, "TimeoutStartSec"))
+                strbuf_add(b, "TimeoutStartSec=infinity\n");
+}
+
 /* Keys that go into the app's unit as they are. */
 static int set_unit(PodApp *a, const ImageManifest *im, const AppSpec *s) {
         _cleanup_(strbuf_done) StrBuf b = STRBUF_INIT;
@@ -165,6 +177,7 @@ static int set_unit(PodApp *a, const ImageManifest *im, const AppSpec *s) {
         add_stream(&b, s, "StandardOutput", s->standard_output);
         add_stream(&b, s, "StandardError", s->standard_error);
         docker_add_settings(&b, im, s);
+        add_notify(&b, im, s);
         FOREACH_ARRAY (u, s->settings.items, s->settings.n)
                 strbuf_addf(&b, "%s=%s\n", u->key, u->value);
         r = strbuf_steal(&b, &text);

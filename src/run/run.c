@@ -26,6 +26,7 @@
 #include "pod/pod-compose.h"
 #include "pod/pod-credentials.h"
 #include "podfile/users-check.h"
+#include "run/activation.h"
 #include "run/app-confine.h"
 #include "run/app-credential.h"
 #include "run/app-device.h"
@@ -627,6 +628,8 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                                       .users = USERNS_INIT };
         int r = load(&x, e);
 
+        if (r >= 0)
+                r = activation_add(x.manifest, e);
         if (r >= 0 && options->interactive)
                 r = check_interactive(&x, e);
         if (r >= 0)
