@@ -232,6 +232,14 @@ def greet_root(root):
     return root
 
 
+def hello_root(root):
+    """hello.c, linked statically, alone."""
+    os.makedirs(f"{root}/bin")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hello.c")
+    subprocess.run(["cc", "-O2", "-Wall", "-static", "-o", f"{root}/bin/hello", source], check=True)
+    return root
+
+
 def ace_root(root):
     """ace.c, which looks whether its executor keeps to the standard, alone."""
     for d in ("usr/bin", "work"):

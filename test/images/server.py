@@ -21,7 +21,7 @@ import threading
 import time
 
 ADDRESS = "127.0.0.2"
-GOOD = ["example.com", "images.test"]
+GOOD = ["example.com", "images.test", "coreos.com", "myapp.com"]  # the last two: of rkt's guides
 # host: Rule names for everything that it serves (see HOST_RULES)
 BAD_CERT = ["wrongcert.test", "selfsigned.test", "expired.test"]
 HOSTILE = ["nosig.test", "wrongsig.test", "otherkey.test", "loop.test", "downgrade.test", "slow.test", "truncated.test",
@@ -186,7 +186,7 @@ class ImageServer:
         self.rules, self.requests, self.no_discovery = {}, [], {"nodiscovery.test"}
         self.ports = {"https": 443, "http": 80}
         self._contexts = {}
-        self.tls = self._context(authority.issue("server.pem", [*GOOD, *HOSTILE]))
+        self.tls = self._context(authority.issue("good.pem", [*GOOD, *HOSTILE]))
         self.tls.sni_callback = self._choose
         if other_authority is not None:
             self._contexts["selfsigned.test"] = self._context(other_authority.issue("self.pem", ["selfsigned.test"]))
