@@ -55,6 +55,38 @@ static int read_into(PodText *t, const char *path, PodErrors *errors) {
         return pod_text_parse(t, path, str_or(data, ""), size, errors);
 }
 
+/* A file of a pod: from @data when it is the one that these are for. */
+typedef struct Replaced {
+        const char *path;
+        const char *data;
+        size_t size;
+} Replaced;
+
+static int read_part(PodText *t, const char *path, const Replaced *replaced, PodErrors *errors) {
+        return replaced && streq(replaced->path, path)
+                       ? pod_text_parse(t, path, replaced->data, replaced->size, errors)
+                       : read_into(t, path, errors);
+}
+
+static int read_entry(const PodEntry *entry, const Replaced *replaced, PodText **ret, PodErrors *errors) {
+        _cleanup_pod_text_ PodText *t = NULL;
+        int r;
+
+        r = pod_text_new(entry->prefix, &t);
+        FOREACH_ARRAY (e, entry->errors.items, entry->errors.n)
+                if (r >= 0)
+                        r = pod_errors_addf(errors, e->file, e->line, e->section, e->key, "%s", e->message);
+        if (r >= 0)
+                r = read_part(t, entry->path, replaced, errors);
+        STRV_FOREACH (d, entry->dropins)
+                if (r >= 0)
+                        r = read_part(t, *d, replaced, errors);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(t);
+        return 0;
+}
+
 /**
  * pod_entry_read() - read and merge all files of a pod
  * @entry:  from an index
@@ -64,22 +96,23 @@ static int read_into(PodText *t, const char *path, PodErrors *errors) {
  * Return: 0 or -ENOMEM.
  */
 int pod_entry_read(const PodEntry *entry, PodText **ret, PodErrors *errors) {
-        _cleanup_pod_text_ PodText *t = NULL;
-        int r;
+        return read_entry(entry, NULL, ret, errors);
+}
 
-        r = pod_text_new(entry->prefix, &t);
-        FOREACH_ARRAY (e, entry->errors.items, entry->errors.n)
-                if (r >= 0)
-                        r = pod_errors_addf(errors, e->file, e->line, e->section, e->key, "%s", e->message);
-        if (r >= 0)
-                r = read_into(t, entry->path, errors);
-        STRV_FOREACH (d, entry->dropins)
-                if (r >= 0)
-                        r = read_into(t, *d, errors);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(t);
-        return 0;
+/**
+ * pod_entry_read_with() - read and merge all files of a pod, as if one of them was another
+ * @entry:  from an index
+ * @path:   of the file, as @entry has it
+ * @data:   @size bytes that are taken for what is in it
+ * @size:   bytes
+ * @ret:    for pod_text_free(); also when there were mistakes
+ * @errors: mistakes are added, those of the entry itself first
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pod_entry_read_with(const PodEntry *entry, const char *path, const char *data, size_t size, PodText **ret,
+                        PodErrors *errors) {
+        return read_entry(entry, &(Replaced){ path, data, size }, ret, errors);
 }
 
 /* Makes the apps, volumes and sockets, so that lines may refer to any of them. */

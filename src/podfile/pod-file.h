@@ -39,6 +39,8 @@ const PodEntry *pod_index_find(const PodIndex *x, const char *name);
 void pod_entry_done(PodEntry *entry);
 int pod_entry_from_path(const char *path, PodEntry *ret, PodErrors *errors);
 int pod_entry_read(const PodEntry *entry, PodText **ret, PodErrors *errors);
+int pod_entry_read_with(const PodEntry *entry, const char *path, const char *data, size_t size, PodText **ret,
+                        PodErrors *errors);
 int pod_entry_load(const PodEntry *entry, PodSpec **ret, PodErrors *errors);
 int pod_text_load(const PodEntry *entry, PodText *text, PodSpec **ret, PodErrors *errors);
 

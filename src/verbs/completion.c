@@ -70,7 +70,9 @@ static const char *argument_list(const Verb *v, const char **ret_argument) {
         }
         if (startswith(usage, "IMAGE"))
                 return "_rkt_images";
-        return startswith(usage, "[POD") || startswith(usage, "NAME|FILE") ? "_rkt_files" : NULL;
+        return startswith(usage, "[POD") || streq(usage, "POD") || startswith(usage, "NAME|FILE")
+                       ? "_rkt_files"
+                       : NULL;
 }
 
 /* Words that are values of a flag, whatever the verb. */

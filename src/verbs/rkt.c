@@ -44,6 +44,7 @@ static const Verb *const verbs[] = {
         &verb_pod_cat,
         &verb_pod_check,
         &verb_pod_diff,
+        &verb_pod_edit,
         &verb_pod_import_quadlet,
         &verb_pod_list,
         &verb_prepare,

@@ -47,6 +47,7 @@ extern const Verb verb_pod_apply;
 extern const Verb verb_pod_cat;
 extern const Verb verb_pod_check;
 extern const Verb verb_pod_diff;
+extern const Verb verb_pod_edit;
 extern const Verb verb_pod_import_quadlet;
 extern const Verb verb_pod_list;
 extern const Verb verb_prepare;
