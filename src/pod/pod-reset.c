@@ -105,7 +105,8 @@ static int empty_apps(Pod *p, const char *apps) {
  * Return: 0, errors of the file system: then it can be tried again.
  */
 int pod_reset(Pod *p, Error *e) {
-        static const char *const of_process[] = { "ppid", "pid" };
+        /* that it was to stop, whose process it was, which doors it had */
+        static const char *const of_process[] = { "stop", "ppid", "pid", "metadata-url", "notify" };
         static const struct {
                 const char *path, *keep;
         } way[] = { { "stage1", "rootfs" },

@@ -6,7 +6,7 @@
  *   POD/stop                         the process that was started (run/foreground.c), and systemd-nspawn's predecessor
  *   POD/stage1/rootfs/rkt/stop       the pod's first process, before it becomes systemd (helper/rkt-bare.c)
  *
- * They are never taken away: a pod runs once. */
+ * They stay until the pod is started again (pod/pod-reset.h). */
 #pragma once
 
 #include <stdbool.h>

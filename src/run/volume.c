@@ -25,7 +25,9 @@
 #include "pod/pod-compose.h"
 #include "run/app-device.h"
 
+/* Only the first start of a pod makes it: owner and mode are the apps' from then on. */
 static int make_one(const AcVolume *v, int dir_fd, Error *e) {
+        _cleanup_free_ char *new = strf(".%s", v->name);
         _cleanup_close_ int fd = -EBADF;
         unsigned mode;
         char *end;
@@ -33,12 +35,16 @@ static int make_one(const AcVolume *v, int dir_fd, Error *e) {
         mode = (unsigned) strtoul(str_or(v->mode, "0755"), &end, 8);
         if (*end || mode > 07777)
                 return error_setf(e, -EINVAL, "volume '%s': mode '%s' is not 0000 to 7777", v->name, v->mode);
-        if (mkdirat(dir_fd, v->name, 0700) < 0 && errno != EEXIST)
+        if (!new)
+                return error_oom(e);
+        if (faccessat(dir_fd, v->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        if (mkdirat(dir_fd, new, 0700) < 0 && errno != EEXIST)
                 return error_setf(e, -errno, "volume '%s': cannot make its directory: %s", v->name,
                                   strerror(errno));
-        fd = openat(dir_fd, v->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(dir_fd, new, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fchown(fd, v->uid < 0 ? 0 : (uid_t) v->uid, v->gid < 0 ? 0 : (gid_t) v->gid) < 0 ||
-            fchmod(fd, mode) < 0)
+            fchmod(fd, mode) < 0 || renameat(dir_fd, new, dir_fd, v->name) < 0)
                 return error_setf(e, -errno, "volume '%s': cannot set mode and owner: %s", v->name,
                                   strerror(errno));
         return 0;

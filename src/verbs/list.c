@@ -99,7 +99,8 @@ static int add_doubtful_pod(Table *t, Pod *p, const ListArgs *args, Error *e) {
         _cleanup_(lenient_pod_done) LenientPod m = {};
         _cleanup_free_ char *text = NULL;
         size_t size;
-        int r = pod_read_manifest_text(p, &text, &size, NULL);
+        /* by now an embryo may have one, but who looks for its app waits for a pod that is past that (Pacemaker's agent) */
+        int r = pod_state(p) == POD_EMBRYO ? -ENOENT : pod_read_manifest_text(p, &text, &size, NULL);
 
         if (r >= 0)
                 r = lenient_pod_parse(text, size, &m);
@@ -125,7 +126,7 @@ static int add_pod(Table *t, Pod *p, const ListArgs *args, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         int r;
 
-        if (pod_read_manifest(p, &m, NULL) < 0 || m->n_apps == 0)
+        if (pod_state(p) == POD_EMBRYO || pod_read_manifest(p, &m, NULL) < 0 || m->n_apps == 0)
                 return add_doubtful_pod(t, p, args, e);
         for (size_t i = 0; i < m->n_apps; i++) {
                 r = table_add_row(t, e);

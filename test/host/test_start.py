@@ -65,6 +65,29 @@ def test_what_it_keeps(again, more):
     assert not again.pods.ours()
 
 
+def test_after_a_stop(again):
+    """A pod that was stopped, in order or not, runs again; that it was to stop is not remembered."""
+    script = "n=$(cat /count 2>/dev/null || echo 0); echo $((n + 1)) > /count; [ $n -lt 3 ] || exit 7; exec sleep 1000"
+    uuid, _ = again.run(script, "--detach")
+    for stop in ([], ["--force"], []):
+        again.host.wait_for("it runs", lambda: again.state(uuid)["state"] == "running", timeout=60)
+        again.host.rkt("status", "--wait-ready=60s", uuid)
+        again.host.rkt("stop", *stop, uuid)
+        again.host.rkt("status", "--wait=60s", uuid)
+        again.start("--detach", uuid)
+    again.host.wait_for("the fourth run has ended", lambda: again.state(uuid)["apps"][0].get("exit_code") == 7, timeout=60)
+    again.host.rkt("status", "--wait=60s", uuid)
+    again.host.rkt("rm", uuid)
+
+
+def test_volumes_keep_their_owners(again):
+    """An empty volume is made once: owner and mode are the apps' from then on."""
+    script = "[ -e /data/x ] || { touch /data/x; chown 1234:1235 /data; chmod 0711 /data; exit 0; }; stat -c %u:%g:%a /data"
+    uuid, _ = again.run(script, "--volume=data,kind=empty,mode=0700", "--mount=volume=data,target=/data", flags=("--caps-retain=CAP_CHOWN,CAP_FOWNER",))
+    assert "1234:1235:711" in again.start(uuid).out
+    again.host.rkt("rm", uuid)
+
+
 def test_network_and_metadata_anew(again):
     """The pod's networks and its place at the metadata service are made for each start."""
     show = "readlink /proc/self/ns/net; ip -o -4 addr show eth0; wget -qO- $AC_METADATA_URL/acMetadata/v1/pod/uuid"
