@@ -56,6 +56,18 @@ static int add_files(QuadletImport *x, const char *p, const char *end) {
         return 0;
 }
 
+/* Nothing in a source may become a line of its own in a pod file. This key is no counterpart of any of Quadlet's; sections of
+ * others' (X-), which come after ours, may have it. */
+static void check_lines(const QuadletResult *result) {
+        const char *key = strstr(result->text, "\nInsecureOptions="), *other = strstr(result->text, "\n[X-");
+
+        if (key && (!other || key < other))
+                abort();
+        for (const char *p = result->text; *p; p++)
+                if (((unsigned char) *p < ' ' && *p != '\n' && *p != '\t') || *p == 0x7f)
+                        abort();
+}
+
 static void check_pod(const QuadletResult *result) {
         const char *at = strchr(result->name, '@'), *dot = strrchr(result->name, '.');
         _cleanup_free_ char *prefix = strndup(result->name, (size_t) ((at ? at : dot) - result->name)),
@@ -85,8 +97,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             quadlet_import_convert(&x) < 0)
                 return 0;
         FOREACH_ARRAY (r, x.results, x.n_results)
-                if (endswith(r->name, ".pod"))
+                if (endswith(r->name, ".pod")) {
+                        check_lines(r);
                         check_pod(r);
+                }
         FOREACH_ARRAY (n, x.notes, x.n_notes)
                 if (!str_is_utf8(*n, strlen(*n)) || strchr(*n, '\n'))
                         abort();

@@ -36,10 +36,25 @@ void draft_done(Draft *d) {
         (void) strv_free(d->no_capabilities);
 }
 
+/* A value may come from a word whose escapes were resolved: a newline in it would be one more line, with any key. */
+static bool is_one_line(const char *text) {
+        for (const char *p = text; *p; p++)
+                if (((unsigned char) *p < ' ' && *p != '\t') || *p == 0x7f)
+                        return false;
+        return true;
+}
+
+static int refuse_control(Draft *d, const QuadletLine *from) {
+        const QuadletLine whole = { .file = d->unit->files ? d->unit->files[0] : d->unit->name };
+
+        return draft_refuse(d, from ? from : &whole,
+                            "has a control character (a newline, perhaps), which a pod file cannot say here");
+}
+
 /**
  * draft_part() - the part of a title, which is made if need be
  * @d:     the draft
- * @title: between the brackets
+ * @title: between the brackets; one with control characters refuses the pod
  * @ret:   its index
  *
  * Return: 0 or -ENOMEM.
@@ -52,6 +67,8 @@ int draft_part(Draft *d, const char *title, size_t *ret) {
                         *ret = i;
                         return 0;
                 }
+        if (!is_one_line(title) && refuse_control(d, NULL) < 0)
+                return -ENOMEM;
         copy = strdup(title);
         if (!copy || !GREEDY_GROW(d->parts, d->n_parts)) {
                 free(copy);
@@ -93,7 +110,7 @@ static int add_text(Draft *d, size_t part, const QuadletLine *from, bool confine
  * @part:     index of its part
  * @from:     line of Quadlet's that it stands for; NULL: none
  * @confines: a mistake in it refuses the pod
- * @format:   printf: KEY=VALUE, or a comment
+ * @format:   printf: KEY=VALUE, or a comment; control characters but a tab refuse the pod
  *
  * Return: 0 or -ENOMEM.
  */
@@ -105,6 +122,10 @@ int draft_add(Draft *d, size_t part, const QuadletLine *from, bool confines, con
         va_start(ap, format);
         n = vasprintf(&text, format, ap);
         va_end(ap);
+        if (n >= 0 && !is_one_line(text)) {
+                free(text);
+                return refuse_control(d, from);
+        }
         return add_text(d, part, from, confines, n < 0 ? NULL : text);
 }
 
@@ -311,8 +332,8 @@ static unsigned rank_of(const DraftPart *p) {
         return RANK_OTHER;
 }
 
-/* Lines are numbered as in the text: (*ret_lines)[n - 1] is line n, or NULL. */
-static int render(const Draft *d, char **ret, DraftLine ***ret_lines) {
+/* Lines are numbered as in the text: (*ret_lines)[n - 1] is line n, or NULL; there are *ret_n. */
+static int render(const Draft *d, char **ret, DraftLine ***ret_lines, size_t *ret_n) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
         _cleanup_free_ DraftLine **lines = NULL;
         size_t n = 0, total = 2;
@@ -339,6 +360,7 @@ static int render(const Draft *d, char **ret, DraftLine ***ret_lines) {
                         }
                 }
         *ret_lines = TAKE_PTR(lines);
+        *ret_n = n;
         return strbuf_steal(&b, ret);
 }
 
@@ -366,8 +388,9 @@ static int check_once(Draft *d, const PodEntry *entry, char **ret) {
         _cleanup_pod_spec_ PodSpec *spec = NULL;
         _cleanup_free_ DraftLine **lines = NULL;
         _cleanup_free_ char *data = NULL;
+        size_t n_lines = 0;
         unsigned last = 0;
-        int r = render(d, &data, &lines);
+        int r = render(d, &data, &lines, &n_lines);
 
         if (r >= 0)
                 r = pod_text_new(entry->prefix, &text);
@@ -383,7 +406,9 @@ static int check_once(Draft *d, const PodEntry *entry, char **ret) {
                 if (e->line > 0 && e->line == last)
                         continue;
                 last = e->line;
-                r = e->line > 0 && lines[e->line - 1] ? strike(d, lines[e->line - 1], e->message) : -EINVAL;
+                r = e->line > 0 && e->line <= n_lines && lines[e->line - 1]
+                            ? strike(d, lines[e->line - 1], e->message)
+                            : -EINVAL;
                 if (r == -EINVAL)
                         r = draft_refuse(d, &whole, "cannot be a pod file: %s%s%s", str_or(e->key, ""),
                                          e->key ? ": " : "", e->message);

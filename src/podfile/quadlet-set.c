@@ -522,7 +522,7 @@ QUADLET_SETTER(capability) {
                 name = strf("%s%s", startswith(*w, "CAP_") ? "" : "CAP_", *w);
                 if (!name)
                         return -ENOMEM;
-                if (value_check(CHECK_CAPABILITIES, name) || strchr(name, ' ')) {
+                if (value_check(CHECK_CAPABILITIES, name) || name[strcspn(name, " \t\r\n")]) {
                         r = draft_note(d, line, "'%.100s' is no capability, and is left out", *w);
                         continue;
                 }

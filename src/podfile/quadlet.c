@@ -50,6 +50,7 @@ void quadlet_import_done(QuadletImport *x) {
                 free(*n);
         free(x->notes);
         (void) strv_free(x->volumes);
+        (void) strv_free(x->subnets);
         *x = QUADLET_IMPORT_INIT;
 }
 
@@ -84,7 +85,7 @@ QuadletKind quadlet_kind_from_path(const char *path) {
  * @path: its file; its name says what it is
  * @ret:  without any lines yet; valid until the next one is added
  *
- * Return: 0, -EINVAL (no name of a Quadlet file), -EEXIST (one of that name and kind is there), -E2BIG (too many), -ENOMEM.
+ * Return: 0, -EINVAL (no name of a Quadlet file), -EILSEQ (control characters in it), -EEXIST (one of that name and kind is there), -E2BIG (too many), -ENOMEM.
  */
 int quadlet_import_add(QuadletImport *x, const char *path, Quadlet **ret) {
         QuadletKind kind = quadlet_kind_from_path(path);
@@ -93,6 +94,9 @@ int quadlet_import_add(QuadletImport *x, const char *path, Quadlet **ret) {
 
         if (kind < 0)
                 return -EINVAL;
+        for (const char *p = base; *p; p++) /* %p would say them */
+                if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        return -EILSEQ;
         if (x->n_units >= QUADLET_UNITS_MAX)
                 return -E2BIG;
         if (quadlet_find_file(x, base))

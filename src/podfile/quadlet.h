@@ -65,6 +65,7 @@ typedef struct QuadletImport {
         size_t n_notes;
         size_t size;      /* bytes read */
         char **volumes;   /* "VOLUME:POD" */
+        char **subnets;   /* that were chosen */
         size_t n_refused; /* files that made nothing */
 } QuadletImport;
 

@@ -151,6 +151,8 @@ static int add_file(QuadletImport *x, const char *path) {
                 return quadlet_import_refuse(x, path,
                                              "hidden by a file of that name before it, as Quadlet has "
                                              "it");
+        if (r == -EILSEQ)
+                return quadlet_import_refuse(x, path, "a name with control characters: rename it");
         if (r == -E2BIG)
                 return quadlet_import_refuse(x, path, "more than %u files", QUADLET_UNITS_MAX);
         if (r >= 0)
