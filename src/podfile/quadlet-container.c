@@ -187,8 +187,41 @@ static bool is_limit(const char *key) {
         return false;
 }
 
-static int service_line(Draft *d, const QuadletLine *l) {
+static bool has_prefix(const char *key, const char *const *prefixes, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (startswith(key, prefixes[i]))
+                        return true;
+        return false;
+}
+
+/* Of one app of a pod: its process was Podman's child, in Podman's cgroup. So resources and when it is started again are the
+ * app's. What was about Podman's own process is not: the app has what [Container] says, and one line of [Service] must not undo
+ * it; but one that narrowed Podman narrowed the container, too. */
+static int member_service_line(Draft *d, const QuadletLine *l) {
+        static const char *const taken[] = { "Memory",  "CPU",     "Tasks",   "IO",        "Block",  "Limit",
+                                             "Startup", "Allowed", "Restart", "IPAddress", "Timeout" };
+        static const char *const wider[] = { "Ambient", "DeviceAllow" };
         const UnitKey *key = unit_key_find(l->key);
+
+        if (streq(l->key, "MemoryDenyWriteExecute") || !has_prefix(l->key, taken, ELEMENTSOF(taken)))
+                return is_limit(l->key) && !has_prefix(l->key, wider, ELEMENTSOF(wider)) &&
+                                       quadlet_boolean(l->value) != 0
+                               ? draft_refuse(
+                                         d, l,
+                                         "was about Podman's process, and so about the container: say in "
+                                         "[Container] what confines the app")
+                               : draft_note(
+                                         d, l,
+                                         "has no counterpart: this is about a pod's unit, or about Podman's "
+                                         "process, and not about one app");
+        if (key && (key->places & UNIT_KEY_APP))
+                return draft_add(d, d->app, l, is_limit(l->key), "%s=%s", l->key, l->value);
+        return is_limit(l->key)
+                       ? draft_refuse(d, l, "is no limit of one app's: say it in the pod's [Service]")
+                       : draft_note(d, l, "has no counterpart for one app");
+}
+
+static int service_line(Draft *d, const QuadletLine *l) {
         size_t part;
         int r;
 
@@ -196,6 +229,8 @@ static int service_line(Draft *d, const QuadletLine *l) {
                 d->has_restart = !streq(l->value, "no");
         if (startswith(l->key, "Environment"))
                 return draft_note(d, l, "was Podman's own environment; that of the app is in [App]");
+        if (startswith(l->key, "Exec") && d->is_member)
+                return draft_note(d, l, "ran on the host: have the pod's [Service], or the app, do it");
         if (startswith(l->key, "Exec") && strstr(l->value, "podman"))
                 return draft_note(d, l, "calls Podman: do the same with rkt, or in the app");
         if (streq(l->key, "Type") && streq(l->value, "oneshot"))
@@ -204,11 +239,7 @@ static int service_line(Draft *d, const QuadletLine *l) {
             streq(l->key, "NotifyAccess"))
                 return draft_note(d, l, "is set by pod@.service");
         if (d->is_member)
-                return key && (key->places & UNIT_KEY_APP)
-                               ? draft_add(d, d->app, l, is_limit(l->key), "%s=%s", l->key, l->value)
-                               : draft_note(d, l,
-                                            "has no counterpart: this is about a pod's unit, not about "
-                                            "one app");
+                return member_service_line(d, l);
         r = draft_part(d, "Service", &part);
         return r < 0 ? r : draft_add(d, part, l, is_limit(l->key), "%s=%s", l->key, l->value);
 }
@@ -555,9 +586,13 @@ static int convert_unit(QuadletImport *x, Quadlet *q) {
 int quadlet_import_convert(QuadletImport *x) {
         int r = 0;
 
+        /* Networks first: who names one that was refused is refused, too. */
+        FOREACH_ARRAY (q, x->units, x->n_units)
+                if (r >= 0 && q->kind == QUADLET_NETWORK && q->files)
+                        r = convert_unit(x, q);
         for (QuadletKind kind = 0; kind < _QUADLET_KIND_MAX; kind++)
                 FOREACH_ARRAY (q, x->units, x->n_units)
-                        if (r >= 0 && q->kind == kind && q->files)
+                        if (r >= 0 && q->kind == kind && q->kind != QUADLET_NETWORK && q->files)
                                 r = convert_unit(x, q);
         FOREACH_ARRAY (q, x->units, x->n_units)
                 if (r >= 0 && !q->is_used && q->files &&

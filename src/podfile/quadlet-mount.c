@@ -117,6 +117,24 @@ static int use_volume(Draft *d, const QuadletLine *line, const char *source, cha
 
 /* ---- Volume=, Mount= ---- */
 
+/* "ro", "readonly=true", "rw=FALSE": 1 with what it says; 0: another option; -EINVAL: no boolean. */
+static int read_only_option(const char *option, bool *ret) {
+        static const char *const names[] = { "ro", "readonly", "rw" };
+        size_t n = strcspn(option, "=");
+        int b;
+
+        FOREACH_ARRAY (name, names, ELEMENTSOF(names)) {
+                if (strlen(*name) != n || strncasecmp(option, *name, n) != 0)
+                        continue;
+                b = option[n] ? quadlet_boolean(option + n + 1) : 1;
+                if (b < 0)
+                        return -EINVAL;
+                *ret = streq(*name, "rw") ? !b : b;
+                return 1;
+        }
+        return 0;
+}
+
 /* Gives the options of Volume= here; those of a named volume are fewer. */
 static int add_options(Draft *d, const QuadletLine *line, const Mount *m, bool is_path, bool *ret_read_only,
                        char **ret) {
@@ -126,18 +144,25 @@ static int add_options(Draft *d, const QuadletLine *line, const Mount *m, bool i
         int r = 0;
 
         STRV_FOREACH (o, m->options) {
+                bool is_read_only = false;
+                int known;
+
                 if (r < 0)
                         return r;
-                if (streq(*o, "ro") || streq(*o, "readonly") || streq(*o, "readonly=true") ||
-                    streq(*o, "ro=true") || streq(*o, "O")) {
+                known = read_only_option(*o, &is_read_only);
+                if (known < 0)
+                        return draft_refuse(d, line, "option '%.100s' is neither yes nor no", *o);
+                read_only = read_only || is_read_only;
+                if (known > 0)
+                        continue;
+                if (streq(*o, "O")) {
                         read_only = true;
-                        if (streq(*o, "O"))
-                                r = draft_note(d, line,
-                                               "\"O\" has no counterpart: what is written cannot be "
-                                               "kept apart, so it is read-only");
-                } else if (streq(*o, "rw") || streq(*o, "rbind") || startswith(*o, "rprivate") ||
-                           streq(*o, "private") || streq(*o, "nosuid") || streq(*o, "nodev") ||
-                           streq(*o, "exec") || startswith(*o, "idmap"))
+                        r = draft_note(d, line,
+                                       "\"O\" has no counterpart: what is written cannot be kept apart, so "
+                                       "it is read-only");
+                } else if (streq(*o, "rbind") || startswith(*o, "rprivate") || streq(*o, "private") ||
+                           streq(*o, "nosuid") || streq(*o, "nodev") || streq(*o, "exec") ||
+                           startswith(*o, "idmap"))
                         continue; /* as ever */
                 else if (streq(*o, "bind") && is_path)
                         r = strv_extend(&out, "norbind");
@@ -215,12 +240,20 @@ static int mount_tmpfs(Draft *d, const QuadletLine *line, const Mount *m) {
         STRV_FOREACH (o, m->options) {
                 const char *rest = startswith(*o, "tmpfs-");
                 const char *option = rest ? rest : *o;
+                bool is_read_only = false;
+                int known = read_only_option(option, &is_read_only);
 
                 has_mode = has_mode || startswith(option, "mode=");
                 if (r < 0)
                         return r;
-                if (streq(option, "rw") || streq(option, "nosuid") || streq(option, "nodev") ||
-                    streq(option, "notmpcopyup") || streq(option, "rprivate"))
+                if (known < 0)
+                        return draft_refuse(d, line, "option '%.100s' is neither yes nor no", option);
+                if (known > 0) {
+                        r = is_read_only ? strv_extend(&options, "ro") : 0;
+                        continue;
+                }
+                if (streq(option, "nosuid") || streq(option, "nodev") || streq(option, "notmpcopyup") ||
+                    streq(option, "rprivate"))
                         continue;
                 if (startswith(option, "size=")) /* as parse_size() has it: "16M" */
                         for (char *p = *o; *p; p++)

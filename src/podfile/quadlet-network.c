@@ -144,14 +144,51 @@ static int network_line(Network *n, const QuadletLine *l) {
         return 0;
 }
 
-/* Podman chooses one that is free; here the name chooses. */
-static int choose_subnet(Network *n) {
-        const QuadletLine l = { .file = n->unit->files[0] };
+static uint32_t hash_of(const char *name) {
         uint32_t hash = 5381;
 
-        for (const char *p = n->name; *p; p++)
+        for (const char *p = name; *p; p++)
                 hash = hash * 33 + (unsigned char) *p;
-        (void) snprintf(n->automatic, sizeof(n->automatic), "10.89.%u.0/24", (unsigned) (hash % 256));
+        return hash;
+}
+
+static bool overlap(const char *a, const char *b) {
+        uint32_t first[2], last[2];
+        bool v6[2];
+
+        return parse_cidr(a, &v6[0], &first[0], &last[0]) && parse_cidr(b, &v6[1], &first[1], &last[1]) &&
+               !v6[0] && !v6[1] && first[0] <= last[1] && first[1] <= last[0];
+}
+
+/* What another network of this import says, or was given. */
+static bool is_subnet_taken(const QuadletImport *x, const char *subnet) {
+        STRV_FOREACH (s, x->subnets)
+                if (overlap(*s, subnet))
+                        return true;
+        FOREACH_ARRAY (q, x->units, x->n_units)
+                FOREACH_ARRAY (l, q->lines, q->n_lines)
+                        if (q->kind == QUADLET_NETWORK && !l->is_done && streq(l->key, "Subnet") &&
+                            overlap(l->value, subnet))
+                                return true;
+        return false;
+}
+
+/* Podman chooses one that is free; here the name chooses, among those that this import leaves. */
+static int choose_subnet(Network *n) {
+        const QuadletLine l = { .file = n->unit->files[0] };
+        uint32_t hash = hash_of(n->name);
+        unsigned i;
+
+        for (i = 0; i < 256; i++) {
+                (void) snprintf(n->automatic, sizeof(n->automatic), "10.89.%u.0/24",
+                                (unsigned) ((hash + i) % 256));
+                if (!is_subnet_taken(n->import, n->automatic))
+                        break;
+        }
+        if (i == 256)
+                return refuse(n, &l, "no network of 10.89.0.0/16 is left: say Subnet=");
+        if (strv_extend(&n->import->subnets, n->automatic) < 0)
+                return -ENOMEM;
         n->subnets[n->n_subnets++] = n->automatic;
         n->has_v4 = true;
         return quadlet_note(n->import, &l, NULL,
@@ -226,8 +263,12 @@ static void write_number_key(JsonWriter *w, const char *key, const char *number)
 static void write_bridge(const Network *n, JsonWriter *w) {
         char bridge[BRIDGE_MAX + 1];
 
-        (void) snprintf(bridge, sizeof(bridge), "%s%s", n->bridge ? "" : "q-",
-                        n->bridge ? n->bridge : n->name);
+        if (n->bridge || strlen(n->name) + 2 <= BRIDGE_MAX)
+                (void) snprintf(bridge, sizeof(bridge), "%s%s", n->bridge ? "" : "q-",
+                                n->bridge ? n->bridge : n->name);
+        else /* cut, it might be another network's */
+                (void) snprintf(bridge, sizeof(bridge), "q-%.6s-%06x", n->name,
+                                (unsigned) (hash_of(n->name) & 0xffffff));
         write_text_key(w, "bridge", bridge);
         json_write_key(w, "isGateway");
         json_write_boolean(w, !n->is_internal);
@@ -288,11 +329,35 @@ static int check_network(Network *n) {
         return n->n_subnets > 0 || streq_ptr(n->ipam, "dhcp") ? 0 : choose_subnet(n);
 }
 
-/* Name in net.d: NetworkName=, else the file's. */
-static int network_name(const Quadlet *q, char **ret) {
-        const char *name = quadlet_value(q, "NetworkName");
+/* Words of Network= that mean something else than a file in net.d, or one of rkt's own. */
+static bool is_reserved(const char *name) {
+        static const char *const reserved[] = { "all", "default", "default-restricted", "host", "none" };
 
-        return quadlet_valid_name(name ? name : q->name, ret);
+        FOREACH_ARRAY (r, reserved, ELEMENTSOF(reserved))
+                if (streq(*r, name))
+                        return true;
+        return false;
+}
+
+/* Name in net.d: NetworkName=, else the file's; a reserved one gets "systemd-" in front, as Podman has it for all. */
+static int network_name(const Quadlet *q, char **ret) {
+        const char *said = quadlet_value(q, "NetworkName");
+        _cleanup_free_ char *name = NULL;
+        int r = quadlet_valid_name(said ? said : q->name, &name);
+
+        if (r < 0)
+                return r;
+        *ret = is_reserved(name) ? strf("systemd-%s", name) : TAKE_PTR(name);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static bool has_result(const QuadletImport *x, const char *name) {
+        _cleanup_free_ char *path = strf("net.d/%s.conflist", name);
+
+        FOREACH_ARRAY (o, x->results, x->n_results)
+                if (path && streq(o->name, path))
+                        return true;
+        return false;
 }
 
 /**
@@ -315,7 +380,11 @@ int quadlet_network(QuadletImport *x, Quadlet *q) {
                                            "has no counterpart: a network has no unit, and "
                                            "is made with the first pod");
         }
-        if (r >= 0)
+        if (r >= 0 && has_result(x, n.name)) {
+                const QuadletLine whole = { .file = q->files[0] };
+
+                r = refuse(&n, &whole, "another network among the files has this name, too: rename one");
+        } else if (r >= 0)
                 r = check_network(&n);
         if (r >= 0 && q->is_refused)
                 x->n_refused++;
@@ -376,9 +445,15 @@ QUADLET_SETTER(network) {
                                     "the network of another container has no counterpart: put both as "
                                     "[App] into one pod file (with Quadlet: Pod=)");
         q = quadlet_find_file(d->import, word);
-        if (endswith(word, ".network") && !q)
-                return draft_refuse(d, line, "there is no '%s' among the files", word);
+        if (endswith(word, ".network") && (!q || q->is_refused))
+                return draft_refuse(d, line, q ? "'%s' was refused" : "there is no '%s' among the files",
+                                    word);
         r = q ? network_name(q, &name) : quadlet_valid_name(word, &name);
+        if (r >= 0 && !q && is_reserved(name))
+                return draft_refuse(
+                        d, line,
+                        "a network of Podman's called '%.100s' would be rkt's own '%s' here: rename it", word,
+                        name);
         if (q)
                 q->is_used = true;
         else if (r >= 0)
