@@ -60,20 +60,21 @@ static int append_strv(char ***p, char *const *v) {
 }
 
 /* Entrypoint= and Exec= replace what the image runs, Args= are added; of an image of Docker's they replace its CMD. */
+/* Exec= and Args= stand for docker's CMD; of an ACI, Exec= is all. */
 static int set_exec(AcApp *app, const ImageManifest *im, const AppSpec *s, Error *e) {
         _cleanup_strv_free_ char **exec = NULL;
-        int r = 0;
+        int r;
 
-        if (s->entrypoint || s->exec) {
+        if (s->entrypoint)
                 r = append_strv(&exec, s->entrypoint);
-                if (r >= 0)
-                        r = append_strv(&exec, s->exec);
-        } else if (s->has_args && docker_is_image(im)) {
+        else if ((s->exec || s->has_args) && docker_is_image(im)) {
                 r = docker_entrypoint(im, &exec, e);
                 if (r < 0)
                         return r;
         } else
-                r = append_strv(&exec, app->exec);
+                r = s->exec ? 0 : append_strv(&exec, app->exec);
+        if (r >= 0)
+                r = append_strv(&exec, s->exec);
         if (r >= 0)
                 r = append_strv(&exec, s->args);
         if (r >= 0)

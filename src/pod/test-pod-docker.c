@@ -62,7 +62,12 @@ static void test_command(void **state) {
         expect_exec(IMAGE(DOCKER), (AppSpec){}, "/entry -x redis-server");
         expect_exec(IMAGE(DOCKER), (AppSpec){ .args = args, .has_args = true }, "/entry -x a b");
         expect_exec(IMAGE(DOCKER), (AppSpec){ .args = none, .has_args = true }, "/entry -x");
-        expect_exec(IMAGE(DOCKER), (AppSpec){ .exec = exec, .args = args, .has_args = true }, "/run a b");
+        expect_exec(IMAGE(DOCKER), (AppSpec){ .exec = exec, .args = args, .has_args = true },
+                    "/entry -x /run a b");
+        expect_exec(IMAGE(DOCKER), (AppSpec){ .exec = exec }, "/entry -x /run");
+        expect_exec(IMAGE(DOCKER), (AppSpec){ .entrypoint = exec, .exec = args }, "/run a b");
+        expect_exec(IMAGE(DOCKER), (AppSpec){ .entrypoint = exec }, "/run");
+        expect_exec(IMAGE(""), (AppSpec){ .exec = exec, .args = args, .has_args = true }, "/run a b");
         expect_exec(IMAGE(""), (AppSpec){ .args = args, .has_args = true }, "/entry -x redis-server a b");
 }
 
