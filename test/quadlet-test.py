@@ -98,11 +98,53 @@ def odd_files(tmp):
         assert message in err, (message, err)
 
 
+def permissions(tmp):
+    """Nobody reads a password in a pod file who could not read it before: not of a container, a member, a drop-in, a volume."""
+    (tmp / "in/b.container.d").mkdir(parents=True)
+    texts = {"a.container": "[Container]\nImage=quay.io/a/b\nEnvironment=PASSWORD=x\n", "b.container": "[Container]\nImage=quay.io/a/b\n",
+             "b.container.d/1.conf": "[Container]\nEnvironment=PASSWORD=x\n", "c.pod": "[Pod]\n",
+             "member.container": "[Container]\nImage=quay.io/a/b\nPod=c.pod\n", "d.container": "[Container]\nImage=quay.io/a/b\n"}
+    for name, text in texts.items():
+        (tmp / "in" / name).write_text(text)
+        (tmp / "in" / name).chmod({"d.container": 0o666, "member.container": 0o640}.get(name, 0o644))
+    for name in ("a.container", "b.container.d/1.conf"):
+        (tmp / "in" / name).chmod(0o600)
+    status, _, err = rkt(tmp, "pod", "import-quadlet", "--output=out", "in")
+    assert status == 0, err
+    assert [oct((tmp / f"out/{n}.pod").stat().st_mode & 0o777) for n in "abcd"] == ["0o600", "0o600", "0o640", "0o644"]
+
+
+def control_characters(tmp):
+    """%p would say a file's name: one with a newline is not taken."""
+    (tmp / "in").mkdir()
+    (tmp / "in/x\nInsecureOptions=all\n.container").write_text("[Container]\nImage=quay.io/a/b\nHostName=%p\n")
+    status, out, err = rkt(tmp, "pod", "import-quadlet", "--output=out", "in")
+    assert (status, out) == (1, "") and "a name with control characters: rename it" in err, (out, err)
+
+
+def dropins_of_nothing(tmp):
+    """Drop-ins of an instance are told, with or without its link, and the instance is not made without them."""
+    (tmp / "in").mkdir()
+    (tmp / "in/web@.container").write_text("[Container]\nImage=quay.io/a/b\n")
+    for name in ("blue", "red"):
+        (tmp / f"in/web@{name}.container").symlink_to("web@.container")
+    for name in ("web@blue.container", "web@lost.container", "gone.volume", "web@.container", "empty.container"):
+        (tmp / f"in/{name}.d").mkdir()
+    for name in ("web@blue.container", "web@lost.container", "gone.volume", "web@.container"):
+        (tmp / f"in/{name}.d/1.conf").write_text("[Container]\nReadOnly=yes\n")
+    status, out, err = rkt(tmp, "pod", "import-quadlet", "--output=out", "in")
+    assert (status, out) == (1, "out/web@.pod\n"), (out, err)
+    assert "Instances=red\n" in (tmp / "out/web@.pod").read_text()
+    told = [line.split(":")[0] for line in err.splitlines() if "drop-ins of an instance" in line]
+    assert told == ["in/gone.volume.d", "in/web@blue.container.d", "in/web@lost.container.d"], err
+    assert rkt(tmp, "pod", "import-quadlet", "--dry-run", "in/web@.container", "in/web@blue.container")[0] == 1
+
+
 def main():
     """All cases."""
     cases = sorted(p for p in GOLDEN.iterdir() if (p / "in").is_dir())
     tests = [(c.name, lambda tmp, c=c: golden(c, tmp)) for c in cases]
-    tests += [(f.__name__, f) for f in (nothing_is_overwritten, insecure_is_said, odd_files)]
+    tests += [(f.__name__, f) for f in (nothing_is_overwritten, insecure_is_said, odd_files, permissions, control_characters, dropins_of_nothing)]
     print(f"1..{len(tests)}")
     for name, test in tests:
         with tempfile.TemporaryDirectory() as tmp:

@@ -407,8 +407,8 @@ static int begin(Draft *d, QuadletImport *x, Quadlet *q) {
         size_t i;
         int r;
 
-        q->is_used = true;
-        *d = (Draft){ .import = x, .unit = q, .is_template = endswith(q->name, "@") };
+        *d = (Draft){ .import = x, .unit = q, .mode = QUADLET_MODE, .is_template = endswith(q->name, "@") };
+        draft_use(d, q);
         r = pod_of(q, &d->pod);
         if (r >= 0)
                 r = draft_part(d, "Unit", &i);
@@ -487,7 +487,7 @@ static int convert_member(Draft *d, Quadlet *pod, Quadlet *container) {
         _cleanup_free_ char *name = NULL, *title = NULL;
         int r = quadlet_valid_name(container->name, &name);
 
-        container->is_used = true;
+        draft_use(d, container);
         d->unit = container;
         d->is_member = true;
         title = r >= 0 ? strf("App %s", name) : NULL;
@@ -552,7 +552,7 @@ static int convert_unit(QuadletImport *x, Quadlet *q) {
         case QUADLET_CONTAINER:
                 if (!pod)
                         return convert_container(x, q);
-                return q->is_used || quadlet_find_file(x, pod)
+                return q->is_used || (endswith(pod, ".pod") && quadlet_find_file(x, pod))
                                ? 0
                                : quadlet_import_refuse(x, path, "there is no '%s' among the files", pod);
         case QUADLET_POD:

@@ -17,6 +17,7 @@
 
 static void part_done(DraftPart *p) {
         free(p->title);
+        free(p->source);
         FOREACH_ARRAY (l, p->lines, p->n_lines)
                 free(l->text);
         free(p->lines);
@@ -34,6 +35,16 @@ void draft_done(Draft *d) {
         free(d->app_name);
         (void) strv_free(d->capabilities);
         (void) strv_free(d->no_capabilities);
+}
+
+/**
+ * draft_use() - a unit whose text goes into the draft
+ * @d: the draft; nobody may read it who could not read the unit
+ * @q: is used from now on
+ */
+void draft_use(Draft *d, Quadlet *q) {
+        q->is_used = true;
+        d->mode &= q->mode;
 }
 
 /* A value may come from a word whose escapes were resolved: a newline in it would be one more line, with any key. */
@@ -229,16 +240,17 @@ int draft_refuse(Draft *d, const QuadletLine *line, const char *format, ...) {
  * @x:    the import
  * @name: "web.pod"; taken; NULL: -ENOMEM
  * @text: its bytes; taken; NULL: -ENOMEM
+ * @mode: its permissions
  *
  * Return: 0 or -ENOMEM.
  */
-int quadlet_add_result(QuadletImport *x, char *name, char *text) {
+int quadlet_add_result(QuadletImport *x, char *name, char *text, unsigned mode) {
         if (!name || !text || !GREEDY_GROW(x->results, x->n_results)) {
                 free(name);
                 free(text);
                 return -ENOMEM;
         }
-        x->results[x->n_results++] = (QuadletResult){ .name = name, .text = text };
+        x->results[x->n_results++] = (QuadletResult){ .name = name, .text = text, .mode = mode };
         return 0;
 }
 
@@ -473,5 +485,5 @@ int draft_finish(Draft *d) {
                         return quadlet_note(d->import, &l, NULL,
                                             "would be %s, as would another file: rename one", path);
                 }
-        return quadlet_add_result(d->import, TAKE_PTR(path), TAKE_PTR(text));
+        return quadlet_add_result(d->import, TAKE_PTR(path), TAKE_PTR(text), d->mode);
 }

@@ -16,6 +16,7 @@ typedef struct DraftPart {
         char *title; /* between the brackets */
         DraftLine *lines;
         size_t n_lines;
+        char *source; /* of a volume: as Quadlet has it */
 } DraftPart;
 
 /* Indices of the parts that every draft begins with, in the order of the file. */
@@ -31,6 +32,7 @@ typedef struct Draft {
         size_t n_parts;
         size_t app; /* index of the [App] being made */
         char *app_name;
+        unsigned mode; /* of all files that it is made of */
         bool is_refused, has_trust_note;
         /* Keys that mean something only together, of the container being made. */
         const QuadletLine *capability; /* last line of both kinds */
@@ -61,6 +63,7 @@ const char *quadlet_value(const Quadlet *q, const char *key);
 
 /* quadlet-draft.c */
 void draft_done(Draft *d);
+void draft_use(Draft *d, Quadlet *q);
 int draft_part(Draft *d, const char *title, size_t *ret);
 int draft_add(Draft *d, size_t part, const QuadletLine *from, bool confines, const char *format, ...)
         _printf_(5, 6);
@@ -69,7 +72,7 @@ int draft_refuse(Draft *d, const QuadletLine *line, const char *format, ...) _pr
 int draft_finish(Draft *d);
 int quadlet_note(QuadletImport *x, const QuadletLine *line, char **ret, const char *format, ...)
         _printf_(4, 5);
-int quadlet_add_result(QuadletImport *x, char *name, char *text);
+int quadlet_add_result(QuadletImport *x, char *name, char *text, unsigned mode);
 int quadlet_valid_name(const char *name, char **ret);
 int quadlet_add_word(const char *word, char **text);
 Quadlet *quadlet_find_file(QuadletImport *x, const char *file);

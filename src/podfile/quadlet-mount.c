@@ -104,12 +104,16 @@ static int use_volume(Draft *d, const QuadletLine *line, const char *source, cha
         if (endswith(source, ".volume") && (!q || q->is_refused))
                 return draft_refuse(d, line, "there is no '%s' among the files", source);
         if (q)
-                q->is_used = true;
+                draft_use(d, q);
         r = quadlet_valid_name(q ? q->name : source, &name);
         title = r >= 0 ? strf("Volume %s", name) : NULL;
         r = title ? draft_part(d, title, &part) : -ENOMEM;
-        if (r >= 0 && d->n_parts > before)
-                r = new_volume(d, part, q, line, name);
+        if (r >= 0 && d->n_parts > before) {
+                d->parts[part].source = strdup(source);
+                r = d->parts[part].source ? new_volume(d, part, q, line, name) : -ENOMEM;
+        } else if (r >= 0 && !streq_ptr(d->parts[part].source, source))
+                r = draft_refuse(d, line, "volumes '%.100s' and '%.100s' would both be '%s': rename one",
+                                 str_or(d->parts[part].source, ""), source, name);
         if (r >= 0)
                 *ret_name = TAKE_PTR(name);
         return r;

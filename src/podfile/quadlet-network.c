@@ -313,7 +313,7 @@ static int write_network(const Network *n) {
         json_write_end_object(&w);
         if (json_writer_steal(&w, &text) < 0)
                 return -ENOMEM;
-        return quadlet_add_result(n->import, strf("net.d/%s.conflist", n->name), text);
+        return quadlet_add_result(n->import, strf("net.d/%s.conflist", n->name), text, n->unit->mode);
 }
 
 static int check_network(Network *n) {

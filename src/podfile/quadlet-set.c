@@ -258,7 +258,7 @@ QUADLET_SETTER(image) {
                                                                          : NULL;
         if (!image)
                 return draft_refuse(d, line, "there is no '%s' with an Image= among the files", value);
-        file->is_used = true;
+        draft_use(d, file);
         r = add_image(d, line, image);
         return r < 0 ? r : image_notes(d, file);
 }

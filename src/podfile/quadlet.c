@@ -90,7 +90,7 @@ QuadletKind quadlet_kind_from_path(const char *path) {
 int quadlet_import_add(QuadletImport *x, const char *path, Quadlet **ret) {
         QuadletKind kind = quadlet_kind_from_path(path);
         const char *base = path_basename(path);
-        Quadlet q = { .kind = kind };
+        Quadlet q = { .kind = kind, .mode = QUADLET_MODE };
 
         if (kind < 0)
                 return -EINVAL;

@@ -12,6 +12,7 @@
 #define QUADLET_FILE_MAX  (1024U * 1024U)      /* bytes of one file */
 #define QUADLET_TOTAL_MAX (4U * 1024U * 1024U) /* bytes of all */
 #define QUADLET_UNITS_MAX 500U
+#define QUADLET_MODE      0644U /* of results, at most */
 #define QUADLET_LINES_MAX 5000U /* assignments of one unit, drop-ins included */
 
 typedef enum QuadletKind {
@@ -44,6 +45,7 @@ typedef struct Quadlet {
         char **instances; /* of a template, by links */
         QuadletLine *lines;
         size_t n_lines;
+        unsigned mode; /* permissions that all its files have in common; 0644 unless the caller says less */
         bool is_used;
         bool is_refused;
 } Quadlet;
@@ -52,6 +54,7 @@ typedef struct Quadlet {
 typedef struct QuadletResult {
         char *name; /* "web.pod", "net.d/back.conflist" */
         char *text;
+        unsigned mode; /* permissions: who could not read the sources cannot read it */
 } QuadletResult;
 
 typedef struct QuadletImport {

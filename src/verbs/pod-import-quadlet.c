@@ -27,12 +27,13 @@ typedef struct ImportArgs {
 } ImportArgs;
 
 /* A FIFO or a device must not make us wait. */
-static int read_file(const char *path, char **ret, size_t *ret_size) {
+static int read_file(const char *path, char **ret, size_t *ret_size, unsigned *mode) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         struct stat st;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
+        *mode &= st.st_mode;
         return S_ISREG(st.st_mode) ? fd_read_to_end(fd, QUADLET_FILE_MAX, ret, ret_size) : -EINVAL;
 }
 
@@ -43,7 +44,7 @@ static const char *read_error(int r) {
 static int parse_file(QuadletImport *x, Quadlet *q, const char *path) {
         _cleanup_free_ char *data = NULL;
         size_t size = 0;
-        int r = read_file(path, &data, &size);
+        int r = read_file(path, &data, &size, &q->mode);
 
         if (r == -ENOMEM)
                 return r;
@@ -63,7 +64,7 @@ static int add_dropins(const char *dir, const char *folder, char ***names, char 
         int r = path ? dir_list_at(AT_FDCWD, path, &found) : -ENOMEM;
 
         if (r < 0)
-                return r == -ENOMEM ? r : 0;
+                return r == -ENOENT || r == -ENOTDIR ? 0 : r;
         STRV_FOREACH (f, found) {
                 if (**f == '.' || !endswith(*f, ".conf") || strv_contains(*names, *f))
                         continue;
@@ -108,12 +109,57 @@ static int find_dropins(const char *path, char ***ret) {
         return 0;
 }
 
+static bool has_dropins(const char *folder) {
+        _cleanup_strv_free_ char **found = NULL;
+
+        if (dir_list_at(AT_FDCWD, folder, &found) < 0)
+                return false;
+        STRV_FOREACH (f, found)
+                if (**f != '.' && endswith(*f, ".conf"))
+                        return true;
+        return false;
+}
+
+/* Is "DIR/foo-.container.d" of a unit that was added? */
+static bool is_folder_used(const QuadletImport *x, const char *folder) {
+        const char *base = path_basename(folder), *dot = base + strlen(base) - 2;
+        size_t n_dir = (size_t) (base - folder);
+
+        while (dot > base && dot[-1] != '.')
+                dot--;
+        FOREACH_ARRAY (q, x->units, x->n_units) {
+                size_t n = (size_t) (dot - 1 - base), n_kind = strlen(quadlet_kind_to_string(q->kind));
+
+                if (!q->files || strncmp(dot, quadlet_kind_to_string(q->kind), n_kind) != 0 ||
+                    !streq(dot + n_kind, ".d") || strncmp(q->name, base, n) != 0 ||
+                    (size_t) (path_basename(q->files[0]) - q->files[0]) != n_dir ||
+                    strncmp(q->files[0], folder, n_dir) != 0)
+                        continue;
+                if (q->name[n] == '\0' || (n > 0 && base[n - 1] == '-'))
+                        return true;
+        }
+        return false;
+}
+
+/* Drop-ins that nothing was made of: of an instance, or of a unit that is not among the files. */
+static int refuse_dropins(QuadletImport *x, char **folders) {
+        int r = 0;
+
+        STRV_FOREACH (f, folders)
+                if (r >= 0 && !is_folder_used(x, *f) && has_dropins(*f))
+                        r = quadlet_import_refuse(
+                                x, *f,
+                                "drop-ins of an instance, or of no file here: write them as "
+                                "drop-ins of a pod file, see rkt.pod(5)");
+        return r;
+}
+
 /* ---- files ---- */
 
 /* "web@blue.container" that is a link belongs to the template. Returns 1 when it was one. */
 static int add_instance(QuadletImport *x, const char *path) {
         const char *base = path_basename(path), *at = strchr(base, '@'), *dot = strrchr(base, '.');
-        _cleanup_free_ char *instance = NULL;
+        _cleanup_free_ char *instance = NULL, *folder = NULL;
         size_t n = at ? (size_t) (at - base) + 1 : 0;
         QuadletKind kind = quadlet_kind_from_path(path);
         struct stat st;
@@ -127,6 +173,11 @@ static int add_instance(QuadletImport *x, const char *path) {
                                           "or as drop-in of an instance, see rkt.pod(5)");
                 return r < 0 ? r : 1;
         }
+        folder = strf("%s.d", path);
+        if (!folder)
+                return -ENOMEM;
+        if (has_dropins(folder)) /* without them it would be another: refuse_dropins() tells it */
+                return 1;
         instance = strndup(at + 1, (size_t) (dot - at - 1));
         if (!instance)
                 return -ENOMEM;
@@ -159,14 +210,33 @@ static int add_file(QuadletImport *x, const char *path) {
                 r = parse_file(x, q, path);
         if (r >= 0)
                 r = find_dropins(path, &dropins);
+        if (r < 0 && r != -ENOMEM) {
+                _cleanup_free_ char *why = strf("its drop-ins cannot be read: %s", strerror(-r));
+
+                return why ? quadlet_import_bad(x, q, path, why) : -ENOMEM;
+        }
         STRV_FOREACH (d, dropins)
                 if (r >= 0)
                         r = parse_file(x, q, strchr(*d, '\n') + 1);
         return r;
 }
 
+/* A file, and where its drop-ins would be. */
+static int add_path(const char *path, char ***files, char ***folders) {
+        int r = strv_extend(files, path);
+
+        return r < 0 ? r : strv_extendf(folders, "%s.d", path);
+}
+
+/* "web@blue.container.d" */
+static bool is_dropin_folder(const char *name) {
+        _cleanup_free_ char *stem = endswith(name, ".d") ? strndup(name, strlen(name) - 2) : NULL;
+
+        return stem && quadlet_kind_from_path(stem) >= 0;
+}
+
 /* All Quadlet files below, sorted; as Quadlet does, without *.d. */
-static int collect(QuadletImport *x, const char *dir, unsigned depth, char ***files) {
+static int collect(QuadletImport *x, const char *dir, unsigned depth, char ***files, char ***folders) {
         _cleanup_strv_free_ char **names = NULL;
         int r = dir_list_at(AT_FDCWD, dir, &names);
 
@@ -183,8 +253,10 @@ static int collect(QuadletImport *x, const char *dir, unsigned depth, char ***fi
                         continue;
                 if (quadlet_kind_from_path(*n) >= 0)
                         r = strv_extend(files, path);
+                else if (is_dropin_folder(*n))
+                        r = strv_extend(folders, path);
                 else if (!endswith(*n, ".d") && lstat(path, &st) >= 0 && S_ISDIR(st.st_mode))
-                        r = depth > 0 ? collect(x, path, depth - 1, files)
+                        r = depth > 0 ? collect(x, path, depth - 1, files, folders)
                                       : quadlet_import_refuse(x, path, "too deep");
                 else if (S_ISLNK(st.st_mode) && stat(path, &st) >= 0 && S_ISDIR(st.st_mode))
                         r = quadlet_import_refuse(x, path,
@@ -196,15 +268,15 @@ static int collect(QuadletImport *x, const char *dir, unsigned depth, char ***fi
         return 0;
 }
 
-static int add_argument(QuadletImport *x, const char *path, char ***files) {
+static int add_argument(QuadletImport *x, const char *path, char ***files, char ***folders) {
         struct stat st;
 
         if (stat(path, &st) < 0)
                 return quadlet_import_refuse(x, path, "%s", strerror(errno));
         if (S_ISDIR(st.st_mode))
-                return collect(x, path, DEPTH_MAX, files);
+                return collect(x, path, DEPTH_MAX, files, folders);
         return quadlet_kind_from_path(path) >= 0
-                       ? strv_extend(files, path)
+                       ? add_path(path, files, folders)
                        : quadlet_import_refuse(x, path,
                                                "not a name of Quadlet's (NAME.container, .pod, .volume, "
                                                ".network, .image)");
@@ -248,7 +320,7 @@ static int write_result(const ImportArgs *a, const QuadletResult *result, Error 
         dir = strndup(path, (size_t) (strrchr(path, '/') - path));
         r = dir ? mkdir_parents_at(AT_FDCWD, dir, 0755) : -ENOMEM;
         if (r >= 0)
-                r = file_write_at(AT_FDCWD, path, result->text, strlen(result->text), 0644,
+                r = file_write_at(AT_FDCWD, path, result->text, strlen(result->text), result->mode,
                                   a->force ? 0 : FILE_WRITE_NO_REPLACE);
         if (r == -EEXIST) {
                 (void) fprintf(stderr, "%s: exists, and is left as it is (--force replaces it)\n", path);
@@ -262,7 +334,7 @@ static int write_result(const ImportArgs *a, const QuadletResult *result, Error 
 
 static int import_run(const VerbContext *c, int argc, char **args, void *options, Error *e) {
         _cleanup_quadlet_import_ QuadletImport x = QUADLET_IMPORT_INIT;
-        _cleanup_strv_free_ char **files = NULL;
+        _cleanup_strv_free_ char **files = NULL, **folders = NULL;
         _cleanup_free_ char *here = getcwd(NULL, 0);
         const ImportArgs *a = options;
         int r = 0, failed = 0;
@@ -270,9 +342,11 @@ static int import_run(const VerbContext *c, int argc, char **args, void *options
         x.base = here;
         x.insecure_image = c->insecure & INSECURE_IMAGE;
         for (int i = 0; i < argc && r >= 0; i++)
-                r = add_argument(&x, args[i], &files);
+                r = add_argument(&x, args[i], &files, &folders);
         if (r >= 0)
                 r = add_files(&x, files);
+        if (r >= 0)
+                r = refuse_dropins(&x, folders);
         if (r >= 0)
                 r = quadlet_import_convert(&x);
         if (r < 0)
@@ -280,13 +354,13 @@ static int import_run(const VerbContext *c, int argc, char **args, void *options
         FOREACH_ARRAY (result, x.results, x.n_results) {
                 r = write_result(a, result, e);
                 if (r < 0)
-                        return r;
+                        break;
                 failed |= r;
         }
         (void) fflush(stdout);
         FOREACH_ARRAY (n, x.notes, x.n_notes)
                 (void) fprintf(stderr, "%s\n", *n);
-        return failed || x.n_refused > 0 ? 1 : 0;
+        return r < 0 ? r : failed || x.n_refused > 0 ? 1 : 0;
 }
 
 static const Option import_options[] = {
