@@ -3,6 +3,7 @@
  * any link, must be regular, and are read up to a limit. */
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -246,6 +247,21 @@ int pod_set_ppid(Pod *p, pid_t pid, Error *e) {
         if (r >= 0)
                 r = file_write_at(r, "ppid", number, strlen(number), 0644, FILE_WRITE_NO_SYNC);
         return r < 0 ? error_setf(e, r, "cannot write the PID of pod \"%s\": %s", p->uuid, strerror(-r)) : 0;
+}
+
+/**
+ * pod_process_is_gone() - has the process of pod_set_ppid() ended?
+ * @p: pod
+ *
+ * Return: true if so; false also if there was none, or if that cannot be told.
+ */
+bool pod_process_is_gone(Pod *p) {
+        _cleanup_close_ int tmp = -EBADF;
+        unsigned pid;
+        int fd = pod_use_fd(p, &tmp);
+
+        return fd >= 0 && read_number(fd, "ppid", INT32_MAX, &pid) >= 0 && pid > 0 &&
+               kill((pid_t) pid, 0) < 0 && errno == ESRCH;
 }
 
 /**

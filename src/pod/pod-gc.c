@@ -15,6 +15,7 @@
 #include "pod/pod-gc.h"
 #include "pod/pod-internal.h"
 #include "pod/pod-list.h"
+#include "pod/pod-settle.h"
 
 /**
  * pod_changes_done() - free the record of what was done
@@ -366,13 +367,14 @@ int pod_remove(Pod *p, const PodGcOptions *options, Error *e) {
         int r;
 
         now.expire_prepared_usec = 0;
+        pod_settle(p);
         r = pod_refresh(p);
         if (r < 0)
                 return error_setf(e, r, "no matches found for \"%s\"", p->uuid);
         why = p->locked ? NULL : reason_to_keep(pod_state(p));
         if (why)
                 return error_setf(e, -EBUSY, "pod \"%s\" is %s", p->uuid, why);
-        r = pod_lock(p, e);
+        r = pod_settle_lock(p, e);
         if (r < 0)
                 return r;
         if (needs_mark(p, pod_state_from_place(p->directory, false), &now, &type, &to)) {

@@ -32,5 +32,6 @@ int pod_find(Pods *ps, const char *uuid, int *ret_fd, PodDirectory *ret_director
 void pod_drop_fd(Pod *p);
 int pod_use_fd(Pod *p, int *tmp_fd);
 int pod_open_beneath(int fd, const char *path, int flags);
+bool pod_process_is_gone(Pod *p);
 int pod_open_status_dir(int fd, int *ret);
 int pod_read_app_trees(int pod_fd, const char *app, char ***ret);

@@ -24,6 +24,7 @@
 #include "pod/pod-gc.h"
 #include "pod/pod-list.h"
 #include "pod/pod-reset.h"
+#include "pod/pod-settle.h"
 #include "pod/pod-stop.h"
 
 #define HOUR (3600 * USEC_PER_SEC)
@@ -880,6 +881,71 @@ static void test_reset(void **state) {
         assert_true(is_there(p, kept[3]));
 }
 
+/* Holds the pod's lock as who takes away its networks does, from now on for a moment. */
+static pid_t hold_lock(Fixture *f, const char *uuid, unsigned msec) {
+        _cleanup_(pod_closep) Pod *p = NULL;
+        _cleanup_close_ int in = -EBADF, out = -EBADF;
+        int pipes[2];
+        pid_t pid;
+        char c;
+
+        assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+        in = pipes[0];
+        out = pipes[1];
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                bool locked = pod_open_uuid(f->pods, uuid, &p, NULL) >= 0 && pod_lock(p, NULL) >= 0;
+
+                if (write(out, "x", 1) == 1)
+                        (void) usleep(msec * 1000);
+                _exit(locked ? 0 : 1);
+        }
+        assert_int_equal(read(in, &c, 1), 1);
+        return pid;
+}
+
+static void wait_for(pid_t pid) {
+        int status;
+
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
+/* The lock of a pod whose process has ended is waited for; that of one whose process lives, or that has none yet, is not. */
+static void test_settles(void **state) {
+        const PodGcOptions options = {};
+        Fixture *f = *state;
+        _cleanup_free_ char *uuid = make_pod(f, POD_DIRECTORY_RUN, NULL);
+        _cleanup_(pod_closep) Pod *p = NULL;
+        pid_t dead, holder;
+
+        dead = fork();
+        if (dead == 0)
+                _exit(0);
+        wait_for(dead);
+        assert_int_equal(pod_open_uuid(f->pods, uuid, &p, NULL), 0);
+        for (int alive = 0; alive < 2; alive++) {
+                holder = hold_lock(f, uuid, 1000);
+                if (alive)
+                        assert_int_equal(pod_set_ppid(p, getpid(), NULL), 0);
+                assert_int_equal(pod_settle_lock(p, NULL), -EBUSY);
+                assert_int_equal(pod_remove(p, &options, NULL), -EBUSY);
+                pod_settle(p);
+                assert_int_equal(pod_state(p), POD_RUNNING);
+                (void) kill(holder, SIGKILL);
+                assert_int_equal(waitpid(holder, NULL, 0), holder);
+        }
+        assert_int_equal(pod_set_ppid(p, dead, NULL), 0);
+        holder = hold_lock(f, uuid, 200);
+        pod_settle(p);
+        assert_int_equal(pod_state(p), POD_EXITED);
+        wait_for(holder);
+        holder = hold_lock(f, uuid, 200);
+        assert_int_equal(pod_remove(p, &options, NULL), 0);
+        wait_for(holder);
+}
+
 /* The pod's root put a link where a directory was: it goes, and what it leads to does not. */
 static void test_reset_follows_no_link(void **state) {
         static const char *const places[] = { "stage1/rootfs", "stage1/rootfs/opt",
@@ -932,6 +998,7 @@ int main(void) {
                 T(test_many_pods),
                 T(test_reset),
                 T(test_reset_follows_no_link),
+                T(test_settles),
                 T(test_race_list),
                 T(test_race_never_missed),
                 T(test_race_gc),

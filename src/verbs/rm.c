@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "pod/pod-gc.h"
+#include "pod/pod-settle.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
 #include "verbs/run-images.h"
@@ -28,6 +29,7 @@ static int remove_pod(Pod *p, void *userdata, Error *e) {
         const PodGcOptions options = { .release = run_release, .userdata = &release };
         int r;
 
+        pod_settle(p);
         if (why_not(pod_state(p)))
                 return error_setf(e, -EBUSY, "pod \"%s\" %s", pod_uuid(p), why_not(pod_state(p)));
         r = pod_remove(p, &options, e);

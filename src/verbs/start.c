@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "basic/str.h"
+#include "pod/pod-settle.h"
 #include "run/machine.h"
 #include "run/run.h"
 #include "verbs/pod-info.h"
@@ -34,7 +35,7 @@ static int not_exited(const Pod *p, Error *e) {
 
 /* Ours, and still what it was. From here on it counts as running, so what is left of the last run goes at once. */
 static int take(Pod *p, Error *e) {
-        int r = pod_lock(p, e);
+        int r = pod_settle_lock(p, e);
 
         if (r < 0)
                 return r;
@@ -65,8 +66,10 @@ static void wait_taken(Pods *ps, const char *uuid, const char *unit) {
                 _cleanup_(pod_closep) Pod *p = NULL;
                 _cleanup_free_ char *state = NULL;
 
-                if (pod_open_uuid(ps, uuid, &p, NULL) < 0 || pod_state(p) != POD_EXITED ||
-                    machine_unit_state(unit, &state, NULL) < 0 ||
+                if (pod_open_uuid(ps, uuid, &p, NULL) < 0)
+                        return;
+                pod_settle(p);
+                if (pod_state(p) != POD_EXITED || machine_unit_state(unit, &state, NULL) < 0 ||
                     (!streq(state, "active") && !streq(state, "activating")))
                         return;
                 (void) nanosleep(&step, NULL);
@@ -97,10 +100,11 @@ static int start_run(const VerbContext *c, int argc, char **words, void *options
         r = pod_open_named(c->dir, argc, words, a->uuid_file, &ps, &p, e);
         if (r >= 0)
                 r = pod_machine_name(p, &name, e);
-        if (r >= 0 && pod_state(p) != POD_EXITED)
-                r = not_exited(p, e);
         if (r < 0)
                 return r;
+        pod_settle(p);
+        if (pod_state(p) != POD_EXITED)
+                return not_exited(p, e);
         return a->detach ? start_detached(c, a, ps, TAKE_PTR(p), name, e) : start_here(c, a, p, name, e);
 }
 
