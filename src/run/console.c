@@ -56,19 +56,6 @@ static void *copy_stream(void *userdata) {
         return NULL;
 }
 
-/* What nspawn calls the cgroup of the pod. */
-static void kill_payload(void) {
-        _cleanup_free_ char *own = NULL, *path = NULL;
-        _cleanup_close_ int fd = -EBADF;
-
-        if (own_cgroup_path(&own) < 0)
-                return;
-        path = strf("%s/payload/cgroup.kill", own);
-        fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -EBADF;
-        if (fd >= 0)
-                (void) fd_write_all(fd, "1", 1);
-}
-
 /* Until nspawn and both streams end. parent: pidfd of nspawn; readable when it is gone. rkt: nspawn's parent, and ours then; if it
  * was killed, what nobody reads is given up, since the unit lasts as long as we do, and the machine's name is taken. */
 static int copy_all(Stream *streams, int parent, pid_t rkt) {
@@ -82,7 +69,7 @@ static int copy_all(Stream *streams, int parent, pid_t rkt) {
         while (parent >= 0 && poll(&(struct pollfd){ .fd = parent, .events = POLLIN }, 1, -1) < 0 &&
                errno == EINTR)
                 ;
-        kill_payload();
+        own_cgroup_kill_payload();
         killed = getppid() != rkt;
         (void) clock_gettime(CLOCK_MONOTONIC, &end);
         end.tv_sec += KILLED_SEC;
@@ -160,7 +147,7 @@ static _noreturn_ void join(int stage1_fd, const char *app, pid_t parent) {
         if (r < 0 && r != -ESRCH)
                 (void) dprintf(STDERR_FILENO, "rkt: %s\n", error_text(&e, r));
         if (a.watch_fd < 0 || poll(&(struct pollfd){ .fd = a.watch_fd, .events = POLLIN }, 1, -1) > 0)
-                kill_payload();
+                own_cgroup_kill_payload();
         _exit(EXIT_SUCCESS);
 }
 

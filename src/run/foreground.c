@@ -33,6 +33,7 @@
 #include "run/foreground.h"
 #include "run/machine.h"
 #include "run/manager-bus.h"
+#include "run/own-cgroup.h"
 #include "run/pod-bus.h"
 
 #define NOTIFY_MAX     4096
@@ -234,6 +235,7 @@ static _noreturn_ void supervise(Parent *p) {
         }
         if (p->notify >= 0) /* it may have said something and ended at once */
                 on_notify(p);
+        own_cgroup_kill_payload(); /* whoever killed nspawn alone meant the pod: what follows is for one that is over */
         for (int left = DRAIN_MSEC; left > 0 && waitpid(-1, NULL, WNOHANG) >= 0; left -= STEP_MSEC) {
                 struct pollfd fd = { .fd = p->signals, .events = POLLIN };
 

@@ -84,3 +84,20 @@ int own_cgroup_set_aside(const pid_t *pids, size_t n, Error *e) {
         }
         return r < 0 ? error_setf(e, r, "cannot move into the cgroup %s: %s", dir, strerror(-r)) : 0;
 }
+
+/**
+ * own_cgroup_kill_payload() - kill what is left of a pod whose systemd-nspawn has ended
+ *
+ * Nothing but the pod is in that cgroup. It is none of ours if there is none.
+ */
+void own_cgroup_kill_payload(void) {
+        _cleanup_free_ char *own = NULL, *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (own_cgroup_path(&own) < 0)
+                return;
+        path = strf("%s/payload/cgroup.kill", own);
+        fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -EBADF;
+        if (fd >= 0)
+                (void) fd_write_all(fd, "1", 1);
+}

@@ -7,4 +7,5 @@
 #include "basic/error.h"
 
 int own_cgroup_path(char **ret);
+void own_cgroup_kill_payload(void);
 int own_cgroup_set_aside(const pid_t *pids, size_t n, Error *e);
