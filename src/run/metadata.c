@@ -55,13 +55,26 @@ static void images_done(Images *i) {
         free(i->items);
 }
 
-static int load_image(Store *s, const PodApp *a, Images *i, size_t k, Error *e) {
+/* The pod's own copy: its image may have gone from the store since. An app that is being added has none yet. */
+static int load_text(Pod *p, Store *s, const PodApp *a, const char *key, char **ret, size_t *ret_size,
+                     Error *e) {
+        _cleanup_free_ char *path = strf("appsinfo/%s/manifest", a->name);
+        int r = path ? file_read_at(pod_fd(p), path, STORE_MANIFEST_MAX, ret, ret_size) : -ENOMEM;
+
+        if (r == -ENOENT)
+                return store_manifest_read(s, key, ret, ret_size, e);
+        return r < 0 ? error_setf(e, r, "cannot read %s of pod \"%s\": %s", str_or(path, "a file"),
+                                  pod_uuid(p), strerror(-r))
+                     : 0;
+}
+
+static int load_image(Pod *p, Store *s, const PodApp *a, Images *i, size_t k, Error *e) {
         char key[STORE_KEY_MAX];
         int r;
 
         if (!a->image.id || store_key_from_id(a->image.id, key) < 0)
                 return error_setf(e, -ENODATA, "app '%s' has no image ID", a->name);
-        r = store_manifest_read(s, key, &i->texts[k], &i->items[k].text_size, e);
+        r = load_text(p, s, a, key, &i->texts[k], &i->items[k].text_size, e);
         if (r >= 0)
                 r = image_manifest_parse(i->texts[k], i->items[k].text_size, &i->manifests[k], e);
         if (r < 0)
@@ -71,7 +84,7 @@ static int load_image(Store *s, const PodApp *a, Images *i, size_t k, Error *e) 
         return 0;
 }
 
-static int load_images(Store *s, const PodManifest *m, Images *ret, Error *e) {
+static int load_images(Pod *p, Store *s, const PodManifest *m, Images *ret, Error *e) {
         int r = 0;
 
         *ret = (Images){ .items = new0(MetadataImage, m->n_apps),
@@ -81,7 +94,7 @@ static int load_images(Store *s, const PodManifest *m, Images *ret, Error *e) {
         if (!ret->items || !ret->texts || !ret->manifests)
                 return error_oom(e);
         for (size_t k = 0; k < m->n_apps && r >= 0; k++)
-                r = load_image(s, &m->apps[k], ret, k, e);
+                r = load_image(p, s, &m->apps[k], ret, k, e);
         return r;
 }
 
@@ -180,18 +193,17 @@ static int make_lock(int dir_fd, const char *token) {
         return r;
 }
 
-static int write_document(int dir_fd, const char *token, const char *uuid, const PodManifest *m, Store *s,
-                          Error *e) {
+static int write_document(int dir_fd, const char *token, Pod *p, const PodManifest *m, Store *s, Error *e) {
         _cleanup_(images_done) Images images = {};
         _cleanup_free_ char *text = NULL;
         _cleanup_close_ int fd = -EBADF;
         char name[METADATA_NAME_MAX];
         size_t size = 0;
-        int r = load_images(s, m, &images, e);
+        int r = load_images(p, s, m, &images, e);
 
         if (r < 0)
                 return r;
-        r = metadata_write(uuid, m, images.items, &text, &size);
+        r = metadata_write(pod_uuid(p), m, images.items, &text, &size);
         if (r >= 0)
                 r = metadata_file_name(token, name);
         if (r >= 0)
@@ -204,7 +216,7 @@ static int write_document(int dir_fd, const char *token, const char *uuid, const
 /**
  * metadata_register() - let the apps of a pod ask the metadata service
  * @p:       pod, locked
- * @m:       its manifest, whose images are in the store
+ * @m:       its manifest
  * @s:       store
  * @ret_url: AC_METADATA_URL, for free(): of the host's loopback, which is the pod's as well where the pod has a forwarder
  * @e:       sentence on failure; may be NULL
@@ -236,7 +248,7 @@ int metadata_register(Pod *p, const PodManifest *m, Store *s, char **ret_url, Er
                 r = file_write_at(pod_fd(p), URL_FILE, url, strlen(url), 0600, FILE_WRITE_NO_SYNC);
         if (r < 0)
                 return error_setf(e, r, "cannot tell the metadata service of the pod: %s", strerror(-r));
-        r = write_document(dir, token, pod_uuid(p), m, s, e);
+        r = write_document(dir, token, p, m, s, e);
         if (r >= 0)
                 *ret_url = TAKE_PTR(url);
         return r;
@@ -275,7 +287,7 @@ int metadata_update(Pod *p, const PodManifest *m, Store *s, Error *e) {
         if (!token || strlen(token) != METADATA_TOKEN_DIGITS)
                 return error_setf(e, -EBADMSG, "pod \"%s\": its '" URL_FILE "' is damaged", pod_uuid(p));
         dir = open_directory(e);
-        return dir < 0 ? dir : write_document(dir, token, pod_uuid(p), m, s, e);
+        return dir < 0 ? dir : write_document(dir, token, p, m, s, e);
 }
 
 static void clean_one(int dir_fd, const char *lock) {
