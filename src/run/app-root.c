@@ -18,6 +18,7 @@
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "basic/tmpfile.h"
 #include "pod/pod-compose.h"
 #include "run/app-root.h"
 
@@ -262,18 +263,33 @@ static int make_dir(int root_fd, const char *path, mode_t mode) {
         return fd < 0 ? fd : RET_NERRNO(fchmod(fd, mode));
 }
 
-/**
- * app_root_furnish() - put into an app's root what has to be there
- * @a:       app
- * @root_fd: the app's root directory, writable
- * @c:       what to put in
- * @e:       sentence on failure; may be NULL
- *
- * The places of the API file systems, /tmp, /etc/mtab, /etc/hostname; /etc/hosts if the image has none, or if it was asked for; /etc/resolv.conf.
- *
- * Return: 0, errors of the file system (the image has a file where a directory must be).
- */
-int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Error *e) {
+/* Of the app's /etc: what we write only if the image has none. The notes outlive the run, and the files do. */
+enum {
+        NOTED_HOSTS,
+        NOTED_RESOLV_CONF,
+        N_NOTED,
+};
+
+static const char *const noted[N_NOTED] = { "hosts", "resolv.conf" };
+
+/* The note comes before the file: a start that ends between the two leaves an app without, not one with somebody else's. */
+static int find_ours(const PodApp *a, int root_fd, int pod_fd, bool ret[N_NOTED], Error *e) {
+        for (size_t i = 0; i < N_NOTED; i++) {
+                _cleanup_free_ char *path = strf("appsinfo/%s/own-%s", a->name, noted[i]);
+                int r = path ? RET_NERRNO(faccessat(pod_fd, path, F_OK, AT_SYMLINK_NOFOLLOW)) : -ENOMEM;
+
+                ret[i] = r >= 0 || !has_text(root_fd, noted[i]);
+                if (r == -ENOENT && ret[i])
+                        r = file_write_at(pod_fd, path, "", 0, 0644, FILE_WRITE_NO_SYNC);
+                if (r < 0 && r != -ENOENT)
+                        return error_setf(e, r, "app '%s': cannot note its /etc/%s: %s", a->name, noted[i],
+                                          strerror(-r));
+        }
+        return 0;
+}
+
+static int furnish(const PodApp *a, int root_fd, const AppRootContext *c, const bool ours[N_NOTED],
+                   Error *e) {
         static const struct {
                 const char *path;
                 mode_t mode;
@@ -301,12 +317,32 @@ int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Erro
         r = make_mtab(root_fd);
         if (r >= 0)
                 r = write_etc(root_fd, "hostname", hostname);
-        if (r >= 0 && (c->replace_hosts || !has_text(root_fd, "hosts"))) {
+        if (r >= 0 && (c->replace_hosts || ours[NOTED_HOSTS])) {
                 r = write_etc(root_fd, "hosts", c->hosts);
                 if (r >= 0 && c->hosts_file)
                         r = mount_hosts(root_fd, c->hosts_file);
         }
-        if (r >= 0 && c->resolv_conf && (!c->weak_resolv_conf || !has_text(root_fd, "resolv.conf")))
+        if (r >= 0 && c->resolv_conf && (!c->weak_resolv_conf || ours[NOTED_RESOLV_CONF]))
                 r = write_etc(root_fd, "resolv.conf", c->resolv_conf);
         return r < 0 ? error_setf(e, r, "app '%s': cannot write its /etc: %s", a->name, strerror(-r)) : 0;
+}
+
+/**
+ * app_root_furnish() - put into an app's root what has to be there
+ * @a:       app
+ * @root_fd: the app's root directory, writable
+ * @c:       what to put in
+ * @e:       sentence on failure; may be NULL
+ *
+ * The places of the API file systems, /tmp, /etc/mtab, /etc/hostname; /etc/hosts if the image has none, or if it was asked for; /etc/resolv.conf.
+ *
+ * A file that was ours at an earlier start of the pod counts as one that the image does not have.
+ *
+ * Return: 0, errors of the file system (the image has a file where a directory must be).
+ */
+int app_root_furnish(const PodApp *a, int root_fd, const AppRootContext *c, Error *e) {
+        bool ours[N_NOTED] = {};
+        int r = find_ours(a, root_fd, c->pod_fd, ours, e);
+
+        return r < 0 ? r : furnish(a, root_fd, c, ours, e);
 }

@@ -15,6 +15,7 @@ typedef struct AppRootContext {
         const char *hosts_file; /* of the host, with @hosts and what changes; NULL: there is none */
         bool weak_resolv_conf;  /* only for an app that has none */
         const Userns *users;
+        int pod_fd; /* the pod's directory: notes which of the two were ours at the first start */
         const char *resolv_conf; /* text for the app's own; NULL: leave it alone */
 } AppRootContext;
 

@@ -357,7 +357,7 @@ static int make_all(Run *x, const AppRootContext *c, Error *e) {
 }
 
 static int make_apps(Run *x, Error *e) {
-        AppRootContext c = { .hostname = x->hostname, .users = &x->users };
+        AppRootContext c = { .hostname = x->hostname, .users = &x->users, .pod_fd = x->pod_fd };
         const VolumeContext volumes = volume_context(x);
         const char *words = pod_manifest_annotation(x->manifest, POD_ANNOTATION_HOSTS);
         _cleanup_free_ char *resolv_conf = NULL, *host_file = NULL, *hosts = NULL, *shared = NULL;
