@@ -131,12 +131,51 @@ def test_what_cannot_be_started(again):
 
 
 def test_an_image_that_is_gone(again):
-    """Its trees are kept for the pod: rkt image rm is not in the way."""
-    uuid, _ = again.run("echo mine > /mine")
+    """Its trees are kept for the pod, and its manifest for the metadata service: rkt image rm is not in the way."""
+    archive = again.tmp / "busybox.oci"
+    again.host.rkt("--insecure-options=image", "fetch", again.image)
+    again.host.rkt("image", "export", "--format=oci-archive", "example.com/busybox", archive)
+    again.image = f"oci-archive:{archive}"
+    uuid, _ = again.run("echo mine > /mine", "--mds-register", net="default")
     for image in set(again.host.rkt("image", "list", "--no-legend", "--fields=id", "--full").out.split()):
         again.host.rkt("image", "rm", image)
     again.host.rkt("image", "gc", "--grace-period=0s")
     assert again.start(uuid).rc == 0
+
+
+def test_names_of_other_pods(again):
+    """An /etc/hosts that the image does not have is kept up to date after each start, not only after the first."""
+    other, _ = again.run("exec sleep 1000", "--pod-name=t-other", "--detach", net="default")
+    again.host.rkt("status", "--wait-ready=60s", other)
+    uuid, first = again.run("cat /etc/hosts", net="default")
+    assert "t-other" in first and "t-other" in again.start(uuid).out
+    again.host.rkt("stop", "--force", other)
+    assert "t-other" not in again.start(uuid).out
+
+
+def test_at_once_after_the_end(again):
+    """Who takes the networks away has the pod's lock meanwhile: rkt start and rkt rm wait for that."""
+    uuid, _ = again.run("exec sleep 1000", "--detach", net="default")
+    for _ in range(4):
+        again.host.rkt("status", "--wait-ready=60s", uuid)
+        again.host.rkt("stop", "--force", uuid)
+        again.host.rkt("start", "--detach", uuid)
+    again.host.rkt("status", "--wait-ready=60s", uuid)
+    again.host.rkt("stop", "--force", uuid)
+    again.host.rkt("rm", uuid)
+    assert not again.pods.ours()
+
+
+def test_nspawn_is_killed_alone(again):
+    """The pod goes with it, before its networks do; also where nobody copies its output."""
+    uuid, _ = again.run("[ -e /was ] || { touch /was; exit 0; }; exec sleep 98765")
+    process = again.host.spawn("rkt", "start", "--detached", uuid)
+    again.host.wait_for("it runs", lambda: again.state(uuid)["state"] == "running", timeout=60)
+    again.host.rkt("status", "--wait-ready=60s", uuid)
+    assert again.host.run("pgrep", "-fx", "sleep 98765").out
+    os.kill(int(pathlib.Path(f"{DATA}/pods/run/{uuid}/ppid").read_text()), signal.SIGKILL)
+    process.communicate(timeout=60)
+    again.host.run("pgrep", "-fx", "sleep 98765", check=1)
 
 
 @pytest.mark.parametrize("more", [[], ["--no-overlay"]], ids=["overlay", "copied"])
