@@ -205,27 +205,36 @@ static void veth_name(const char *uuid, const char *if_name, char ret[16]) {
         (void) snprintf(ret, 16, "rkt-%.8s-%.2s", uuid, if_name + strcspn(if_name, "0123456789"));
 }
 
-/* A host that forwards IPv6 listens to routers no more, unless it is told to. */
+static bool is_on(const char *path) {
+        _cleanup_free_ char *value = NULL;
+        size_t size;
+
+        return path && file_read_at(AT_FDCWD, path, 16, &value, &size) >= 0 && *value == '1';
+}
+
+/* An interface that forwards IPv6 listens to routers no more, unless it is told to. One that forwards already has not listened;
+ * "all" is none; "default" is what later ones begin with. */
 static void keep_router_advertisements(void) {
         _cleanup_strv_free_ char **names = NULL;
 
         if (dir_list_at(AT_FDCWD, "/proc/sys/net/ipv6/conf", &names) < 0)
                 return;
         STRV_FOREACH (n, names) {
-                _cleanup_free_ char *path = strf("/proc/sys/net/ipv6/conf/%s/accept_ra", *n), *value = NULL,
+                _cleanup_free_ char *listens = strf("/proc/sys/net/ipv6/conf/%s/accept_ra", *n),
+                                    *forwards = strf("/proc/sys/net/ipv6/conf/%s/forwarding", *n),
                                     *key = strf("ipv6/conf/%s/accept_ra", *n);
-                size_t size;
 
-                if (path && key && file_read_at(AT_FDCWD, path, 16, &value, &size) >= 0 && *value == '1')
+                if (key && forwards && !streq(*n, "all") && is_on(listens) && !is_on(forwards))
                         (void) net_sysctl_write(key, "2");
         }
 }
 
-static bool is_on(const char *path) {
-        _cleanup_free_ char *value = NULL;
-        size_t size;
+/* No pod is a router of the host's. */
+static void ignore_router_advertisements(const char *bridge) {
+        _cleanup_free_ char *key = strf("ipv6/conf/%s/accept_ra", bridge);
 
-        return file_read_at(AT_FDCWD, path, 16, &value, &size) >= 0 && *value == '1';
+        if (key)
+                (void) net_sysctl_write(key, "0"); /* there is none without IPv6 */
 }
 
 /**
@@ -262,6 +271,8 @@ static int add_inside(const NetBuiltin *b, NetLink *inside, const NetAttachment 
 static int add_bridge(const NetBuiltin *b, NetLink *host, const NetAttachment *a, Error *e) {
         int r = net_link_make_bridge(host, b->bridge, e);
 
+        if (r >= 0)
+                ignore_router_advertisements(b->bridge);
         for (size_t i = 0; r >= 0 && a->addresses[i]; i++) {
                 _cleanup_free_ char *address = strf("%s%s", a->gateways[i], strchr(a->addresses[i], '/'));
 

@@ -4,8 +4,10 @@
  *
  * A connection to a published port is redirected where it comes in (prerouting), or is made (output): also one to 127.0.0.1,
  * and one that a pod makes to the host. Its sender is replaced where the answer would not come back this way: when it is the
- * host's 127.0.0.1 (for [::1], the kernel has no way: it is refused, and programs go on with the other), when it is in the pod's own network, and when the pod has no way out. Who may send to 127.0.0.0/8 of the
- * host from outside, because of route_localnet, is nobody. */
+ * host's 127.0.0.1 (for [::1], the kernel has no way: it is refused, and programs go on with the other), when it is in the
+ * pod's own network, and when the pod has no way out. Who may send to 127.0.0.0/8 of the host from outside, because of
+ * route_localnet, is nobody. Nor does anybody who finds a route get to ports that are not published: a host that forwards for
+ * its pods would be the router to them. */
 #include "run/net-rules.h"
 
 #include <arpa/inet.h>
@@ -20,6 +22,8 @@ typedef struct Rules {
         StrBuf ports;
         StrBuf post;
         StrBuf forward;
+        StrBuf pods;   /* where pods come from */
+        StrBuf inward; /* where others do not get to */
         StrBuf raw;
         char **seen;
 } Rules;
@@ -28,6 +32,8 @@ static void rules_done(Rules *x) {
         strbuf_done(&x->ports);
         strbuf_done(&x->post);
         strbuf_done(&x->forward);
+        strbuf_done(&x->pods);
+        strbuf_done(&x->inward);
         strbuf_done(&x->raw);
         x->seen = strv_free(x->seen);
 }
@@ -159,6 +165,18 @@ static int add_restricted(Rules *x, const NetAttachment *a) {
         return r;
 }
 
+/* Between built-in networks, and within one, what add_restricted() leaves is free. */
+static int add_inward(Rules *x, const NetAttachment *a) {
+        int r = 0;
+
+        for (char **i = a->host_ifs; r >= 0 && i && *i; i++) {
+                r = add_once(x, &x->pods, strf("iifname \"%s\" accept", *i));
+                if (r >= 0)
+                        r = add_once(x, &x->inward, strf("oifname \"%s\" drop", *i));
+        }
+        return r;
+}
+
 static int add_pod(Rules *x, const NetState *s) {
         int r = 0;
 
@@ -174,6 +192,8 @@ static int add_pod(Rules *x, const NetState *s) {
                         r = add_masquerade(x, a);
                 if (r >= 0 && a->restricted)
                         r = add_restricted(x, a);
+                if (r >= 0 && (a->masquerade || a->restricted))
+                        r = add_inward(x, a);
         }
         return r;
 }
@@ -182,6 +202,25 @@ static void add_chain(StrBuf *b, const char *name, const char *type, const char 
                       const char *rules) {
         strbuf_addf(b, "  chain %s {\n    type %s hook %s priority %s; policy accept;\n%s  }\n", name, type,
                     hook, priority, str_or(rules, ""));
+}
+
+static bool has_failed(const Rules *x) {
+        return x->ports.failed || x->post.failed || x->forward.failed || x->pods.failed || x->inward.failed ||
+               x->raw.failed;
+}
+
+/* Answers, what was redirected, and what comes from pods; nothing else gets to pods. */
+static void add_forward(StrBuf *b, const Rules *x) {
+        _cleanup_strbuf_ StrBuf rules = STRBUF_INIT;
+
+        strbuf_add(&rules, str_or(x->forward.data, ""));
+        if (x->inward.size > 0)
+                strbuf_addf(&rules,
+                            "    ct state established,related accept\n    ct status dnat accept\n%s%s",
+                            x->pods.data, x->inward.data);
+        if (rules.size > 0)
+                add_chain(b, "forward", "filter", "forward", "filter", rules.data);
+        b->failed = b->failed || rules.failed;
 }
 
 /**
@@ -202,10 +241,10 @@ int net_rules_text(const NetStates *states, char *const *guarded, char **ret, Er
                 r = add_pod(&x, states->items[i]);
         for (char *const *i = guarded; r >= 0 && i && *i; i++)
                 r = add_once(&x, &x.raw, strf("iifname \"%s\" ip daddr 127.0.0.0/8 drop", *i));
-        if (r < 0 || x.ports.failed || x.post.failed || x.forward.failed || x.raw.failed)
+        if (r < 0 || has_failed(&x))
                 return error_oom(e);
         strbuf_add(&b, "table inet " NET_TABLE " {}\ndelete table inet " NET_TABLE "\n");
-        if (x.ports.size + x.post.size + x.forward.size + x.raw.size > 0) {
+        if (x.ports.size + x.post.size + x.forward.size + x.inward.size + x.raw.size > 0) {
                 strbuf_add(&b, "table inet " NET_TABLE " {\n");
                 if (x.ports.size > 0) {
                         strbuf_addf(&b, "  chain ports {\n    ip6 daddr ::1 return\n%s  }\n", x.ports.data);
@@ -216,8 +255,7 @@ int net_rules_text(const NetStates *states, char *const *guarded, char **ret, Er
                 }
                 if (x.raw.size > 0)
                         add_chain(&b, "martians", "filter", "prerouting", "raw", x.raw.data);
-                if (x.forward.size > 0)
-                        add_chain(&b, "forward", "filter", "forward", "filter", x.forward.data);
+                add_forward(&b, &x);
                 if (x.post.size > 0)
                         add_chain(&b, "postrouting", "nat", "postrouting", "srcnat", x.post.data);
                 strbuf_add(&b, "}\n");

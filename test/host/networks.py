@@ -62,8 +62,20 @@ class Network:
 
     def refused(self, url, *before):
         """Whether nobody listens there."""
-        done = self.host.run(*before, "curl", "-sS", "--max-time", "2", url, check=False)
-        return done.rc in (7, 28)
+        done = self.host.run(*before, "curl", "-sS", "--max-time", "60", url, check=False)
+        assert done.rc in (0, 7), done  # neither an answer nor a refusal says nothing
+        return done.rc == 7
+
+    def closed(self, name, *before):
+        """Whether an unpublished port of a pod is out of reach, by both families, because of our rule alone: there is a way to it."""
+        one = self.info(name)[0]
+        urls = [f"http://{one['ip']}/"] + ([f"http://[{one['ip6']}]/"] if one.get("ip6") else [])
+        refusals = [self.host.run(*before, "curl", "-sS", "--connect-timeout", "1", "--max-time", "60", url, check=False).rc == 28
+                    for url in urls]
+        self.host.run("nft", "flush", "chain", "inet", "rkt", "forward")
+        answers = [self.get(url, *before) == f"from-{name}" for url in urls]
+        self.host.run("systemctl", "restart", "rkt-net")
+        return all(refusals) and all(answers)
 
     def left(self):
         """What networks leave behind, which is nothing."""
@@ -87,11 +99,12 @@ def net(host, pods, images):
 
 @pytest.fixture
 def outside(host):
-    """A command prefix that runs on another machine, which knows this host as 10.99.0.1 and fd99::1."""
+    """A command prefix that runs on another machine, which knows this host as 10.99.0.1 and fd99::1, and as a router to pods."""
     host.sh("""ip netns add outside; ip link add out0 type veth peer name out1 netns outside
         ip addr add 10.99.0.1/24 dev out0; ip addr add fd99::1/64 dev out0 nodad; ip link set out0 up
         ip -n outside addr add 10.99.0.2/24 dev out1; ip -n outside addr add fd99::2/64 dev out1 nodad
-        ip -n outside link set out1 up; ip -n outside link set lo up""")
+        ip -n outside link set out1 up; ip -n outside link set lo up
+        ip -n outside route add 172.16.0.0/12 via 10.99.0.1; ip -n outside route add fd00::/8 via fd99::1""")
     yield ("ip", "netns", "exec", "outside")
     host.sh("ip netns del outside; ip link del out0 2>/dev/null || :")
 

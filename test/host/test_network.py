@@ -89,15 +89,29 @@ def test_default_network(host, pods, net, outside, method):
         host.run(*outside, "python3", "-c", SEND, kind, "10.99.0.1", port + 10000)
         assert listen.communicate(timeout=120)[0] == "hello"
 
+    # who has a route to pods gets no further than to published ports
+    assert net.closed(cat, *outside) and net.get("http://10.99.0.1:18080/", *outside) == f"from-{web}"
+
     # NAT: the other machine sees the host; and nobody comes in by what a published port needs
     seen = subprocess.Popen([*outside, "python3", "-c", "import socket; s = socket.create_server(('10.99.0.2', 80)); "
                              "print('ready', flush=True); print(s.accept()[1][0])"], stdout=subprocess.PIPE, text=True)
     assert seen.stdout.readline() == "ready\n"
     net.inside(cat, "python3", "-c", "import socket; socket.create_connection(('10.99.0.2', 80), 5)")
     assert seen.communicate(timeout=120)[0] == "10.99.0.1\n"
+    net.inside(cat, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet; ip addr del 127.0.0.1/8 dev lo; "
+               "ip route add 127.0.0.0/8 via 172.16.28.1 src $(ip -4 -o addr show eth0 | sed 's,.*inet \\([0-9.]*\\).*,\\1,')")
+    to_localhost = ("nsenter", "-t", net.leader(cat), "-n", "python3", "-c",
+                    "import socket; socket.create_connection(('127.0.0.1', 18099), 2)")
     with listening(18099):
-        assert net.refused("http://127.0.0.1:18099/", "nsenter", "-t", net.leader(web), "-n")
-        host.sh("ip -n outside route add 127.0.0.0/8 via 10.99.0.1 2>/dev/null || :")
+        assert "timed out" in host.run(*to_localhost, check=False).err
+        host.run("nft", "flush", "ruleset")  # as the page says
+        host.run(*to_localhost)
+        host.run("systemctl", "restart", "rkt-net")
+        assert "timed out" in host.run(*to_localhost, check=False).err
+
+    # no pod is a router of the host's, which forwards and nevertheless listens to its own
+    assert pathlib.Path("/proc/sys/net/ipv6/conf/rkt0/accept_ra").read_text() == "0\n"
+    assert pathlib.Path("/proc/sys/net/ipv4/ip_forward").read_text() == "1\n"
 
     localnet = pathlib.Path("/proc/sys/net/ipv4/conf/rkt0/route_localnet")
     assert localnet.read_text() == "1\n"
