@@ -307,6 +307,8 @@ pod new: added
     found = json.loads(text)
     assert status == 1 and [(p["name"], p["change"], len(p["errors"])) for p in found] == [("more", "changed", 0), ("worse", "broken", 2)]
     assert rkt(tmp, "pod", "diff", "same", env=env) == (0, "", "")
+    status, _, err = rkt(tmp, "pod", "diff", "new", env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"})
+    assert status == 254 and err.startswith("diff: cannot tell which pods run: cannot connect to the system bus"), err
     status, _, err = rkt(tmp, "pod", "diff", "nothing", env=env)
     assert status == 254 and err.startswith("diff: there is no pod file for 'nothing'"), err
 

@@ -326,6 +326,24 @@ int machine_restart_unit(const char *unit, Error *e) {
 }
 
 /**
+ * machine_try_restart_unit() - restart a unit that runs, and wait until it is ready, or has failed
+ * @unit: "pod@shop.service"
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0; 1: it does not run, and nothing was done; -EIO: it did not get ready; errors of the bus.
+ */
+int machine_try_restart_unit(const char *unit, Error *e) {
+        _cleanup_free_ char *state = NULL;
+        int r = machine_unit_state(unit, &state, e);
+
+        if (r < 0)
+                return r;
+        return streq(state, "inactive") || streq(state, "failed") || streq(state, "deactivating")
+                       ? 1
+                       : unit_job(unit, "TryRestartUnit", "restart", e);
+}
+
+/**
  * machine_start_unit() - start a unit and wait until it is ready, or has failed
  * @unit: "pod@shop.service"
  * @e:    sentence on failure; may be NULL

@@ -21,6 +21,7 @@ void machine_done(Machine *m);
 int machine_lookup(const char *name, Machine *ret, Error *e);
 int machine_stop(const char *name, const char *dir, bool force, Error *e);
 int machine_restart_unit(const char *unit, Error *e);
+int machine_try_restart_unit(const char *unit, Error *e);
 int machine_start_unit(const char *unit, Error *e);
 int machine_stop_unit(const char *unit, Error *e);
 int machine_unit_state(const char *unit, char **ret, Error *e);

@@ -53,6 +53,21 @@ const char *pod_file_change_kind_to_string(PodFileChangeKind kind) {
 }
 
 /**
+ * pod_file_changes_complete() - was everything compared?
+ * @c: all
+ * @e: sentence if not; may be NULL
+ *
+ * Return: 0; errno of reading what running pods were started with: only root may.
+ */
+int pod_file_changes_complete(const PodFileChanges *c, Error *e) {
+        return c->recipe_error < 0 ? error_setf(e, c->recipe_error,
+                                                "cannot read in " POD_STARTED_DIR
+                                                " what running pods were started with: %s",
+                                                strerror(-c->recipe_error))
+                                   : 0;
+}
+
+/**
  * pod_file_changes_find() - one pod
  * @c:    all
  * @name: of the pod
@@ -215,14 +230,16 @@ static int compare_sockets(PodFileChange *c, const char *before, const char *aft
 }
 
 /* What the running pod was started with. Returns 1 when it is known and another. */
-static int compare_recipe(PodFileChange *c, const PodEntry *entry, StrBuf *diff) {
+static int compare_recipe(PodFileChange *c, const PodEntry *entry, StrBuf *diff, int *reterr_recipe) {
         _cleanup_free_ char *path = strf("%s/%s", POD_STARTED_DIR, c->name), *before = NULL, *after = NULL;
         size_t size;
         int r = path ? file_read_at(AT_FDCWD, path, POD_RECIPE_MAX, &before, &size) : -ENOMEM;
 
         c->was_started = r >= 0;
+        if (r < 0 && r != -ENOENT && r != -ENOMEM && c->is_running)
+                *reterr_recipe = r;
         if (r < 0)
-                return r == -ENOMEM ? r : 0; /* started by another version, or not ours to read */
+                return r == -ENOMEM ? r : 0; /* -ENOENT: started by another version */
         if (!entry || !c->is_running)
                 return 0;
         r = pod_entry_recipe(entry, &after);
@@ -278,14 +295,14 @@ static int load_now(PodFileChange *c, const PodEntry *entry, UnitFiles *files) {
         return 0;
 }
 
-static int load_change(const Written *w, const PodEntry *entry, PodFileChange *c) {
+static int load_change(const Written *w, const PodEntry *entry, PodFileChange *c, int *reterr_recipe) {
         _cleanup_unit_files_ UnitFiles files = UNIT_FILES_INIT;
         _cleanup_strbuf_ StrBuf diff = STRBUF_INIT;
         int units, recipe, r = entry ? load_now(c, entry, &files) : 0;
 
         if (r < 0)
                 return r;
-        recipe = c->errors ? 0 : compare_recipe(c, entry, &diff);
+        recipe = c->errors ? 0 : compare_recipe(c, entry, &diff, reterr_recipe);
         units = recipe < 0 ? recipe : compare_units(w, c, &files, &diff);
         if (units < 0)
                 return units;
@@ -332,7 +349,7 @@ static int add_change(const PodIndex *index, const Written *w, char *const *runn
         int r;
 
         c.name = strdup(name);
-        r = c.name ? load_change(w, pod_index_find(index, name), &c) : -ENOMEM;
+        r = c.name ? load_change(w, pod_index_find(index, name), &c, &list->recipe_error) : -ENOMEM;
         if (r < 0 || !GREEDY_GROW(list->items, list->n)) {
                 change_done(&c);
                 return r < 0 ? r : -ENOMEM;

@@ -121,6 +121,46 @@ int pod_units_active_since(const char *unit, int64_t *ret, Error *e) {
         return 0;
 }
 
+static int unit_time(sd_bus *bus, const char *path, const char *property, sd_bus_error *err, uint64_t *ret) {
+        return sd_bus_get_property_trivial(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit", property,
+                                           err, 't', ret);
+}
+
+/**
+ * pod_units_is_fresh() - may a unit start, and has it never?
+ * @unit: "pod@shop.socket"; need not be loaded
+ * @ret:  true: it is not active, was not since the machine is up as far as systemd remembers, and is not masked
+ * @e:    sentence on failure; may be NULL
+ *
+ * Return: 0; errors of the bus.
+ */
+int pod_units_is_fresh(const char *unit, bool *ret, Error *e) {
+        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = NULL, *state = NULL, *load = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        uint64_t began = 0, ended = 0;
+        int r = open_bus(&bus, e);
+
+        if (r < 0)
+                return r;
+        r = sd_bus_path_encode(SYSTEMD_BUS_PATH "/unit", unit, &path);
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
+                                               "ActiveState", &err, &state);
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
+                                               "LoadState", &err, &load);
+        if (r >= 0)
+                r = unit_time(bus, path, "ActiveEnterTimestamp", &err, &began);
+        if (r >= 0)
+                r = unit_time(bus, path, "InactiveEnterTimestamp", &err, &ended);
+        if (r < 0)
+                return error_setf(e, r, "cannot ask systemd about %s: %s", unit,
+                                  str_or(err.message, strerror(-r)));
+        *ret = streq(state, "inactive") && !streq(load, "masked") && began == 0 && ended == 0;
+        return 0;
+}
+
 /**
  * pod_units_enabled() - does a unit start with the machine?
  * @unit: "pod@shop.service"

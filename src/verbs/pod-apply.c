@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt pod apply: lets systemd read the pod files, and restarts the running pods whose recipe is another by now. What else could be
  * meant is left alone: a pod that somebody stopped stays stopped, and one whose file is broken or gone runs on. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "basic/log.h"
+#include "basic/fd.h"
+#include "basic/fs-at.h"
+#include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/table.h"
+#include "basic/tmpfile.h"
 #include "podfile/pod-recipe.h"
 #include "run/machine.h"
 #include "run/pod-change.h"
@@ -59,14 +66,15 @@ static char *unit_of(const PodFileChange *x, const char *kind) {
 
 /* What starts with the machine and was never started: as the next boot would do it. */
 static int is_new(const PodFileChange *x, bool *ret, Error *e) {
-        _cleanup_free_ char *unit = unit_of(x, x->has_socket ? "socket" : "service"), *state = NULL;
+        _cleanup_free_ char *unit = unit_of(x, x->has_socket ? "socket" : "service");
+        bool is_fresh = false;
         int r;
 
         *ret = false;
         if (x->was_started || x->is_running || x->kind == POD_REMOVED || x->kind == POD_BROKEN)
                 return 0;
-        r = unit ? machine_unit_state(unit, &state, e) : error_oom(e);
-        if (r < 0 || !streq(state, "inactive"))
+        r = unit ? pod_units_is_fresh(unit, &is_fresh, e) : error_oom(e);
+        if (r < 0 || !is_fresh)
                 return r;
         if (x->is_installed) {
                 *ret = true;
@@ -90,6 +98,39 @@ static int is_socket_changed(const PodFileChange *x, bool *ret, Error *e) {
         return r;
 }
 
+/* ---- pods that were stopped to be started again ---- */
+
+/* NAME: "service" or "socket"; there from before the stop until after the start. Who finds one was killed in between. */
+#define MARKS_DIR "/run/rkt/apply"
+
+static int mark(const char *name, bool is_running, Error *e) {
+        _cleanup_free_ char *path = strf("%s/%s", MARKS_DIR, name);
+        const char *text = is_running ? "service" : "socket";
+        int r = path ? mkdir_parents_at(AT_FDCWD, MARKS_DIR, 0755) : -ENOMEM;
+
+        if (r >= 0)
+                r = file_write_at(AT_FDCWD, path, text, strlen(text), 0644, FILE_WRITE_NO_SYNC);
+        return r < 0 ? error_setf(e, r, "cannot write '%s': %s", str_or(path, MARKS_DIR), strerror(-r)) : 0;
+}
+
+static void unmark(const char *name) {
+        _cleanup_free_ char *path = strf("%s/%s", MARKS_DIR, name);
+
+        if (path)
+                (void) unlink(path);
+}
+
+/* Returns 1 when there is a mark. */
+static int is_interrupted(const char *name, bool *ret_was_running) {
+        _cleanup_free_ char *path = strf("%s/%s", MARKS_DIR, name), *text = NULL;
+        size_t size;
+        int r = path ? file_read_at(AT_FDCWD, path, 64, &text, &size) : -ENOMEM;
+
+        if (r >= 0 && ret_was_running)
+                *ret_was_running = streq(text, "service");
+        return r == -ENOMEM ? r : r >= 0;
+}
+
 static int choose(const Apply *a, const PodFileChange *x, Action *ret, Error *e) {
         bool yes = false;
         int r = 0;
@@ -101,7 +142,11 @@ static int choose(const Apply *a, const PodFileChange *x, Action *ret, Error *e)
                 *ret = a->args->prune && x->is_running ? ACTION_STOP : ACTION_NONE;
                 return 0;
         }
-        r = is_socket_changed(x, &yes, e);
+        r = is_interrupted(x->name, NULL);
+        if (r < 0)
+                return error_oom(e);
+        yes = r > 0;
+        r = yes ? 0 : is_socket_changed(x, &yes, e);
         if (r >= 0 && yes)
                 *ret = ACTION_SOCKET;
         else if (x->restart)
@@ -113,17 +158,49 @@ static int choose(const Apply *a, const PodFileChange *x, Action *ret, Error *e)
         return r;
 }
 
+static int is_active(const char *unit, bool *ret, Error *e) {
+        _cleanup_free_ char *state = NULL;
+        int r = machine_unit_state(unit, &state, e);
+
+        if (r >= 0)
+                *ret = streq(state, "active") || streq(state, "activating") || streq(state, "reloading");
+        return r;
+}
+
+/* Starts what was stopped. The pod runs again in any case: better with the sockets that it has than not at all. */
+static int start_socket(const PodFileChange *x, const char *socket, const char *service, bool is_running,
+                        Error *e) {
+        _cleanup_error_ Error why = ERROR_INIT;
+        int r = x->has_socket ? machine_start_unit(socket, e) : 0, q;
+
+        q = is_running ? machine_start_unit(service, r < 0 ? &why : e) : 0;
+        if (r >= 0)
+                return q;
+        if (is_running)
+                return q < 0 ? error_prefixf(e, r, "the pod does not run again (%s)", error_text(&why, q))
+                             : error_prefixf(e, r, "the pod runs again without its socket");
+        return r;
+}
+
 /* systemd does not let a socket listen while its service runs. */
 static int restart_socket(const PodFileChange *x, Error *e) {
         _cleanup_free_ char *service = unit_of(x, "service"), *socket = unit_of(x, "socket");
-        int r = service && socket ? machine_stop_unit(service, e) : error_oom(e);
+        bool is_running = false, was_running = false;
+        int r = service && socket ? is_active(service, &is_running, e) : error_oom(e);
 
+        if (r < 0)
+                return r;
+        if (is_interrupted(x->name, &was_running) > 0)
+                is_running = is_running || was_running;
+        r = mark(x->name, is_running, e);
+        if (r >= 0)
+                r = machine_stop_unit(service, e);
         if (r >= 0)
                 r = machine_stop_unit(socket, e);
-        if (r >= 0 && x->has_socket)
-                r = machine_start_unit(socket, e);
-        if (r >= 0 && x->is_running)
-                r = machine_start_unit(service, e);
+        if (r < 0)
+                return r;
+        r = start_socket(x, socket, service, is_running, e);
+        unmark(x->name);
         return r;
 }
 
@@ -141,7 +218,7 @@ static int act(const PodFileChange *x, Action action, Error *e) {
         if (!service || !started)
                 return error_oom(e);
         switch (action) {
-        case ACTION_RESTART: return machine_restart_unit(service, e);
+        case ACTION_RESTART: return machine_try_restart_unit(service, e);
         case ACTION_START: return machine_start_unit(started, e);
         case ACTION_STOP: return stop(x, e);
         case ACTION_SOCKET: return restart_socket(x, e);
@@ -184,8 +261,14 @@ static int apply_pod(Apply *a, const PodFileChange *x, Error *e) {
         if (r >= 0 && !a->args->dry_run)
                 r = act(x, action, &why);
         a->n_failed += r < 0 || x->kind == POD_BROKEN;
-        word = r < 0 ? "failed" : a->args->dry_run ? actions[action].would : actions[action].done;
-        message = message_of(x, action, r < 0 ? error_text(&why, r) : NULL);
+        word = r < 0              ? "failed"
+               : r > 0            ? actions[ACTION_NONE].done
+               : a->args->dry_run ? actions[action].would
+                                  : actions[action].done;
+        message = message_of(x, action,
+                             r < 0   ? error_text(&why, r)
+                             : r > 0 ? "it was stopped meanwhile"
+                                     : NULL);
         return message ? add_row(a, x, word, message, e) : error_oom(e);
 }
 
@@ -201,6 +284,8 @@ static int load(const ApplyArgs *a, PodFileChanges *ret, PodErrors *errors, Erro
         if (!a->dry_run)
                 pod_recipe_forget(index, running);
         r = pod_file_changes_load(index, running, ret, e);
+        if (r >= 0)
+                r = pod_file_changes_complete(ret, e);
         if (r >= 0) {
                 *errors = index->errors;
                 index->errors = POD_ERRORS_INIT;

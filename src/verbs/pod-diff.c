@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt pod diff: what a reload of systemd would change, and what a restart of the pods that run. Changes nothing. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "basic/json-write.h"
-#include "basic/log.h"
 #include "basic/strv.h"
 #include "run/pod-change.h"
 #include "run/pod-units.h"
@@ -96,14 +96,15 @@ static int diff_run(const VerbContext *context, int argc, char **args, void *opt
         _cleanup_strv_free_ char **running = NULL;
         _cleanup_error_ Error no_bus = ERROR_INIT;
         const DiffArgs *a = options;
-        int r, n = 0;
+        int r, no_running, n = 0;
 
         (void) context;
         if (*a->format && !streq(a->format, "json") && !streq(a->format, "json-pretty"))
                 return error_setf(e, -EINVAL, "invalid format \"%s\": it must be json or json-pretty",
                                   a->format);
-        if (pod_units_running(&running, &no_bus) < 0)
-                log_debug("%s, ignoring: no pod runs", no_bus.message ? no_bus.message : "no bus");
+        no_running = pod_units_running(&running, &no_bus);
+        if (secure_getenv("RKT_GENERATOR_DIR")) /* not what this systemd runs */
+                no_running = 0;
         if (pod_index_load(NULL, &index) < 0)
                 return error_oom(e);
         r = pod_file_changes_load(index, running, &changes, e);
@@ -113,6 +114,11 @@ static int diff_run(const VerbContext *context, int argc, char **args, void *opt
                 r = print_json(&changes, argc, args, streq(a->format, "json-pretty"), e);
         else if (r >= 0)
                 print_text(&changes, argc, args);
+        if (r >= 0)
+                r = pod_file_changes_complete(&changes, e);
+        if (r >= 0 && no_running < 0)
+                r = error_setf(e, no_running, "cannot tell which pods run: %s",
+                               error_text(&no_bus, no_running));
         if (r < 0)
                 return r;
         FOREACH_ARRAY (x, changes.items, changes.n)
@@ -136,7 +142,9 @@ const Verb verb_pod_diff = {
         .description =
                 "Pod files as they are are compared with what the generator wrote at the last reload of "
                 "systemd, and with what running pods were started with. Comments do not count. The exit "
-                "code is 0 when there is no difference, 1 when there is one, as diff's.",
+                "code is 0 when there is no difference, 1 when there is one, as diff's, and another when not "
+                "all "
+                "could be compared.",
         .options = diff_options,
         .options_size = sizeof(DiffArgs),
         .run = diff_run,

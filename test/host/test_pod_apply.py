@@ -74,3 +74,34 @@ def test_apply_socket(host, pods, images, tmp_path):
     applied = rows(host.rkt("pod", "apply", "--format=json", name, bad, check=1, timeout=240))
     assert applied["bad"]["action"] == "failed" and "cannot restart" in applied["bad"]["message"]
     assert applied["socket"]["action"] == "socket restarted" and (tmp_path / "two").is_socket()
+
+
+def test_apply_interrupted(host, pods, images, tmp_path):
+    """apply killed while pod and socket are down: the next one starts both. An address that is taken: the pod runs again, and both are
+    told. A masked pod is not started, nor one that was started before this machine kept what with; nothing runs that was stopped."""
+    name = pods.shell("cut", images.busybox, SLEEP, rest=f"[Socket]\nListenStream={tmp_path}/cut\n" + INSTALL)
+    masked, old = (pods.shell(n, images.busybox, SLEEP, rest=INSTALL) for n in ("masked", "old"))
+    mark = pathlib.Path("/run/rkt/apply", name)
+    host.run("systemctl", "start", f"pod@{old}")
+    host.run("systemctl", "stop", f"pod@{old}")
+    pathlib.Path("/run/rkt/started", old).unlink()
+    host.run("systemctl", "mask", "--runtime", f"pod@{masked}")
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text("service")
+        assert rows(host.rkt("pod", "apply", "--dry-run", "--format=json", name))["cut"]["action"] == "restart socket" and mark.exists()
+        applied = rows(host.rkt("pod", "apply", "--format=json", name, masked, old, timeout=240))
+        assert applied["cut"]["action"] == "socket restarted" and not mark.exists()
+        assert {"masked", "old"}.isdisjoint(n for n, row in applied.items() if row["action"] == "started")
+        assert [host.show(f"pod@{name}.{kind}", "ActiveState") for kind in ("service", "socket")] == ["active", "active"]
+        assert [host.show(f"pod@{n}", "ActiveState") for n in (masked, old)] == ["inactive", "inactive"]
+
+        path = pathlib.Path(POD_DIR, f"{name}.pod")
+        (tmp_path / "taken").write_text("a file")
+        pods.write("cut", path.read_text().replace(f"{tmp_path}/cut", f"{tmp_path}/taken/socket"), reload=False)
+        failed = rows(host.rkt("pod", "apply", "--format=json", name, check=1, timeout=240))["cut"]
+        assert failed["action"] == "failed" and f"pod@{name}.socket" in failed["message"], failed
+        assert "the pod runs again without its socket" in failed["message"] or "the pod does not run again" in failed["message"], failed
+        assert not mark.exists()
+    finally:
+        host.run("systemctl", "unmask", "--runtime", f"pod@{masked}")
