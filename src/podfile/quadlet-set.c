@@ -89,6 +89,12 @@ QUADLET_SETTER(app_boolean) {
                      : draft_add(d, d->app, line, confines(key), "%s=%s", key->name, b ? "yes" : "no");
 }
 
+static int tell_boolean(Draft *d, const QuadletLine *line, const char *value) {
+        return quadlet_boolean(value) < 0
+                       ? draft_note(d, line, "neither yes nor no, which Quadlet takes for no")
+                       : 0;
+}
+
 QUADLET_SETTER(read_only) {
         d->read_only = quadlet_boolean(value) > 0;
         return quadlet_set_app_boolean(d, key, line, value);
@@ -96,16 +102,15 @@ QUADLET_SETTER(read_only) {
 
 QUADLET_SETTER(read_only_tmpfs) {
         (void) key;
-        (void) line;
         d->no_read_only_tmpfs = quadlet_boolean(value) <= 0;
-        return 0;
+        return tell_boolean(d, line, value);
 }
 
 QUADLET_SETTER(volatile_tmp) {
         (void) key;
         return quadlet_boolean(value) > 0
                        ? draft_add(d, d->app, line, false, "TemporaryFileSystem=/tmp:size=512M,mode=1777")
-                       : 0;
+                       : tell_boolean(d, line, value);
 }
 
 QUADLET_SETTER(auto_update) {
@@ -375,6 +380,8 @@ QUADLET_SETTER(size) {
         for (char *p = text; *p; p++)
                 *p = (char) toupper((unsigned char) *p);
         n = strlen(text);
+        if (streq(key->name, "Memory") && str_in_set(text, "0B")) /* Podman's word for no limit */
+                return draft_add(d, d->app, line, false, "%s=infinity", key->argument);
         if (n > 1 && text[n - 1] == 'B')
                 text[--n] = '\0';
         return draft_add(d, d->app, line, confines(key), "%s=%s", key->argument, text);
@@ -431,7 +438,8 @@ QUADLET_SETTER(notify) {
         (void) key;
         if (streq(value, "healthy"))
                 return draft_add(d, d->app, line, false, "Notify=healthy");
-        return quadlet_boolean(value) > 0 ? draft_add(d, d->app, line, false, "Type=notify") : 0;
+        return quadlet_boolean(value) > 0 ? draft_add(d, d->app, line, false, "Type=notify")
+                                          : tell_boolean(d, line, value);
 }
 
 QUADLET_SETTER(exit_policy) {

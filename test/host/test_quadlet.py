@@ -57,6 +57,7 @@ def test_import_and_run(host, no_images, installed, fake_registry, pods, tmp_pat
         said = {p.name: p.read_text().strip() for p in data.iterdir()}
         assert said["greeting"] == "hello world" and said["token"] == "s3cret" and said["x"] == "x of the host"
         assert said["words"] == "one two three" and "Read-only" in said["error"] and said["caps"].split()[1] == "0000000000000020"
+        assert host.show(f"{NAME}.service", "TasksMax", machine=NAME) == "50", "PidsLimit="
         assert host.show(f"pod@{NAME}", "MemoryMax") == str(200 << 20) and host.show(f"pod@{NAME}", "Description") == "From Quadlet"
     finally:
         secret.unlink()
