@@ -99,6 +99,21 @@ int machine_lookup(const char *name, Machine *ret, Error *e) {
         return r < 0 ? r : lookup(bus, name, ret, e);
 }
 
+/**
+ * machine_forget() - have machined forget a machine that is over
+ * @name: machine name
+ *
+ * It does so by itself only when the machine's unit is over, too: one that is started again by Restart= is not.
+ * Failure means nothing: whoever wants the name sees whether it is free.
+ */
+void machine_forget(const char *name) {
+        _cleanup_bus_ sd_bus *bus = NULL;
+
+        if (open_bus(&bus, NULL) >= 0)
+                (void) sd_bus_call_method(bus, MACHINED_NAME, MACHINED_PATH, MACHINED, "UnregisterMachine",
+                                          NULL, NULL, "s", name);
+}
+
 /* Sends the call, which returns a job, and waits until the job has ended; @usec: no longer than that, 0: as long as the unit's
  * own timeouts let it. */
 static int run_job(sd_bus *bus, sd_bus_message *call, const char *what, usec_t usec, Error *e) {

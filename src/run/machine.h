@@ -19,6 +19,7 @@ typedef struct Machine {
 
 void machine_done(Machine *m);
 int machine_lookup(const char *name, Machine *ret, Error *e);
+void machine_forget(const char *name);
 int machine_stop(const char *name, const char *dir, bool force, Error *e);
 int machine_restart_unit(const char *unit, Error *e);
 int machine_try_restart_unit(const char *unit, Error *e);

@@ -4,6 +4,7 @@
  * systemd-nspawn, so that for whoever supervises it nspawn is the main process. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <poll.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <systemd/sd-login.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,22 +160,10 @@ static bool is_over(const Machine *m) {
                           : poll(&(struct pollfd){ .fd = leader, .events = POLLIN }, 1, LEADER_MSEC) > 0;
 }
 
-/**
- * run_check_name() - is the name of a machine free?
- * @name: machine name
- * @e:    sentence on failure; may be NULL
- *
- * nspawn finds out late, and in its own words. The file is machined's; without it the name is free. machined forgets a machine
- * that is over a moment later, which is waited for.
- *
- * Return: 0; -EEXIST; -ENOMEM.
- */
-int run_check_name(const char *name, Error *e) {
+/* @path: machined's file; without it there is no such machine. machined forgets one that is over a moment later. */
+static int wait_forgotten(const char *path, const char *name, Error *e) {
         static const struct timespec step = { .tv_nsec = FORGET_STEP_NSEC };
-        _cleanup_free_ char *path = strf("/run/systemd/machines/%s", name);
 
-        if (!path)
-                return error_oom(e);
         for (unsigned i = 0;; i++) {
                 _cleanup_machine_ Machine machine = MACHINE_INIT;
 
@@ -184,8 +174,42 @@ int run_check_name(const char *name, Error *e) {
                                           "a machine named '%s' is running already (%s): stop it, or give "
                                           "this pod another name",
                                           name, str_or(machine.unit, "not of systemd"));
+                machine_forget(name);
                 (void) nanosleep(&step, NULL);
         }
+}
+
+/**
+ * run_check_name() - is the name of a machine free?
+ * @name: machine name
+ * @e:    sentence on failure; may be NULL
+ *
+ * nspawn finds out late, and in its own words.
+ *
+ * Return: 0; -EEXIST; -ENOMEM.
+ */
+int run_check_name(const char *name, Error *e) {
+        _cleanup_free_ char *path = strf("/run/systemd/machines/%s", name);
+
+        return path ? wait_forgotten(path, name, e) : error_oom(e);
+}
+
+/* A unit can have one machine. Restart= starts the next pod before machined has forgotten one that was killed. */
+static int check_unit(Error *e) {
+        _cleanup_free_ char *unit = NULL, *path = NULL;
+        char name[HOST_NAME_MAX + 1];
+        ssize_t n;
+
+        if (sd_pid_get_unit(0, &unit) < 0)
+                return 0;
+        path = strf("/run/systemd/machines/unit:%s", unit);
+        if (!path)
+                return error_oom(e);
+        n = readlink(path, name, sizeof(name) - 1);
+        if (n <= 0)
+                return 0;
+        name[n] = '\0';
+        return wait_forgotten(path, name, e);
 }
 
 /* From here on this is a child of the process that was started. Neither that one nor the console is to be in the pod's way. */
@@ -634,6 +658,8 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                 r = check_interactive(&x, e);
         if (r >= 0)
                 r = run_check_name(x.machine, e);
+        if (r >= 0)
+                r = check_unit(e);
         if (r >= 0 && (options->console || options->stay))
                 r = split(&x, options, e);
         if (r >= 0)

@@ -223,6 +223,18 @@ def test_simple_unit(host, pods, trusting, units):  # pylint: disable=unused-arg
     host.run("systemctl", "disable", "t-etcd.service")
 
 
+def test_killed_and_restarted_at_once(host, pods, trusting, units):  # pylint: disable=unused-argument
+    """Restart=always with a SIGKILLed rkt run: the next pod waits until machined has forgotten the last one of the unit."""
+    units("t-etcd.service", SIMPLE + "RestartSec=0\n")
+    host.run("systemctl", "start", "t-etcd.service")
+    for n in range(1, 4):
+        last = machine_of(host, "t-etcd.service")
+        host.run("systemctl", "kill", "--kill-who=main", "--signal=KILL", "t-etcd.service")
+        host.wait_for("another one", lambda m=last: machine_of(host, "t-etcd.service") != m, timeout=60)
+        assert host.show("t-etcd.service", "NRestarts") == str(n)
+    host.run("systemctl", "stop", "t-etcd.service")
+
+
 ADVANCED = """[Unit]
 Description=MyApp
 Documentation=https://myapp.com/docs/1.3.4
