@@ -79,10 +79,13 @@ static void wait_taken(Pods *ps, const char *uuid, const char *unit) {
 static int start_detached(const VerbContext *c, const RunArgs *a, Pods *ps, Pod *p, const char *name,
                           Error *e) {
         _cleanup_free_ char *uuid = strdup(pod_uuid(p)), *unit = NULL;
-        int r = run_detached(c, a, "start", p, name, &unit, e);
+        /* or machined would take the new unit for that of the old machine, and never forget this one */
+        int r = run_check_name(name, e);
 
         if (!uuid)
                 return error_oom(e);
+        if (r >= 0)
+                r = run_detached(c, a, "start", p, name, &unit, e);
         if (r >= 0)
                 wait_taken(ps, uuid, unit);
         return r;

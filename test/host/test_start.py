@@ -161,7 +161,8 @@ def test_at_once_after_the_end(again):
         again.host.rkt("stop", "--force", uuid)
         again.host.rkt("start", "--detach", uuid)
     again.host.rkt("status", "--wait-ready=60s", uuid)
-    again.host.rkt("stop", "--force", uuid)
+    again.host.rkt("stop", uuid)
+    again.host.rkt("status", "--wait=60s", uuid)
     again.host.rkt("rm", uuid)
     assert not again.pods.ours()
 
