@@ -40,6 +40,7 @@
 #define NOTIFY_AT_ONCE 64
 #define DRAIN_MSEC     5000
 #define STEP_MSEC      100
+#define LOOK_MSEC      1000 /* where the kernel does not tell of a mark */
 
 /* Those that are not blocked do what they always do. */
 static const int blocked[] = { SIGCHLD, SIGTERM,  SIGINT, SIGHUP, SIGQUIT, SIGUSR1,   SIGUSR2,
@@ -51,7 +52,7 @@ typedef struct Parent {
         bool ended;  /* that one */
         int signals;
         int notify; /* nspawn's words; -EBADF: nobody wants them */
-        int marks;  /* readable: perhaps somebody asks for a stop */
+        int marks;  /* readable: perhaps somebody asks for a stop; negative: to be looked for now and then */
         bool asked; /* somebody did */
         int stopped_by;
         int status; /* as of waitpid() */
@@ -224,13 +225,14 @@ static _noreturn_ void supervise(Parent *p) {
                                         { .fd = p->notify, .events = POLLIN },
                                         { .fd = p->marks, .events = POLLIN } };
 
-                if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR)
+                if (poll(fds, ELEMENTSOF(fds), p->marks < 0 && !p->asked ? LOOK_MSEC : -1) < 0 &&
+                    errno != EINTR)
                         break;
                 if (fds[1].revents & POLLIN)
                         on_notify(p);
                 if (fds[0].revents & POLLIN)
                         on_signal(p);
-                if (fds[2].revents & POLLIN)
+                if (p->marks < 0 || (fds[2].revents & POLLIN))
                         on_mark(p);
         }
         if (p->notify >= 0) /* it may have said something and ended at once */
@@ -353,8 +355,9 @@ int foreground_split(const Foreground *f, Error *e) {
         Parent p = { .f = f };
         sigset_t mask, old;
 
-        if (marks < 0)
-                return error_setf(e, marks, "cannot watch %s: %s", f->dir, strerror(-marks));
+        if (marks <
+            0) /* root may have as many as fs.inotify.max_user_instances, which other programs want, too */
+                log_debug("cannot watch %s: %s, looking there every second", f->dir, strerror(-marks));
         if (getenv("NOTIFY_SOCKET")) {
                 notify = open_notify(f->notify_path, e);
                 if (notify < 0)

@@ -22,6 +22,7 @@
 #define PLACE           "stage1/rootfs/rkt"
 #define MARK            "rkt/starting" /* rkt-bare takes it away when signals are safe with it */
 #define SIGNAL_HALT     (SIGRTMIN + 3)
+#define LOOK_MSEC       100
 #define ANSWER_MAX_USEC UINT64_C(25000000)
 
 /* Whether systemd has sent the unit of a process its signal to stop. */
@@ -40,22 +41,25 @@ static bool is_stopping(pid_t pid) {
 }
 
 /* Signals that come later are kept by the pod's first process. */
-static _noreturn_ void watch(int inotify, pid_t nspawn) {
-        struct pollfd fds[] = { { .fd = inotify, .events = POLLIN }, { .events = POLLIN } };
+static _noreturn_ void watch(int inotify, const char *mark, pid_t nspawn) {
+        struct pollfd fds[] = { { .fd = -1, .events = POLLIN }, { .events = POLLIN } };
         pid_t init;
+        int n;
 
         (void) prctl(PR_SET_NAME, "rkt-start-watch");
-        if (dup3(inotify, STDERR_FILENO + 1, O_CLOEXEC) < 0 && inotify != STDERR_FILENO + 1)
-                _exit(EXIT_FAILURE);
-        (void) close_range(STDERR_FILENO + 2, ~0U, 0);
-        fds[0].fd = STDERR_FILENO + 1;
+        if (inotify >= 0) {
+                if (dup3(inotify, STDERR_FILENO + 1, O_CLOEXEC) < 0 && inotify != STDERR_FILENO + 1)
+                        _exit(EXIT_FAILURE);
+                fds[0].fd = STDERR_FILENO + 1;
+        }
+        (void) close_range((unsigned) (STDERR_FILENO + (inotify >= 0 ? 2 : 1)), ~0U, 0);
         fds[1].fd = (int) syscall(SYS_pidfd_open, nspawn, 0);
         if (fds[1].fd < 0 || getppid() != nspawn)
                 _exit(EXIT_FAILURE);
-        while (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno == EINTR)
-                ;
-        if (fds[1].revents == 0 && fds[0].revents != 0 && is_stopping(nspawn) &&
-            pod_find_init(nspawn, &init) >= 0)
+        do
+                n = poll(fds, ELEMENTSOF(fds), inotify >= 0 ? -1 : LOOK_MSEC);
+        while ((n < 0 && errno == EINTR) || (n == 0 && access(mark, F_OK) >= 0));
+        if (fds[1].revents == 0 && is_stopping(nspawn) && pod_find_init(nspawn, &init) >= 0)
                 (void) kill(init, SIGNAL_HALT);
         _exit(EXIT_SUCCESS);
 }
@@ -68,23 +72,26 @@ static _noreturn_ void watch(int inotify, pid_t nspawn) {
  *
  * By the process that becomes systemd-nspawn, right before.
  *
- * Return: 0; errors of the file system, of inotify and of fork().
+ * Return: 0; errors of the file system and of fork().
  */
 int start_watch(const char *dir, int stage1_fd, Error *e) {
-        _cleanup_free_ char *place = strf("%s/" PLACE, dir);
+        _cleanup_free_ char *place = strf("%s/" PLACE, dir), *path = strf("%s/stage1/rootfs/" MARK, dir);
         _cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC), mark = -EBADF;
         pid_t pid, nspawn = getpid();
 
-        if (!place)
+        if (!place || !path)
                 return error_oom(e);
         mark = openat(stage1_fd, MARK, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
-        if (mark < 0 || inotify < 0 || inotify_add_watch(inotify, place, IN_DELETE | IN_ONLYDIR) < 0)
-                return error_setf(e, -errno, "cannot watch %s: %s", place, strerror(errno));
+        if (mark < 0)
+                return error_setf(e, -errno, "cannot make %s: %s", path, strerror(errno));
+        if (inotify >= 0 && inotify_add_watch(inotify, place, IN_DELETE | IN_ONLYDIR) < 0)
+                inotify = fd_close(
+                        inotify); /* the kernel has no more of them: the process looks there itself */
         pid = fork();
         if (pid < 0)
                 return error_setf(e, -errno, "cannot start a process for the pod's start: %s",
                                   strerror(errno));
         if (pid == 0)
-                watch(inotify, nspawn);
+                watch(inotify, path, nspawn);
         return own_cgroup_set_aside(&pid, 1, e);
 }
