@@ -23,8 +23,8 @@ void client_drop(Client *c) {
 }
 
 /* Somebody's terminal may stand still for as long as it likes, while there is an app. */
-static bool has_patience(const Client *c, Sender *app, int waited_msec) {
-        bool app_lives = sender_find_pid(app) > 0 &&
+static bool has_patience(const Client *c, Sender *app, bool is_end, int waited_msec) {
+        bool app_lives = !is_end && sender_find_pid(app) > 0 &&
                          poll(&(struct pollfd){ .fd = app->pidfd, .events = POLLIN }, 1, 0) == 0;
 
         return app_lives ? c->is_first || waited_msec < CLIENT_MSEC : waited_msec < CLIENT_LAST_MSEC;
@@ -32,12 +32,13 @@ static bool has_patience(const Client *c, Sender *app, int waited_msec) {
 
 /* Until there may be room again: the socket calls itself writable only when most of what is in it was read, which over a slow
  * line takes its time. False: nothing was read. */
-static bool wait_for_client_to_read(const Client *c, Sender *app, const volatile sig_atomic_t *stopping) {
+static bool wait_for_client_to_read(const Client *c, Sender *app, bool is_end,
+                                    const volatile sig_atomic_t *stopping) {
         int before = 0, left = 0;
 
         if (ioctl(c->fd, SIOCOUTQ, &before) < 0)
                 return false;
-        for (int waited = 0; has_patience(c, app, waited);
+        for (int waited = 0; has_patience(c, app, is_end, waited);
              waited += waited < CLIENT_MSEC ? CLIENT_TURN_MSEC : 0) {
                 if (*stopping)
                         return false;
@@ -55,18 +56,19 @@ static bool wait_for_client_to_read(const Client *c, Sender *app, const volatile
  * client_send() - a piece of the app's output
  * @c:        client; dropped if it has gone, or does not read
  * @app:      that waits meanwhile
+ * @is_end:   somebody waits for the last words: processes that the app still has are no reason to wait long
  * @stopping: not for ever
  * @data:     @size bytes
  * @size:     bytes
  */
-void client_send(Client *c, Sender *app, const volatile sig_atomic_t *stopping, const char *data,
+void client_send(Client *c, Sender *app, bool is_end, const volatile sig_atomic_t *stopping, const char *data,
                  size_t size) {
         while (size > 0) {
                 ssize_t n = send(c->fd, data, size < CLIENT_PIECE ? size : CLIENT_PIECE,
                                  MSG_NOSIGNAL | MSG_DONTWAIT);
 
-                if (n < 0 &&
-                    (errno == EINTR || (errno == EAGAIN && wait_for_client_to_read(c, app, stopping))))
+                if (n < 0 && (errno == EINTR ||
+                              (errno == EAGAIN && wait_for_client_to_read(c, app, is_end, stopping))))
                         continue;
                 if (n < 0) {
                         client_drop(c);

@@ -23,5 +23,5 @@ typedef struct Client {
 } Client;
 
 void client_drop(Client *c);
-void client_send(Client *c, Sender *app, const volatile sig_atomic_t *stopping, const char *data,
+void client_send(Client *c, Sender *app, bool is_end, const volatile sig_atomic_t *stopping, const char *data,
                  size_t size);

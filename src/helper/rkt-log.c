@@ -65,9 +65,10 @@ static struct {
         int listener;
         Client clients[CLIENTS_MAX];
         bool has_tty;
-        bool waits; /* nothing is read from the terminal before there is a client */
-        int slave;  /* of the terminal, so that it lives without the app, too */
-        int input;  /* where the app's input goes: a pipe, or our end of the terminal; -1: nowhere */
+        bool is_end; /* "sync" is being served */
+        bool waits;  /* nothing is read from the terminal before there is a client */
+        int slave;   /* of the terminal, so that it lives without the app, too */
+        int input;   /* where the app's input goes: a pipe, or our end of the terminal; -1: nowhere */
         char pending[INPUT_SIZE]; /* that it has not taken yet */
         size_t n_pending;
         bool alone; /* nobody of the app came for what is in its pipes */
@@ -110,7 +111,7 @@ static void send_clients(const Source *s, const char *data, size_t size) {
 
         for (size_t i = 0; i < CLIENTS_MAX; i++)
                 if (self.clients[i].fd >= 0 && (self.clients[i].wants & which))
-                        client_send(&self.clients[i], &self.app, &stopping, data, size);
+                        client_send(&self.clients[i], &self.app, self.is_end, &stopping, data, size);
 }
 
 /* When its first process ends, the terminal is taken away from all who have it open, and from us. */
@@ -257,8 +258,10 @@ static void sync_client(Client *c) {
 
         c->wants = CLIENT_SYNC;
         wait_for_client();
+        self.is_end = true;
         if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &size) >= 0)
                 end_of_app(&who);
+        self.is_end = false;
         client_drop(c);
 }
 
