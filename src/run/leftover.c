@@ -127,9 +127,9 @@ int run_reset(Pod *p, Error *e) {
                 name = strf("rkt-%s", pod_uuid(p));
         if (!name)
                 return error_oom(e);
-        r = pod_reset(p, e);
-        if (r >= 0)
-                r = network_down(p, e);
+        r = network_down(p, e);
+        if (r >= 0) /* how its apps ended is known until nothing can fail any more */
+                r = pod_reset(p, e);
         if (r >= 0)
                 remove_runtime(name);
         return r;
