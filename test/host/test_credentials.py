@@ -89,7 +89,7 @@ def test_flags(host, images, tmp_path):
     assert "a  b:c" not in manifest and SECRET not in manifest
     done = host.rkt("run-prepared", uuid, check=False).out.splitlines()
     assert {"0 load=" + SECRET, "0 load2=x", "0 set=a b:c"} == {li for li in done if "=" in li and "*" not in li}, done
-    assert subprocess.run(["grep", "-rsqF", SECRET, f"{DATA}/pods"], check=False).returncode == 1
+    assert subprocess.run(["grep", "-rsqF", SECRET, f"{DATA}/pods/run/{uuid}"], check=False).returncode != 0
     assert pathlib.Path(DATA, "pods/run", uuid, "credentials").stat().st_mode & 0o7777 == 0o700
     host.rkt("rm", uuid)
     before = host.pod_states()
