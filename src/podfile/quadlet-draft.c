@@ -151,7 +151,8 @@ static int note_to_string(const QuadletLine *l, const char *sentence, char **ret
         return pod_error_to_string(&errors.items[0], ret);
 }
 
-static int vnote(QuadletImport *x, const QuadletLine *l, char **ret, const char *format, va_list ap) {
+_printf_(4, 0) static int vnote(QuadletImport *x, const QuadletLine *l, char **ret, const char *format,
+                                va_list ap) {
         _cleanup_free_ char *sentence = NULL, *text = NULL;
         char *copy;
         int r;

@@ -93,7 +93,7 @@ def test_flags(host, images, tmp_path):
     assert pathlib.Path(DATA, "pods/run", uuid, "credentials").stat().st_mode & 0o7777 == 0o700
     host.rkt("rm", uuid)
     before = host.pod_states()
-    for flag, what in (("--load-credential=x:/no/such", "No such file"), ("--load-credential=x:/", "not a regular file"),
+    for flag, what in ((f"--load-credential=x:{tmp_path}/none", "No such file"), ("--load-credential=x:/", "not a regular file"),
                        ("--set-credential=" + "x" * 250 + ":y", "too long a name")):
         refused = host.rkt("--insecure-options=image", "run", images.busybox, flag, check=254)
         assert what in refused.err, refused
