@@ -31,6 +31,15 @@ void pod_settle(Pod *p) {
 }
 
 /**
+ * pod_settle_now() - what a pod is whose state was looked at while somebody tidied up after it: not running
+ * @p: pod; its state becomes exited
+ */
+void pod_settle_now(Pod *p) {
+        if (!p->locked && p->state == POD_RUNNING && is_tidied(p))
+                p->state = POD_EXITED;
+}
+
+/**
  * pod_settle_lock() - pod_lock(), with patience for those who tidy up after a pod that has ended
  * @p: pod; its place is looked at again
  * @e: says who may hold it

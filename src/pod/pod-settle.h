@@ -5,4 +5,5 @@
 #include "pod/pod.h"
 
 void pod_settle(Pod *p);
+void pod_settle_now(Pod *p);
 int pod_settle_lock(Pod *p, Error *e);

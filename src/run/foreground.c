@@ -30,6 +30,7 @@
 #include "basic/process.h"
 #include "basic/str.h"
 #include "pod/pod-stop.h"
+#include "pod/pod.h"
 #include "run/foreground.h"
 #include "run/machine.h"
 #include "run/manager-bus.h"
@@ -41,6 +42,9 @@
 #define DRAIN_MSEC     5000
 #define STEP_MSEC      100
 #define LOOK_MSEC      1000 /* where the kernel does not tell of a mark */
+#define AGAIN_MSEC     1000
+#define AGAIN_MAX      5
+#define SIGNAL_HALT    (SIGRTMIN + 3) /* systemd(1) */
 
 /* Those that are not blocked do what they always do. */
 static const int blocked[] = { SIGCHLD, SIGTERM,  SIGINT, SIGHUP, SIGQUIT, SIGUSR1,   SIGUSR2,
@@ -54,6 +58,7 @@ typedef struct Parent {
         int notify; /* nspawn's words; -EBADF: nobody wants them */
         int marks;  /* readable: perhaps somebody asks for a stop; negative: to be looked for now and then */
         bool asked; /* somebody did */
+        unsigned again; /* so often the pod's PID 1 has been told once more */
         int stopped_by;
         int status; /* as of waitpid() */
 } Parent;
@@ -214,6 +219,19 @@ static _noreturn_ void finish(const Parent *p) {
         _exit(EXIT_FAILURE);
 }
 
+static bool is_to_stop(const Parent *p) {
+        return (p->asked || p->stopped_by != 0) && p->again < AGAIN_MAX;
+}
+
+/* A signal that came when nobody could keep it is lost; one too many does nothing. */
+static void tell_again(Parent *p) {
+        pid_t init;
+
+        p->again++;
+        if (!p->ended && process_has_name(p->child, "systemd-nspawn") && pod_find_init(p->child, &init) >= 0)
+                (void) kill(init, SIGNAL_HALT);
+}
+
 /* The rest of this process's life. It holds nothing of the pod, above all not its lock. What nspawn leaves behind is the console,
  * which may have bytes to copy yet. */
 static _noreturn_ void supervise(Parent *p) {
@@ -224,10 +242,15 @@ static _noreturn_ void supervise(Parent *p) {
                 struct pollfd fds[] = { { .fd = p->signals, .events = POLLIN },
                                         { .fd = p->notify, .events = POLLIN },
                                         { .fd = p->marks, .events = POLLIN } };
+                int n = poll(fds, ELEMENTSOF(fds),
+                             is_to_stop(p)               ? AGAIN_MSEC
+                             : p->marks < 0 && !p->asked ? LOOK_MSEC
+                                                         : -1);
 
-                if (poll(fds, ELEMENTSOF(fds), p->marks < 0 && !p->asked ? LOOK_MSEC : -1) < 0 &&
-                    errno != EINTR)
+                if (n < 0 && errno != EINTR)
                         break;
+                if (n == 0 && is_to_stop(p))
+                        tell_again(p);
                 if (fds[1].revents & POLLIN)
                         on_notify(p);
                 if (fds[0].revents & POLLIN)

@@ -8,6 +8,7 @@
 #include "basic/table.h"
 #include "manifest/ac-lenient.h"
 #include "pod/pod-list.h"
+#include "pod/pod-settle.h"
 #include "verbs/pod-info.h"
 #include "verbs/verbs.h"
 
@@ -177,6 +178,8 @@ static int list_run(const VerbContext *c, int argc, char **words, void *options,
         r = pods_open_for(c->dir, &ps, e);
         if (r >= 0)
                 r = pod_list_load(ps, &l, e);
+        FOREACH_ARRAY (p, l.pods, l.n_pods)
+                pod_settle_now(*p);
         if (r >= 0)
                 r = format == TABLE_TEXT ? print_table(&l, args, e) : print_json(&l, format, e);
         if (r < 0 || format != TABLE_TEXT || strv_length(l.errors) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rkt pod edit: a drop-in of a pod file, or the file itself, by an editor, as "systemctl edit" does it for units. What was written
  * is checked by the parser of pod files before it counts; what is wrong is kept beside, and the old file stays. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -312,6 +313,7 @@ static int edit(const EditArgs *a, Edit *x, Error *e) {
                 r = a->from_stdin ? read_stdin(&text, e) : edit_text(x, a->full, &text, e);
         if (r < 0)
                 return r;
+        assert(text);
         if (*text == '\0' || (!x->is_new && streq(text, x->old))) {
                 log_info("%s: nothing is changed", x->path);
                 return 0;

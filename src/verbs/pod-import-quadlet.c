@@ -236,6 +236,7 @@ static bool is_dropin_folder(const char *name) {
 }
 
 /* All Quadlet files below, sorted; as Quadlet does, without *.d. */
+/* NOLINTNEXTLINE(misc-no-recursion) bounded by DEPTH_MAX */
 static int collect(QuadletImport *x, const char *dir, unsigned depth, char ***files, char ***folders) {
         _cleanup_strv_free_ char **names = NULL;
         int r = dir_list_at(AT_FDCWD, dir, &names);

@@ -453,6 +453,11 @@ void running_app_done(RunningApp *x) {
         *x = RUNNING_APP_INIT;
 }
 
+static void move_running_app(RunningApp *to, RunningApp *from) {
+        *to = *from;
+        *from = RUNNING_APP_INIT;
+}
+
 /**
  * running_app_open() - the app of a running pod that a command line means
  * @data_dir: --dir
@@ -477,8 +482,7 @@ int running_app_open(const char *data_dir, int argc, char **words, const Running
                 r = find_app(x.manifest, q->app, q->verb, &x.app, e);
         if (r < 0)
                 return r;
-        *ret = x;
-        x = RUNNING_APP_INIT;
+        move_running_app(ret, &x);
         return 0;
 }
 

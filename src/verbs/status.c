@@ -5,6 +5,7 @@
 
 #include "basic/str.h"
 #include "basic/table.h"
+#include "pod/pod-settle.h"
 #include "run/userns.h"
 #include "store/store-ref.h"
 #include "verbs/pod-info.h"
@@ -172,6 +173,7 @@ static int status_run(const VerbContext *c, int argc, char **words, void *option
                 r = pod_wait_over(p, c->dir, args->wait, e);
         if (r < 0)
                 return r;
+        pod_settle_now(p);
         if (format != TABLE_TEXT)
                 return print_json(p, format, args->stats, e);
         r = print_lines(p, c->dir, e);
