@@ -100,7 +100,7 @@ static int pod_of(const Quadlet *q, char **ret) {
 /* "db.container", "db.service", "shop-pod.service"; NULL: not one of these files. */
 static const Quadlet *unit_of(const QuadletImport *x, const char *word) {
         FOREACH_ARRAY (q, x->units, x->n_units) {
-                const char *service = quadlet_value(q, "ServiceName"), *rest = startswith(word, q->name),
+                const char *service = quadlet_value(q, "ServiceName"), *rest,
                            *kind = quadlet_kind_to_string(q->kind);
 
                 if (service && (rest = startswith(word, service)) && streq(rest, ".service"))

@@ -355,7 +355,7 @@ static int render(const Draft *d, char **ret, DraftLine ***ret_lines, size_t *re
 
         FOREACH_ARRAY (p, d->parts, d->n_parts)
                 total += p->n_lines + 2;
-        lines = (DraftLine **) (void *) new0(char *, total);
+        lines = new0(DraftLine *, total);
         if (!lines)
                 return -ENOMEM;
         n += add_head(d, &b);
@@ -453,10 +453,10 @@ static int check_ends(Draft *d) {
  * Return: 0 or -ENOMEM.
  */
 int draft_finish(Draft *d) {
-        const char *instance = d->is_template ? "x" : NULL;
+        char instance[] = "x";
         _cleanup_free_ char *name = d->is_template ? strf("%s-x", d->pod) : strdup(d->pod),
                             *path = strf("%s%s.pod", d->pod, d->is_template ? "@" : ""), *text = NULL;
-        PodEntry entry = { .name = name, .prefix = d->pod, .instance = (char *) (uintptr_t) instance };
+        PodEntry entry = { .name = name, .prefix = d->pod, .instance = d->is_template ? instance : NULL };
         int r = name && path ? check_ends(d) : -ENOMEM;
 
         entry.path = path;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Volumes, mounts, file systems in memory, devices. A named volume becomes one of the pod's own that is kept. */
+#include <assert.h>
 #include <string.h>
 
 #include "basic/path.h"
@@ -194,6 +195,7 @@ static int add_mount(Draft *d, const QuadletLine *line, const Mount *m) {
 
         if (r < 0 || d->is_refused)
                 return r;
+        assert(options);
         if (is_path) {
                 source = quadlet_path(d, m->source);
                 r = source ? 0 : -ENOMEM;

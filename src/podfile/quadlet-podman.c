@@ -12,30 +12,30 @@
 
 typedef struct Argument {
         const char *name;
+        const char *key;  /* of [Container] */
+        const char *note; /* instead: why it goes */
         char letter;
-        const char *key;   /* of [Container] */
-        const char *note;  /* instead: why it goes */
         bool has_no_value; /* alone it is true */
 } Argument;
 
 /* clang-format off */
 static const Argument arguments[] = {
-        { "add-host", 0, "AddHost" },        { "annotation", 0, "Annotation" },   { "cap-add", 0, "AddCapability" },
-        { "cap-drop", 0, "DropCapability" }, { "device", 0, "AddDevice" },        { "dns", 0, "DNS" },
-        { "entrypoint", 0, "Entrypoint" },   { "env", 'e', "Environment" },       { "env-file", 0, "EnvironmentFile" },
-        { "group-add", 0, "GroupAdd" },      { "health-cmd", 0, "HealthCmd" },    { "hostname", 'h', "HostName" },
-        { "label", 'l', "Label" },           { "memory", 'm', "Memory" },         { "mount", 0, "Mount" },
-        { "pids-limit", 0, "PidsLimit" },    { "publish", 'p', "PublishPort" },   { "read-only", 0, "ReadOnly", NULL, true },
-        { "shm-size", 0, "ShmSize" },        { "stop-signal", 0, "StopSignal" },  { "stop-timeout", 0, "StopTimeout" },
-        { "sysctl", 0, "Sysctl" },           { "tmpfs", 0, "Tmpfs" },             { "tz", 0, "Timezone" },
-        { "ulimit", 0, "Ulimit" },           { "user", 'u', "User" },             { "userns", 0, "UserNS" },
-        { "volume", 'v', "Volume" },         { "workdir", 'w', "WorkingDir" },
-        { "gpus", 0, NULL, "name the devices in Device=, and bring their files by Volume=" },
-        { "init", 0, NULL, "an app is never PID 1: systemd is", true },
-        { "log-level", 0, NULL, "that is Podman's own" },
-        { "privileged", 0, NULL, "not given: name the capabilities and devices that the app needs", true },
-        { "replace", 0, NULL, "that is Podman's own", true },
-        { "rm", 0, NULL, "that is Podman's own", true },
+        { "add-host", "AddHost" },        { "annotation", "Annotation" },   { "cap-add", "AddCapability" },
+        { "cap-drop", "DropCapability" }, { "device", "AddDevice" },        { "dns", "DNS" },
+        { "entrypoint", "Entrypoint" },   { "env", "Environment", NULL, 'e' },       { "env-file", "EnvironmentFile" },
+        { "group-add", "GroupAdd" },      { "health-cmd", "HealthCmd" },    { "hostname", "HostName", NULL, 'h' },
+        { "label", "Label", NULL, 'l' },           { "memory", "Memory", NULL, 'm' },         { "mount", "Mount" },
+        { "pids-limit", "PidsLimit" },    { "publish", "PublishPort", NULL, 'p' },   { "read-only", "ReadOnly", NULL, 0, true },
+        { "shm-size", "ShmSize" },        { "stop-signal", "StopSignal" },  { "stop-timeout", "StopTimeout" },
+        { "sysctl", "Sysctl" },           { "tmpfs", "Tmpfs" },             { "tz", "Timezone" },
+        { "ulimit", "Ulimit" },           { "user", "User", NULL, 'u' },             { "userns", "UserNS" },
+        { "volume", "Volume", NULL, 'v' },         { "workdir", "WorkingDir", NULL, 'w' },
+        { "gpus", NULL, "name the devices in Device=, and bring their files by Volume=" },
+        { "init", NULL, "an app is never PID 1: systemd is", 0, true },
+        { "log-level", NULL, "that is Podman's own" },
+        { "privileged", NULL, "not given: name the capabilities and devices that the app needs", 0, true },
+        { "replace", NULL, "that is Podman's own", 0, true },
+        { "rm", NULL, "that is Podman's own", 0, true },
 };
 /* clang-format on */
 
