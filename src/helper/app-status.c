@@ -97,8 +97,7 @@ static int ask(const char *app, AppEnd *ret) {
                                                 "ExecMainStatus", NULL, 'i', &end.status);
         if (r < 0)
                 return r;
-        *ret = end;
-        end = APP_END_INIT;
+        *ret = (AppEnd){ .result = TAKE_PTR(end.result), .code = end.code, .status = end.status };
         return 0;
 }
 
