@@ -100,17 +100,16 @@ def golden(rkt, work, folder, update):
 
 
 def on_terminal(rkt, args, **env):
-    """What a command prints on a terminal."""
+    """What a command prints on a terminal, and its exit code."""
     master, slave = pty.openpty()
-    done = subprocess.Popen([rkt, *args], stdin=slave, stdout=slave, stderr=slave, env={"PATH": "/usr/bin:/bin", "TERM": "xterm", **env})
+    done = subprocess.Popen([rkt, *args], stdin=slave, stdout=slave, stderr=slave, env={"PATH": "/usr/bin:/bin", "TERM": "xterm", "SYSTEMD_PAGER": "", **env})
     os.close(slave)
     text = b""
     with contextlib.suppress(OSError):  # EIO: its end
         while part := os.read(master, 65536):
             text += part
     os.close(master)
-    done.wait(timeout=30)
-    return text.decode()
+    return text.decode(), done.wait(timeout=30)
 
 
 def colors(rkt, work):
@@ -119,10 +118,32 @@ def colors(rkt, work):
     for args, env, wanted in ((["list"], {}, True), (["list"], {"NO_COLOR": "1"}, False), (["list"], {"NO_COLOR": ""}, True),
                               (["list"], {"TERM": "dumb"}, False), (["list", "--format=json"], {}, False),
                               (["list", "--no-legend"], {}, False), (["help"], {}, False), (["status", "x"], {}, False)):
-        text = on_terminal(rkt, [*args, f"--dir={work}"], **env)
-        if ("\x1b" in text) != wanted or "\x1b" in run(rkt, [*args, f"--dir={work}"]).stdout:
+        text, _ = on_terminal(rkt, [*args, f"--dir={work}"], **env)
+        paged, _ = on_terminal(rkt, [*args, f"--dir={work}"], SYSTEMD_PAGER="sed -n p", **env)
+        if text != paged or ("\x1b" in text) != wanted or "\x1b" in run(rkt, [*args, f"--dir={work}"]).stdout:
             failed += 1
             print(f"FAIL colors of {args} with {env}: {text!r}")
+    return failed
+
+
+def pagers(rkt, work):
+    """On a terminal long output goes through the pager, unless the user says no; exit codes stay what they are."""
+    failed = 0
+    marked = {"SYSTEMD_PAGER": "sed s/^/>/"}
+    for line, env, code, wanted in (
+            ("list", marked, 0, True), ("list --no-pager", marked, 0, False), ("--no-pager list", marked, 0, False),
+            ("image list", marked, 0, True), ("image --no-pager list", marked, 0, False), (f"status {EXITED}", marked, 0, True),
+            (f"cat-manifest {EXITED}", marked, 0, True), (f"app list {EXITED}", marked, 0, True), ("config", marked, 0, True),
+            ("help", marked, 0, True), ("help --no-pager", marked, 0, False), ("list --help", marked, 0, True),
+            ("run --help", marked, 0, True), ("status x", marked, 254, False), ("version", marked, 0, False),
+            (f"app status {DAMAGED} --app=x", marked, 1, True), ("list", {"SYSTEMD_PAGER": "cat"}, 0, False),
+            ("list", {**marked, "TERM": "dumb"}, 0, False), ("list", {"SYSTEMD_PAGER": "true"}, 0, None)):
+        text, got = on_terminal(rkt, [*line.split(), f"--dir={work}"], **env)
+        lines = text.splitlines()
+        good = not lines if wanted is None else lines and all(x.startswith(">") == wanted for x in lines)
+        if got != code or not good:
+            failed += 1
+            print(f"FAIL pager of {line} with {env}: {got} {text!r}")
     return failed
 
 
@@ -176,6 +197,7 @@ def main():
         failed = golden(copy, f"{work}/data", f"{source}/test/golden/cli", update)
         failed += every_verb(copy, source)
         failed += colors(copy, f"{work}/data")
+        failed += pagers(copy, f"{work}/data")
     sys.exit(1 if failed else 0)
 
 

@@ -10,6 +10,7 @@
 
 #include "basic/alloc.h"
 #include "basic/json-write.h"
+#include "basic/pager.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/table.h"
@@ -239,7 +240,8 @@ static bool all_plain(const Table *t) {
 static bool has_colors(FILE *f) {
         const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
 
-        return isatty(fileno(f)) && term && *term && !streq(term, "dumb") && !(no && *no);
+        return ((f == stdout && pager_is_open()) || isatty(fileno(f)) > 0) && term && *term &&
+               !streq(term, "dumb") && !(no && *no);
 }
 
 /* NULL: none of its own. */

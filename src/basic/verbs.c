@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "basic/log.h"
+#include "basic/pager.h"
 #include "basic/path.h"
 #include "basic/strv.h"
 #include "basic/suggest.h"
@@ -35,6 +36,8 @@ static const Option global_options[] = {
                   "capabilities, paths, seccomp, all-fetch, all-run, all (default none)" },
         { "local-config", 0, OPTION_STRING, offsetof(VerbContext, local_config), .fallback = "/etc/rkt",
           .value = "DIR", .help = "local configuration directory" },
+        { "no-pager", 0, OPTION_BOOL, offsetof(VerbContext, no_pager),
+          .help = "do not show long output page by page" },
         { "system-config", 0, OPTION_STRING, offsetof(VerbContext, system_config), .fallback = "/usr/lib/rkt",
           .value = "DIR", .help = "system configuration directory" },
         { "trust-keys-from-https", 0, OPTION_BOOL, offsetof(VerbContext, trust_keys_from_https),
@@ -198,9 +201,11 @@ static void help_commands(const Verb *const *verbs, const char *group, StrBuf *b
         }
 }
 
-static int print_buffer(StrBuf *b, FILE *f) {
+static int print_buffer(const VerbContext *c, StrBuf *b, FILE *f) {
         if (b->failed)
                 return -ENOMEM;
+        if (f == stdout)
+                verb_open_pager(c);
         return b->data && fputs(b->data, f) < 0 ? -EIO : 0;
 }
 
@@ -229,7 +234,7 @@ int verbs_print_help(const VerbContext *c, const char *group, FILE *f) {
         help_commands(c->verbs, group, &b);
         strbuf_add(&b, "\nGLOBAL OPTIONS:\n");
         options_help(global_options, NULL, &b);
-        return print_buffer(&b, f);
+        return print_buffer(c, &b, f);
 }
 
 /* Those that belong to an image stand by themselves. */
@@ -268,7 +273,7 @@ int verb_print_help(const VerbContext *c, const Verb *v, FILE *f) {
         help_options(v, &b);
         strbuf_add(&b, "\nGLOBAL OPTIONS:\n");
         options_help(global_options, NULL, &b);
-        return print_buffer(&b, f);
+        return print_buffer(c, &b, f);
 }
 
 /* A verb sees its context as const; verbs_main() has it, and it is no const there. */
@@ -285,6 +290,17 @@ static VerbContext *context_of(const VerbContext *c) {
  */
 int verb_ready(const VerbContext *c, Error *e) {
         return c->ready ? c->ready(c, e) : 0;
+}
+
+/**
+ * verb_open_pager() - what the verb prints from here on may be long: the user reads it page by page, if it is a user who reads it
+ * @c: global flags, all taken
+ *
+ * To be called when there is something to print: nobody should wait before an empty screen.
+ */
+void verb_open_pager(const VerbContext *c) {
+        if (!c->no_pager)
+                pager_open();
 }
 
 /**
@@ -513,6 +529,11 @@ static void fill_standard_descriptors(void) {
         }
 }
 
+/* Nobody reads on: then it does not matter what could not be written. */
+static bool is_enough(void) {
+        return pager_is_open() && (fflush(stdout) != 0 || ferror(stdout));
+}
+
 /* One sentence; with --debug its causes, each below what it was the cause of. */
 static void log_failure(const Error *e, int r) {
         _cleanup_free_ char *tree = log_is_debug() ? error_tree(e, r) : NULL;
@@ -541,11 +562,15 @@ int verbs_main(const Verb *const *verbs, int (*ready)(const VerbContext *c, Erro
         r = options_init(&t, &e);
         if (r >= 0)
                 r = dispatch(&c, argv, &e);
+        if (r < 0 && is_enough())
+                r = 0;
         if (r < 0) {
                 log_failure(&e, r);
                 r = EXIT_RKT_FAILED;
         }
         free(c.configured_dir);
+        if (pager_close())
+                return r;
         if (fflush(stdout) != 0 || ferror(stdout)) {
                 log_error_errno(-errno, "cannot write to standard output: %m");
                 return EXIT_RKT_FAILED;

@@ -34,6 +34,7 @@ typedef struct VerbContext VerbContext;
 struct VerbContext {
         bool debug;
         bool help;
+        bool no_pager;
         bool trust_keys_from_https;
         const char *dir;                              /* never NULL: RKT_DATA_DIR unless --dir */
         const char *local_config;                     /* /etc/rkt */
@@ -78,4 +79,5 @@ int verb_find(const Verb *const *verbs, const char *group, const char *name, con
 const Option *verb_global_options(void);
 const Option *verb_options(const Verb *v, size_t i);
 bool verbs_is_group(const Verb *const *verbs, const char *name);
+void verb_open_pager(const VerbContext *c);
 void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void *options, OptionParser *ret);

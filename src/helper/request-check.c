@@ -148,11 +148,13 @@ static int check_insecure(const char *value, bool is_admin, Error *e) {
 }
 
 static int check_flag(const char *word, size_t verb, bool is_admin, Error *e) {
+        static const char *const harmless[] = { "debug", "no-pager" };
         const char *name = word + 2, *value = strchr(name, '=');
         size_t n = value ? (size_t) (value - name) : strlen(name);
 
-        if (n == strlen("debug") && strncmp(name, "debug", n) == 0)
-                return 0;
+        FOREACH_ARRAY (f, harmless, ELEMENTSOF(harmless))
+                if (n == strlen(*f) && strncmp(name, *f, n) == 0)
+                        return 0;
         for (size_t i = 0; i < FLAGS_MAX && verbs[verb].flags[i]; i++) {
                 const char *flag = verbs[verb].flags[i];
 

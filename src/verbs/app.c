@@ -77,6 +77,8 @@ static int list_run(const VerbContext *c, int argc, char **words, void *options,
         int r = format < 0 ? (int) format : pod_open_named(c->dir, argc, words, NULL, &ps, &p, e);
 
         if (r >= 0)
+                verb_open_pager(c);
+        if (r >= 0)
                 r = format == TABLE_TEXT ? print_plain_list(p, args, e) : print_list(p, format, e);
         return failed(e, r);
 }
@@ -163,6 +165,8 @@ static int status_run(const VerbContext *c, int argc, char **words, void *option
         _cleanup_(pod_closep) Pod *p = NULL;
         int r = pod_open_named(c->dir, argc, words, NULL, &ps, &p, e);
 
+        if (r >= 0)
+                verb_open_pager(c);
         return failed(e, r < 0 ? r : print_status(p, options, e));
 }
 

@@ -35,7 +35,10 @@ static int cat_manifest_run(const VerbContext *c, int argc, char **words, void *
         _cleanup_(pod_closep) Pod *p = NULL;
         int r = pod_open_named(c->dir, argc, words, args->uuid_file, &ps, &p, e);
 
-        return r < 0 ? r : print_manifest(p, args->pretty, e);
+        if (r < 0)
+                return r;
+        verb_open_pager(c);
+        return print_manifest(p, args->pretty, e);
 }
 
 static const Option cat_manifest_options[] = {

@@ -26,6 +26,7 @@ static int config_run(const VerbContext *c, int argc, char **args, void *options
         config_write_json(config, &w);
         if (json_writer_steal(&w, &text) < 0)
                 return error_oom(e);
+        verb_open_pager(c);
         (void) puts(text);
         return 0;
 }

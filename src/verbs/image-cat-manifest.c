@@ -28,6 +28,7 @@ static int cat_run(const VerbContext *c, int argc, char **args, void *options, E
                 r = store_manifest_read(store, image.key, &text, &size, e);
         if (r < 0)
                 return r;
+        verb_open_pager(c);
         if (!a->pretty) {
                 (void) fwrite(text, 1, size, stdout);
                 (void) putchar('\n');

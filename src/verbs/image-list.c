@@ -214,6 +214,7 @@ static int list_run(const VerbContext *c, int argc, char **args, void *options, 
                 if (r < 0)
                         return r;
         }
+        verb_open_pager(c);
         return table_print(t, format, !a->no_legend, stdout, e);
 }
 

@@ -181,6 +181,8 @@ static int list_run(const VerbContext *c, int argc, char **words, void *options,
         FOREACH_ARRAY (p, l.pods, l.n_pods)
                 pod_settle_now(*p);
         if (r >= 0)
+                verb_open_pager(c);
+        if (r >= 0)
                 r = format == TABLE_TEXT ? print_table(&l, args, e) : print_json(&l, format, e);
         if (r < 0 || format != TABLE_TEXT || strv_length(l.errors) == 0)
                 return r; /* drivers read both outputs as one, and want JSON alone */

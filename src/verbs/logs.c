@@ -42,12 +42,13 @@ static int add_option(char ***argv, const char *name, const char *value) {
         return value ? strv_extendf(argv, "--%s=%s", name, value) : 0;
 }
 
-static int add_options(char ***argv, const LogsArgs *a) {
+/* It has the pager that rkt would have, and the same conditions. */
+static int add_options(char ***argv, const LogsArgs *a, bool no_pager) {
         int r = strv_extend(argv, JOURNALCTL);
 
         if (r >= 0)
                 r = strv_extend(argv, "--quiet");
-        if (r >= 0)
+        if (r >= 0 && no_pager)
                 r = strv_extend(argv, "--no-pager");
         if (r >= 0)
                 r = strv_extend(argv, "--all");
@@ -236,7 +237,7 @@ static int logs_run(const VerbContext *c, int argc, char **words, void *options,
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_(pod_closep) Pod *p = NULL;
         _cleanup_strv_free_ char **argv = NULL;
-        int r = add_options(&argv, args);
+        int r = add_options(&argv, args, c->no_pager || args->follow);
 
         if (r >= 0)
                 r = add_option(&argv, "since", args->since);

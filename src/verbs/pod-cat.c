@@ -45,6 +45,7 @@ static int cat_run(const VerbContext *c, int argc, char **args, void *options, E
         int r;
 
         r = pod_index_load(NULL, &index);
+        verb_open_pager(c);
         for (int i = 0; r >= 0 && i < argc; i++) {
                 const PodEntry *entry = pod_index_find(index, args[i]);
 

@@ -98,7 +98,6 @@ static int diff_run(const VerbContext *context, int argc, char **args, void *opt
         const DiffArgs *a = options;
         int r, no_running, n = 0;
 
-        (void) context;
         if (*a->format && !streq(a->format, "json") && !streq(a->format, "json-pretty"))
                 return error_setf(e, -EINVAL, "invalid format \"%s\": it must be json or json-pretty",
                                   a->format);
@@ -110,6 +109,8 @@ static int diff_run(const VerbContext *context, int argc, char **args, void *opt
         r = pod_file_changes_load(index, running, &changes, e);
         if (r >= 0)
                 r = check_names(&changes, argc, args, e);
+        if (r >= 0)
+                verb_open_pager(context);
         if (r >= 0 && *a->format)
                 r = print_json(&changes, argc, args, streq(a->format, "json-pretty"), e);
         else if (r >= 0)

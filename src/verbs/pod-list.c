@@ -142,6 +142,8 @@ static int list_run(const VerbContext *c, int argc, char **args, void *options, 
         for (size_t i = 0; r >= 0 && i < index->n; i++)
                 r = add_entry(t, &index->entries[i], bus, e);
         if (r >= 0)
+                verb_open_pager(c);
+        if (r >= 0)
                 r = table_print(t, format, !a->no_legend, stdout, e);
         if (r < 0)
                 return r;

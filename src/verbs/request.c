@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/pager.h"
 #include "basic/request.h"
 #include "basic/str.h"
 #include "basic/strv.h"
@@ -22,6 +23,7 @@ typedef struct Request {
         char *names[REQUEST_FILES_MAX]; /* as the user gave them; NULL: of a signature */
         int files[REQUEST_FILES_MAX];
         unsigned n_files;
+        bool pager; /* what comes back is to be read */
 } Request;
 
 static void request_done(Request *x) {
@@ -33,19 +35,22 @@ static void request_done(Request *x) {
 }
 
 /* These are asked for; what else there is either needs no rights, or is for root. */
-static bool is_served(const char *first, const char *second) {
+static bool is_served(const char *first, const char *second, bool *ret_pager) {
         static const struct {
                 const char *group, *name;
+                bool pager; /* as the verb itself has it */
         } verbs[] = {
-                { NULL, "fetch" },           { NULL, "list" },     { NULL, "status" },
-                { NULL, "cat-manifest" },    { "image", "fetch" }, { "image", "list" },
-                { "image", "cat-manifest" }, { "image", "rm" },    { "app", "list" },
-                { "app", "status" },
+                { NULL, "fetch", false },          { NULL, "list", true },      { NULL, "status", true },
+                { NULL, "cat-manifest", true },    { "image", "fetch", false }, { "image", "list", true },
+                { "image", "cat-manifest", true }, { "image", "rm", false },    { "app", "list", true },
+                { "app", "status", true },
         };
 
         FOREACH_ARRAY (v, verbs, ELEMENTSOF(verbs))
-                if (v->group ? streq(v->group, first) && streq_ptr(second, v->name) : streq(v->name, first))
+                if (v->group ? streq(v->group, first) && streq_ptr(second, v->name) : streq(v->name, first)) {
+                        *ret_pager = v->pager;
                         return true;
+                }
         return false;
 }
 
@@ -63,8 +68,9 @@ static bool is_private(const char *word) {
         return false;
 }
 
-static bool is_wanted(char **words) {
+static bool is_wanted(char **words, bool *ret_pager) {
         const char *first = NULL, *second = NULL;
+        const bool no_pager = strv_contains(words, "--no-pager");
 
         for (; *words; words++) {
                 if (is_private(*words))
@@ -76,7 +82,10 @@ static bool is_wanted(char **words) {
                 else if (!second)
                         second = *words;
         }
-        return first && is_served(first, second);
+        if (!first || !is_served(first, second, ret_pager))
+                return false;
+        *ret_pager = *ret_pager && !no_pager;
+        return true;
 }
 
 static int add_file(Request *x, const char *path, unsigned *ret) {
@@ -172,6 +181,8 @@ static int print_answers(int fd, const Request *x, int *ret_status, Error *e) {
                         *ret_status = (unsigned char) buffer[1];
                         return 1;
                 }
+                if (x->pager && buffer[0] == REQUEST_OUT)
+                        pager_open();
                 if (n > 1 && (buffer[0] == REQUEST_OUT || buffer[0] == REQUEST_ERR))
                         print(buffer[0] == REQUEST_OUT ? STDOUT_FILENO : STDERR_FILENO,
                               buffer[0] == REQUEST_OUT ? &out : &err, buffer + 1, (size_t) n - 1);
@@ -184,6 +195,8 @@ static int print_answers(int fd, const Request *x, int *ret_status, Error *e) {
  * @ret_status: exit status, if it was done
  * @e:          sentence on failure; may be NULL
  *
+ * What it prints may go through a pager, which the caller closes.
+ *
  * Return: 1: done; 0: not a matter for the service; -EPERM: the service is not for this user; errors of files and sockets.
  */
 int request_run(char **words, int *ret_status, Error *e) {
@@ -192,7 +205,7 @@ int request_run(char **words, int *ret_status, Error *e) {
         _cleanup_close_ int fd = -EBADF;
         int r = 0;
 
-        if (geteuid() == 0 || !is_wanted(words))
+        if (geteuid() == 0 || !is_wanted(words, &x.pager))
                 return 0;
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         if (fd < 0)

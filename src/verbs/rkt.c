@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The rkt program: the table of its commands. Groups (image, pod) stand together. */
 #include "basic/log.h"
+#include "basic/pager.h"
 #include "basic/strv.h"
 #include "config/config.h"
 #include "verbs/request.h"
@@ -78,10 +79,11 @@ int main(int argc, char **argv) {
 
         if (r == 0 && argc > 0) {
                 r = request_run(argv + 1, &status, &e);
-                if (r > 0)
-                        return status;
                 if (r < 0)
                         log_error("%s", error_text(&e, r));
+                (void) pager_close();
+                if (r > 0)
+                        return status;
         }
         if (r < 0)
                 return EXIT_RKT_FAILED;

@@ -174,6 +174,7 @@ static int status_run(const VerbContext *c, int argc, char **words, void *option
         if (r < 0)
                 return r;
         pod_settle_now(p);
+        verb_open_pager(c);
         if (format != TABLE_TEXT)
                 return print_json(p, format, args->stats, e);
         r = print_lines(p, c->dir, e);

@@ -8,6 +8,8 @@ import subprocess
 import termios
 import threading
 
+PAGER = {"TERM": "xterm", "SYSTEMD_PAGER": "sed s/^/>/", "SYSTEMD_PAGERSECURE": "0"}  # shows that it was there
+
 
 class Execution:
     """A child with pipes, or with a terminal that is its controlling one: input is there at once, and the terminal's size is set

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from conftest import ISOLATED, app_section
+from execution import PAGER, Execution
 
 BY_NAME = ("echo named-out >/dev/stdout; echo named-err >/dev/stderr; echo named-one >/proc/self/fd/1; "
            "echo named-two >>/dev/fd/2; ln -s /dev/stdout /tmp/access.log; echo named-link >>/tmp/access.log; "
@@ -145,6 +146,9 @@ def test_rkt_logs(host, pods, images):
     assert host.rkt("logs", "-o", "cat", "--app=a", "-n", "1", uuid[:8]).out == "a-two\n"
     assert "a-one" not in host.rkt("logs", "--since=+1h", name).out
     assert {"a-one", "a-two"} <= {json.loads(line)["MESSAGE"] for line in host.rkt("logs", "-o", "json", name).out.splitlines()}
+    for flags, lines in (([], [">a-one", ">a-two"]), (["--no-pager"], ["a-one", "a-two"])):  # on a terminal, by the pager
+        rc, out, _ = Execution(["rkt", "logs", "-o", "cat", "--app=a", name, *flags], tty=True, env=PAGER).done()
+        assert (rc, [li for li in out.splitlines() if "a-" in li]) == (0, lines), out
     assert 'has no app "c"' in host.rkt("logs", "--app=c", name, check=254).err
     follow = host.spawn("rkt", "logs", "-f", "-o", "cat", "--app=b", uuid)
     assert follow.stdout.readline() != ""

@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+from execution import PAGER, Execution
+
 
 @pytest.fixture(scope="module")
 def people(host):
@@ -43,6 +45,9 @@ def test_members_read(host, pods, images, people):  # pylint: disable=unused-arg
     assert "example.com/busybox" in as_user(host, cat, "image", "list").out
     listed = as_user(host, cat, "list", "--format=json")
     assert listed.err == "" and {p["name"] for p in pods.ours()} <= {p["name"] for p in json.loads(listed.out)}
+    for flags, marked in (([], True), (["--no-pager"], False)):  # the user's own pager, and with nobody else's rights
+        rc, out, _ = Execution(["runuser", "-u", cat, "--", "rkt", "list", *flags], tty=True, env=PAGER).done()
+        assert rc == 0 and out and all(li.startswith(">") == marked for li in out.splitlines()), out
     uuid = pods.ours()[-1]["name"]
     assert as_user(host, cat, "status", uuid).out == host.rkt("status", uuid).out
     assert json.loads(as_user(host, cat, "cat-manifest", uuid).out)["apps"][0]["name"] == "busybox"
