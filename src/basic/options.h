@@ -48,7 +48,7 @@ typedef struct OptionTable {
 
 #define OPTIONS_GROUP_IMAGE "image: " /* help of a flag that belongs to the image before it */
 
-#define OPTION_TABLES_MAX 4
+#define OPTION_TABLES_MAX 5
 
 /* What options_next() met. */
 typedef enum OptionEvent {

@@ -13,7 +13,7 @@
 #define EXIT_RKT_NO_COMMAND 2
 
 #define VERB_ARGS_ANY   UINT32_MAX
-#define VERB_TABLES_MAX 3 /* tables of options of one verb */
+#define VERB_TABLES_MAX 4 /* tables of options of one verb */
 
 typedef enum VerbFlags {
         VERB_HIDDEN = 1 << 0, /* not in help and completion */

@@ -229,15 +229,25 @@ static void warn_all(const PodPrepareOptions *o, char *const *warnings) {
                 o->warning(o->userdata, *warnings);
 }
 
+/* With the profiles that the spec names. */
+static int compose(const Prepare *x, ComposeOptions *o, PodManifest **ret, char ***ret_warnings, Error *e) {
+        UnitSettings profile = {};
+        int r = profile_load(PROFILE_DIRS, x->spec->profiles, &profile, e);
+
+        o->profile = &profile;
+        if (r >= 0)
+                r = pod_compose(x->spec, x->images, o, ret, ret_warnings, e);
+        o->profile = NULL;
+        unit_settings_done(&profile);
+        return r;
+}
+
 /* Fills the directory of a new pod. */
 static int fill(Prepare *x, Pod *p, Error *e) {
         _cleanup_free_ char *machine = strf("rkt-%s", pod_uuid(p)), *volumes = NULL;
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         _cleanup_strv_free_ char **warnings = NULL;
-        UnitSettings profile = {};
-        ComposeOptions o = { .environment = x->pod_environment,
-                             .profile = &profile,
-                             .manifest = x->options->manifest };
+        ComposeOptions o = { .environment = x->pod_environment, .manifest = x->options->manifest };
         int r;
 
         volumes = path_join(store_dir(x->store), "volumes");
@@ -245,10 +255,7 @@ static int fill(Prepare *x, Pod *p, Error *e) {
                 return error_oom(e);
         o.volumes_dir = volumes;
         o.name = x->options->name_from_uuid ? machine : NULL;
-        r = profile_load(PROFILE_DIRS, x->spec->profiles, &profile, e);
-        if (r >= 0)
-                r = pod_compose(x->spec, x->images, &o, &m, &warnings, e);
-        unit_settings_done(&profile);
+        r = compose(x, &o, &m, &warnings, e);
         if (r < 0)
                 return r;
         warn_all(x->options, warnings);
@@ -388,7 +395,7 @@ int pod_prepare_app(Pod *p, Store *s, const PodSpec *spec, const PodPrepareOptio
         if (r >= 0)
                 r = find_images(&x, e);
         if (r >= 0)
-                r = pod_compose(spec, x.images, &o, &one, &warnings, e);
+                r = compose(&x, &o, &one, &warnings, e);
         if (r < 0)
                 return r;
         warn_all(options, warnings);

@@ -56,6 +56,11 @@ static int set_mnt_volume(const Option *o, const char *value, void *data, Error 
         return app_spec_add_mount(app, volume, target, &m) < 0 ? error_oom(e) : 0;
 }
 
+/* What a pod has from its start, or what is there to fetch images. */
+static int refuse(const Option *o, const char *value, void *data, Error *e) {
+        return error_setf(e, -EOPNOTSUPP, "--%s is not for an app of a pod that runs: %s", o->name, o->help);
+}
+
 static int check_ready(Pod *p, Error *e) {
         if (pod_state(p) != POD_RUNNING)
                 return error_setf(e, -EBUSY, "pod \"%s\" is not running", pod_uuid(p));
@@ -96,9 +101,28 @@ static int add_run(const VerbContext *c, int argc, char **words, void *options, 
         return run_verb(c, &verb_app_add, words, options, add, e);
 }
 
+#define SANDBOX     "give it to \"rkt app sandbox\""
+#define STORE       "its image is in the store already (see \"rkt fetch\")"
+#define CREDENTIALS "a pod gets its credentials when it starts"
+
+/* Flags of "rkt run" that would do nothing here are refused, with the reason in place of a help. */
 static const Option add_options[] = {
         { "mnt-volume", 0, OPTION_SET, .set = set_mnt_volume, .value = "name=NAME,kind=KIND,target=PATH",
           .help = "image: a volume with source= or mode=, as --volume says it, mounted there" },
+        { "load-credential", 0, OPTION_SET, .set = refuse, .help = CREDENTIALS, .flags = OPTION_HIDDEN },
+        { "no-overlay", 0, OPTION_SET, .set = refuse, .bare = "true", .help = SANDBOX,
+          .flags = OPTION_HIDDEN },
+        { "no-store", 0, OPTION_SET, .set = refuse, .bare = "true", .help = STORE, .flags = OPTION_HIDDEN },
+        { "pod-manifest", 0, OPTION_SET, .set = refuse, .help = "give the image, and flags after it",
+          .flags = OPTION_HIDDEN },
+        { "pod-name", 0, OPTION_SET, .set = refuse, .help = "the pod has its name already",
+          .flags = OPTION_HIDDEN },
+        { "port", 0, OPTION_SET, .set = refuse, .help = SANDBOX, .flags = OPTION_HIDDEN },
+        { "private-users", 0, OPTION_SET, .set = refuse, .bare = "true", .help = SANDBOX,
+          .flags = OPTION_HIDDEN },
+        { "pull-policy", 0, OPTION_SET, .set = refuse, .help = STORE, .flags = OPTION_HIDDEN },
+        { "set-credential", 0, OPTION_SET, .set = refuse, .help = CREDENTIALS, .flags = OPTION_HIDDEN },
+        { "store-only", 0, OPTION_BOOL, offsetof(RunArgs, store_only), .flags = OPTION_HIDDEN },
         {},
 };
 

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const Verb verb = { .name = "run",
                                    .options = run_options,
-                                   .more_options = { run_image_options, run_how_options } };
+                                   .more_options = { run_image_options, run_new_options, run_how_options } };
         _cleanup_strv_free_ char **words = NULL;
         _cleanup_free_ char *text = strndup((const char *) data, size);
         _cleanup_error_ Error e = ERROR_INIT;
@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (options_init(&(OptionTable){ run_image_options, &a }, &e) >= 0)
                 (void) run_args_parse(&c, &verb, words, &a, &e);
         options_done(&(OptionTable){ run_image_options, &a });
+        options_done(&(OptionTable){ run_new_options, &a });
         run_args_done(&a);
         return 0;
 }

@@ -51,7 +51,7 @@ const Verb verb_prepare = {
                        "      \"rkt run-prepared\" does. Prints the pod's UUID, and nothing else, on "
                        "standard output.",
         .options = run_prepare_options,
-        .more_options = { run_image_options },
+        .more_options = { run_image_options, run_new_options },
         .options_size = sizeof(RunArgs),
         .run = prepare_run,
 };

@@ -53,7 +53,8 @@ extern const Option run_options[];          /* rkt run */
 extern const Option run_prepare_options[];  /* rkt prepare */
 extern const Option run_prepared_options[]; /* rkt run-prepared */
 extern const Option run_start_options[];    /* rkt start */
-extern const Option run_image_options[];    /* what is run: of run and prepare */
+extern const Option run_image_options[];    /* an app and its image: of run, prepare and app add */
+extern const Option run_new_options[];      /* of a pod that is made: of run and prepare */
 extern const Option run_how_options[];      /* how it is run: of run and run-prepared */
 
 int run_ipc_parse(const char *word, bool *ret, Error *e);

@@ -13,20 +13,13 @@
  * @data:  RunArgs
  * @e:     says what is wrong with it
  *
- * Return: 0, -EINVAL, -EOPNOTSUPP, -ENOMEM.
+ * Return: 0, -EINVAL, -ENOMEM.
  */
 int run_set_credential(const Option *o, const char *value, void *data, Error *e) {
         const char *key = streq(o->name, "set-credential") ? CREDENTIAL_SET : CREDENTIAL_LOAD;
         const char *colon = strchr(value, ':');
-        RunArgs *a = data;
-        AppSpec *app;
+        AppSpec *app = run_current_app(o, data, e);
 
-        if (a->kind == RUN_APP_ADD)
-                return error_setf(e, -EOPNOTSUPP,
-                                  "--%s is not for an app of a pod that runs: a pod gets its credentials "
-                                  "when it starts",
-                                  o->name);
-        app = run_current_app(o, data, e);
         if (!app)
                 return -EINVAL;
         if (!colon || !credential_id_is_valid(value, (size_t) (colon - value)) ||

@@ -84,7 +84,7 @@ const Verb verb_run = {
                 "of that\n"
                 "      image, \"---\" ends them. The exit status is that of the first app that failed.",
         .options = run_options,
-        .more_options = { run_image_options, run_how_options },
+        .more_options = { run_image_options, run_new_options, run_how_options },
         .options_size = sizeof(RunArgs),
         .run = run_run,
 };

@@ -16,7 +16,7 @@
 
 static const Verb verb = { .name = "run",
                            .options = run_options,
-                           .more_options = { run_image_options, run_how_options } };
+                           .more_options = { run_image_options, run_new_options, run_how_options } };
 
 /* Parses; the caller frees. */
 static int parse_kind(RunKind kind, char **words, RunArgs *a, Error *e) {
@@ -35,6 +35,7 @@ static int parse(char **words, RunArgs *a, Error *e) {
 
 static void done(RunArgs *a) {
         options_done(&(OptionTable){ run_image_options, a });
+        options_done(&(OptionTable){ run_new_options, a });
         options_done(&(OptionTable){ run_how_options, a });
         run_args_done(a);
 }

@@ -146,6 +146,26 @@ def test_names_and_annotations(sandbox, images):
     assert s.status("busybox")["user_annotations"] == {"ayy": "lmao"}
 
 
+REFUSED = ("--load-credential=a:/etc/hostname", "--no-overlay", "--no-store", "--pod-manifest=/dev/null", "--pod-name=x", "--port=http:80",
+           "--private-users", "--pull-policy=never", "--set-credential=a:b")
+
+
+def test_flags_of_run(sandbox):
+    """A profile counts for an app that is added; flags that only a pod as a whole can have are refused, each with a reason."""
+    s = sandbox()
+    for flag in REFUSED:
+        said = s.rkt("add", NAME, flag, "--exec=/bin/true", check=254).err
+        assert said.startswith(f'add: {flag.split("=")[0]} is not for an app of a pod that runs: '), said
+    assert s.states() == {}
+    assert "there is no profile 'nonesuch'" in s.rkt("add", NAME, "--profile=nonesuch", "--exec=/bin/true", check=254).err
+    for name, flags in (("plain", ()), ("profile", ("--profile=rkt-1",))):
+        s.add(name, f"echo {name} $(grep CapBnd /proc/self/status)", *flags)
+    s.wait_state(plain="exited", profile="exited")
+    s.host.wait_for("both", lambda: s.log.read_text().count("CapBnd") == 2, timeout=60)
+    caps = dict(line.split(" CapBnd: ") for line in s.log.read_text().splitlines() if "CapBnd" in line)
+    assert bin(int(caps["plain"], 16)).count("1") == 8 and bin(int(caps["profile"], 16)).count("1") == 14, caps
+
+
 def app_links_root(top):
     """The busybox root with directories, and links between them."""
     aci.busybox_root(top)
