@@ -590,6 +590,16 @@ static int start_manifest(const Compose *c, PodManifest **ret, Error *e) {
         return 0;
 }
 
+/* What will be written must be what can be read, or the pod could never run: each member by its own rules. */
+static int check_members(const PodManifest *m, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *read = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        if (pod_manifest_to_string(m, &text) < 0)
+                return error_oom(e);
+        return pod_manifest_parse(text, strlen(text), &read, e);
+}
+
 /**
  * pod_manifest_is_mutable() - is this a pod whose apps come and go?
  * @m: manifest
@@ -609,7 +619,7 @@ bool pod_manifest_is_mutable(const PodManifest *m) {
  * @ret_warnings: sentences for people; free with strv_free(); may be NULL
  * @e:            sentence on failure; may be NULL
  *
- * Return: 0; -ENODATA: nothing to run; -EINVAL: an app's name is reserved; -ENOENT: a given manifest mounts what it does not have; what pod_manifest_check() returns; -ENOMEM.
+ * Return: 0; -ENODATA: nothing to run; -EINVAL: an app's name is reserved; -ENOENT: a given manifest mounts what it does not have; what pod_manifest_check() and pod_manifest_parse() return; -ENOMEM.
  */
 int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOptions *o, PodManifest **ret,
                 char ***ret_warnings, Error *e) {
@@ -636,6 +646,8 @@ int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOp
                 r = pod_add_sysctls(spec, m, e);
         if (r >= 0)
                 r = pod_manifest_check(m, e);
+        if (r >= 0)
+                r = check_members(m, e);
         if (r < 0)
                 return r;
         if (ret_warnings)

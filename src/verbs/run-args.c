@@ -56,6 +56,18 @@ static int take_app_args(RunArgs *a, OptionParser *p, Error *e) {
         return 0;
 }
 
+/**
+ * run_variable_is_valid() - can a manifest have this variable?
+ * @assignment: NAME=VALUE
+ *
+ * Return: true for UTF-8 text with a name that ac_environment_name_is_valid() takes.
+ */
+bool run_variable_is_valid(const char *assignment) {
+        _cleanup_free_ char *name = strndup(assignment, strcspn(assignment, "="));
+
+        return name && ac_environment_name_is_valid(name) && str_is_utf8(assignment, strlen(assignment));
+}
+
 /* NAME=VALUE on a line, "#" and ";" begin comments. Names of one file are unique. */
 static int load_env_file(const char *path, char ***env, Error *e) {
         _cleanup_free_ char *text = NULL;
@@ -80,6 +92,14 @@ static int load_env_file(const char *path, char ***env, Error *e) {
                                 "environment variable must be specified as name=value (file \"%s\")", path);
                 if (!name)
                         return error_oom(e);
+                if (!str_is_utf8(line, strlen(line)))
+                        return error_setf(e, -EILSEQ,
+                                          "environment variables must be UTF-8 text (file \"%s\")", path);
+                if (!run_variable_is_valid(line))
+                        return error_setf(e, -EINVAL,
+                                          "invalid environment variable \"%s\": " RUN_VARIABLE_RULE
+                                          " (file \"%s\")",
+                                          name, path);
                 if (strv_contains(seen, name))
                         return error_setf(e, -EEXIST, "environment variable \"%s\" already set (file \"%s\")",
                                           name, path);
@@ -270,7 +290,8 @@ static bool image_has_variable(const AcApp *app, const char *assignment) {
  * @m: the manifest
  * @e: sentence on failure; may be NULL
  *
- * The app's name, if --name did not give one; and the caller's variables (--inherit-env) that neither the image nor a flag sets.
+ * The app's name, if --name did not give one; and the caller's variables (--inherit-env) that neither the image nor a flag sets,
+ * without those that a manifest cannot have, as exported functions of a shell.
  *
  * Return: 0; -EEXIST: another app has that name; -ENODATA: nothing to run; -EINVAL, -ENOMEM.
  */
@@ -289,8 +310,9 @@ int run_args_set_image(RunArgs *a, size_t i, const ImageManifest *m, Error *e) {
         if (!a->inherit_env)
                 return 0;
         STRV_FOREACH (v, environ)
-                if (!image_has_variable(m->app, *v) && !has_variable(app->environment, *v) &&
-                    !has_variable(a->spec->environment, *v) && strv_extend(&app->environment, *v) < 0)
+                if (run_variable_is_valid(*v) && !image_has_variable(m->app, *v) &&
+                    !has_variable(app->environment, *v) && !has_variable(a->spec->environment, *v) &&
+                    strv_extend(&app->environment, *v) < 0)
                         return error_oom(e);
         return 0;
 }

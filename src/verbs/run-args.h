@@ -57,6 +57,11 @@ extern const Option run_image_options[];    /* an app and its image: of run, pre
 extern const Option run_new_options[];      /* of a pod that is made: of run and prepare */
 extern const Option run_how_options[];      /* how it is run: of run and run-prepared */
 
+/* What a manifest may have, for sentences. */
+#define RUN_VARIABLE_RULE                                                                                    \
+        "a variable's name is of letters, digits, '_', '.' and '-', and begins with a letter or '_'"
+
+bool run_variable_is_valid(const char *assignment);
 int run_ipc_parse(const char *word, bool *ret, Error *e);
 int run_add_volume(RunArgs *a, const char *value, const char *flag, Error *e);
 int run_clean_path(const char *path, char **ret);

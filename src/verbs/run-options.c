@@ -63,6 +63,15 @@ static int check_pair(const Option *o, const char *value, Error *e) {
         return 0;
 }
 
+static int check_variable(const Option *o, const char *value, Error *e) {
+        int r = check_pair(o, value, e);
+
+        if (r >= 0 && !run_variable_is_valid(value))
+                r = error_setf(e, -EINVAL, "invalid argument \"%s\" for --%s: " RUN_VARIABLE_RULE, value,
+                               o->name);
+        return r;
+}
+
 /* Flags that are a list of KEY=VALUE of AppSpec. */
 static int set_app_pair(const Option *o, const char *value, void *data, Error *e) {
         AppSpec *app = run_current_app(o, data, e);
@@ -70,7 +79,8 @@ static int set_app_pair(const Option *o, const char *value, void *data, Error *e
 
         if (!app)
                 return -EINVAL;
-        r = check_pair(o, value, e);
+        r = o->offset == offsetof(AppSpec, environment) ? check_variable(o, value, e)
+                                                        : check_pair(o, value, e);
         if (r < 0)
                 return r;
         return environment_set((char ***) (void *) ((char *) app + o->offset), value) < 0 ? error_oom(e) : 0;
@@ -281,7 +291,7 @@ static int set_mount(const Option *o, const char *value, void *data, Error *e) {
 static int set_env(const Option *o, const char *value, void *data, Error *e) {
         RunArgs *a = data;
         size_t n = strcspn(value, "=") + 1;
-        int r = check_pair(o, value, e);
+        int r = check_variable(o, value, e);
 
         if (r < 0)
                 return r;

@@ -123,12 +123,16 @@ static void test_inherit(void **state) {
 
         assert_int_equal(setenv("RKT_A", "caller", 1), 0);
         assert_int_equal(setenv("RKT_B", "caller", 1), 0);
+        assert_int_equal(setenv("BASH_FUNC_x%%", "() { :; }", 1), 0);
+        assert_int_equal(setenv("RKT_LATIN", "\xe9", 1), 0);
         assert_int_equal(setenv("RKT_C", "caller", 1), 0);
         PARSE(&a, S("--inherit-env=true"), S("--set-env=RKT_B=flag"), S("x"));
         assert_int_equal(set_image(&a, 0, MANIFEST("example.com/x", APP), &e), 0);
         assert_false(strv_contains(a.spec->apps[0].environment, "RKT_A=caller"));
         assert_false(strv_contains(a.spec->apps[0].environment, "RKT_B=caller"));
         assert_true(strv_contains(a.spec->apps[0].environment, "RKT_C=caller"));
+        STRV_FOREACH (v, a.spec->apps[0].environment)
+                assert_true(run_variable_is_valid(*v));
         done(&a);
 }
 
@@ -292,6 +296,13 @@ static void test_refused(void **state) {
                         S("--set-env=x"), S("i")),
                 REFUSED("invalid argument \"A=2\" for --set-env: key \"A\" already set", S("--set-env=A=1"),
                         S("--set-env=A=2"), S("i")),
+                REFUSED("invalid argument \"1A=x\" for --set-env: a variable's name is of letters, digits, "
+                        "'_', "
+                        "'.' and '-', and begins with a letter or '_'",
+                        S("--set-env=1A=x"), S("i")),
+                REFUSED("invalid argument \"a/b=x\" for --environment: a variable's name is of letters, "
+                        "digits, '_', '.' and '-', and begins with a letter or '_'",
+                        S("i"), S("--environment=a/b=x")),
                 REFUSED("invalid argument \"mode=x,stat\" for --seccomp: it must be mode=retain or "
                         "mode=remove, and "
                         "system calls, as mode=remove,errno=EPERM,mknod",
@@ -360,6 +371,10 @@ static void test_bad_env_file(void **state) {
         } cases[] = {
                 { "A\n", "environment variable must be specified as name=value (file \"" },
                 { "=x\n", "environment variable must be specified as name=value (file \"" },
+                { "1A=x\n", "invalid environment variable \"1A\": a variable's name is of letters, digits, "
+                            "'_', '.' and "
+                            "'-', and begins with a letter or '_' (file \"" },
+                { "A=\xe9\n", "environment variables must be UTF-8 text (file \"" },
                 { "A=1\nA=2\n", "environment variable \"A\" already set (file \"" },
         };
 

@@ -94,9 +94,9 @@ def test_words_are_literal(run_pod):
     out = run_pod("--set-env=V=\n", args=[b"-c", b'printf "[%s]" "$V" "$@"', b"-", *words]).stdout
     assert out == b"".join(b"[" + w + b"]" for w in [b"\n", *words])
     assert b"not UTF-8" in run_pod(args=[b"-c", b"\xff\xfe"], check=254).stderr
-    for bad in ("A", "=x"):
-        done = run_pod(f"--set-env={bad}", check=254)
-        assert b"must be specified as key=value" in done.stderr
+    for bad, said in (("A", b"must be specified as key=value"), ("=x", b"must be specified as key=value"),
+                      ("1A=x", b"a variable's name is of letters")):
+        assert said in run_pod(f"--set-env={bad}", check=254).stderr
 
 
 @pytest.fixture
@@ -154,6 +154,8 @@ def test_odd_environment(host, run_pod, tmp_path):
                          env=env, capture_output=True, text=True, check=True)
     assert odd.stdout == usual and odd.stderr == ""
     assert run_pod(env=env, args=[b"-c", b"echo fine"]).stdout == b"fine\n"
+    env = {b"PATH": os.environb[b"PATH"], b"BASH_FUNC_x%%": b"() { :; }", b"LATIN": b"\xe9", b"GOOD": b"caller"}
+    assert run_pod("--inherit-env", env=env, args=[b"-c", b"env | grep -c -e BASH_FUNC -e LATIN; echo $GOOD"]).stdout == b"0\ncaller\n"
 
 
 @pytest.mark.parametrize("words", [["version"], ["list"], ["image", "list"], ["help"], ["config"], ["completion", "bash"]])

@@ -53,6 +53,17 @@ def pod(host, pods, images):
     host.rkt("gc", "--grace-period=0s", "--expire-prepared=0s", check=False)
 
 
+@pytest.mark.parametrize("flag,said", [("--working-dir=rel", "working directory 'rel' is not absolute"), ("--annotation=Foo=b", "'Foo'"),
+                                       ("--set-env=1A=x", "a variable's name is of letters"),
+                                       ("--environment=A%=x", "a variable's name is of letters")])
+def test_what_could_never_run(host, pod, flag, said):
+    """What a manifest cannot hold is refused before there is a pod, not when it is run."""
+    before = host.pod_states()
+    done = host.rkt(UNSIGNED, "prepare", "--quiet", pod.image, flag, check=254)
+    assert said in done.err and done.out == "" and len(done.err.splitlines()) == 1, done
+    assert host.pod_states() == before
+
+
 def test_prepared(host, pod, tmp_path):
     """STA-01, LST-01: prepared, by UUID, by file and in the list; CREATED is when it was prepared (LST-04)."""
     began = time.time()
