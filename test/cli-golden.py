@@ -126,6 +126,23 @@ def colors(rkt, work):
     return failed
 
 
+def links(rkt, work):
+    """OSC 8 is for a terminal without a pager, unless SYSTEMD_URLIFY says otherwise."""
+    failed = 0
+    pods = f"{os.path.dirname(work)}/pods"
+    os.mkdir(pods)
+    write(f"{pods}/good.pod", "[Pod]\n[App a]\nImage=x\n", 0)
+    for env, wanted in (({}, True), ({"TERM": "dumb"}, False), ({"SYSTEMD_URLIFY": "0"}, False), ({"NO_COLOR": "1"}, True),
+                        ({"SYSTEMD_PAGER": "sed -n p"}, False), ({"SYSTEMD_PAGER": "sed -n p", "SYSTEMD_URLIFY": "1"}, True)):
+        for args, url, text in ((["config", "--help"], "man:rkt-config(5)", "rkt-config(5)"),
+                                (["pod", "list"], f"file://{os.uname().nodename}{pods}/good.pod", f"{pods}/good.pod")):
+            seen, _ = on_terminal(rkt, args, RKT_PODS_PATH=pods, **env)
+            if text not in seen or (f"\x1b]8;;{url}\a{text}\x1b]8;;\a" in seen) != wanted or "\x1b]8" in seen and not wanted:
+                failed += 1
+                print(f"FAIL links of {args} with {env}: {seen!r}")
+    return failed
+
+
 def pagers(rkt, work):
     """On a terminal long output goes through the pager, unless the user says no; exit codes stay what they are."""
     failed = 0
@@ -197,6 +214,7 @@ def main():
         failed = golden(copy, f"{work}/data", f"{source}/test/golden/cli", update)
         failed += every_verb(copy, source)
         failed += colors(copy, f"{work}/data")
+        failed += links(copy, f"{work}/data")
         failed += pagers(copy, f"{work}/data")
     sys.exit(1 if failed else 0)
 

@@ -10,7 +10,7 @@
 
 #include "basic/alloc.h"
 #include "basic/json-write.h"
-#include "basic/pager.h"
+#include "basic/markup.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/table.h"
@@ -236,14 +236,6 @@ static bool all_plain(const Table *t) {
         return true;
 }
 
-/* For people, at a terminal that can do it, unless they do not want it (no-color.org). */
-static bool has_colors(FILE *f) {
-        const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-
-        return ((f == stdout && pager_is_open()) || isatty(fileno(f)) > 0) && term && *term &&
-               !streq(term, "dumb") && !(no && *no);
-}
-
 /* NULL: none of its own. */
 static const char *color_of(const TableColumn *c, const char *text) {
         if (!streq(c->name, "state"))
@@ -253,24 +245,40 @@ static const char *color_of(const TableColumn *c, const char *text) {
         return streq(text, "failed") ? ANSI_RED : NULL;
 }
 
-static void print_plain_cell(const Table *t, size_t i, const char *text, const char *color, size_t width,
-                             FILE *f) {
-        size_t n = strlen(text);
+/* A cell of the column as it is shown; a path is a link to the file. */
+static void mark_up(const TableColumn *c, const char *text, bool colors, bool links, StrBuf *b) {
+        const char *color = colors ? color_of(c, text) : NULL;
 
-        (void) fprintf(f, "%s%s%s", str_or(color, ""), text, color ? ANSI_NORMAL : "");
+        if (links && c->is_path)
+                markup_add_file(b, text, text);
+        else
+                strbuf_addf(b, "%s%s%s", str_or(color, ""), text, color ? ANSI_NORMAL : "");
+}
+
+/* Escape sequences have no width. */
+static void print_plain_cell(const Table *t, size_t i, const char *text, const char *shown, size_t width,
+                             FILE *f) {
+        (void) fputs(shown, f);
         if (i + 1 == t->n_shown) {
                 (void) fputc('\n', f);
                 return;
         }
-        for (; n < width; n++)
+        for (size_t n = strlen(text); n < width; n++)
                 (void) fputc(' ', f);
         (void) fputc('\t', f);
+}
+
+static void print_plain_title(const Table *t, size_t i, bool colors, size_t width, FILE *f) {
+        const char *title = t->columns[t->shown[i]].title;
+        _cleanup_free_ char *shown = colors ? strf(ANSI_UNDERLINE "%s" ANSI_NORMAL, title) : NULL;
+
+        print_plain_cell(t, i, title, str_or(shown, title), width, f);
 }
 
 /* What libsmartcols would print. */
 static int print_plain(const Table *t, bool legend, FILE *f) {
         _cleanup_free_ size_t *widths = new0(size_t, t->n_shown);
-        const bool colors = has_colors(f);
+        const bool colors = markup_has_colors(f), links = markup_has_links(f);
 
         if (!widths)
                 return -ENOMEM;
@@ -282,13 +290,15 @@ static int print_plain(const Table *t, bool legend, FILE *f) {
                                         strlen(str_or(t->cells[row * t->n_columns + t->shown[i]].text, "")));
         }
         for (size_t i = 0; legend && i < t->n_shown; i++)
-                print_plain_cell(t, i, t->columns[t->shown[i]].title, colors ? ANSI_UNDERLINE : NULL,
-                                 widths[i], f);
+                print_plain_title(t, i, colors, widths[i], f);
         for (size_t row = 0; row < t->n_rows; row++)
                 for (size_t i = 0; i < t->n_shown; i++) {
                         const char *text = str_or(t->cells[row * t->n_columns + t->shown[i]].text, "");
+                        _cleanup_strbuf_ StrBuf shown = STRBUF_INIT;
 
-                        print_plain_cell(t, i, text, colors ? color_of(&t->columns[t->shown[i]], text) : NULL,
+                        if (colors || links)
+                                mark_up(&t->columns[t->shown[i]], text, colors, links, &shown);
+                        print_plain_cell(t, i, text, shown.failed || !shown.data ? text : shown.data,
                                          widths[i], f);
                 }
         return ferror(f) ? -EIO : 0;

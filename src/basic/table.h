@@ -24,6 +24,7 @@ typedef struct TableColumn {
         const char *json_key; /* "import_time"; NULL: not in JSON */
         bool json_number;     /* the JSON value is an integer */
         bool extra;           /* in JSON only if it was selected */
+        bool is_path;         /* of a file of this host, or something else than an absolute path */
 } TableColumn;
 
 typedef struct Table Table;

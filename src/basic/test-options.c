@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "basic/markup.h"
 #include "basic/strv.h"
 #include "basic/suggest.h"
 #include "basic/table.h"
@@ -313,12 +315,36 @@ static void test_suggest_distance(void **state) {
         }
 }
 
+/* Links for who can click them; rkt.pod(5) is one, f(x), (1) and "see (5)" are none. */
+static void test_markup(void **state) {
+        _cleanup_strbuf_ StrBuf manuals = STRBUF_INIT, file = STRBUF_INIT, relative = STRBUF_INIT;
+        char host[256] = "", expected[512];
+
+        markup_add_manuals(&manuals, "rkt-config(5), f(x), (1) see (5); x(9) sd_notify(3)");
+        assert_string_equal(manuals.data,
+                            "\x1b]8;;man:rkt-config(5)\arkt-config(5)\x1b]8;;\a, f(x), (1) see (5); x(9) "
+                            "\x1b]8;;man:sd_notify(3)\asd_notify(3)\x1b]8;;\a");
+        assert_int_equal(gethostname(host, sizeof(host) - 1), 0);
+        markup_add_file(&file, "/etc/a b\x1b\xc3.pod", "seen");
+        (void) snprintf(expected, sizeof(expected),
+                        "\x1b]8;;file://%s/etc/a%%20b%%1B%%C3.pod\aseen\x1b]8;;\a", host);
+        assert_string_equal(file.data, expected);
+        markup_add_file(&relative, "-", "-");
+        assert_string_equal(relative.data, "-");
+        assert_int_equal(setenv("SYSTEMD_URLIFY", "no", 1), 0);
+        assert_false(markup_has_links(stdout));
+        assert_int_equal(setenv("SYSTEMD_URLIFY", "yes", 1), 0);
+        assert_true(markup_has_links(stdout));
+        assert_int_equal(unsetenv("SYSTEMD_URLIFY"), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_suggest),   cmocka_unit_test(test_suggest_distance),
                 cmocka_unit_test(test_options),   cmocka_unit_test(test_values),
                 cmocka_unit_test(test_durations), cmocka_unit_test(test_verb_find),
                 cmocka_unit_test(test_table),     cmocka_unit_test(test_formats),
+                cmocka_unit_test(test_markup),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

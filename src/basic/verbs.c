@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "basic/log.h"
+#include "basic/markup.h"
 #include "basic/pager.h"
 #include "basic/path.h"
 #include "basic/strv.h"
@@ -202,11 +203,15 @@ static void help_commands(const Verb *const *verbs, const char *group, StrBuf *b
 }
 
 static int print_buffer(const VerbContext *c, StrBuf *b, FILE *f) {
+        _cleanup_strbuf_ StrBuf marked = STRBUF_INIT;
+
         if (b->failed)
                 return -ENOMEM;
         if (f == stdout)
                 verb_open_pager(c);
-        return b->data && fputs(b->data, f) < 0 ? -EIO : 0;
+        if (markup_has_links(f))
+                markup_add_manuals(&marked, b->data);
+        return fputs(marked.failed || !marked.data ? str_or(b->data, "") : marked.data, f) < 0 ? -EIO : 0;
 }
 
 /**

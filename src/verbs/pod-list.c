@@ -24,7 +24,7 @@ static const TableColumn columns[_COLUMN_MAX] = {
         [COLUMN_STATE] = { "state", "STATE", "state", false },
         [COLUMN_ENABLED] = { "enabled", "ENABLED", "enabled", false },
         [COLUMN_IMAGES] = { "images", "IMAGES", "images", false },
-        [COLUMN_FILE] = { "file", "FILE", "file", false },
+        [COLUMN_FILE] = { "file", "FILE", "file", .is_path = true },
         [COLUMN_ERROR] = { "error", "ERROR", "error", false },
 };
 
