@@ -14,6 +14,7 @@
 #include "basic/fs-at.h"
 #include "basic/path.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 
 #define LINKS_MAX 40U /* as the kernel follows */
 #define RACES_MAX 1000U
@@ -292,6 +293,42 @@ int fsync_dir_at(int dir_fd, const char *path) {
         if (fd < 0)
                 return -errno;
         return RET_NERRNO(fsync(fd));
+}
+
+#define SYNC_DEPTH_MAX 16
+
+/* NOLINTNEXTLINE(misc-no-recursion) at most SYNC_DEPTH_MAX */
+static int sync_tree(int dir_fd, const char *name, unsigned depth) {
+        _cleanup_close_ int fd =
+                openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        _cleanup_strv_free_ char **names = NULL;
+        struct stat st;
+        int r = 0;
+
+        if (fd < 0)
+                return errno == ELOOP || errno == ENXIO
+                               ? 0
+                               : -errno; /* a link is its directory's, a socket nobody's */
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+                return 0;
+        if (S_ISDIR(st.st_mode))
+                r = depth < SYNC_DEPTH_MAX ? dir_list_at(fd, ".", &names) : -ELOOP;
+        for (char **n = names; n && *n && r >= 0; n++)
+                r = sync_tree(fd, *n, depth + 1);
+        return r < 0 ? r : RET_NERRNO(fsync(fd));
+}
+
+/**
+ * fsync_tree_at() - make a small tree survive a power cut: every file and directory of it
+ * @dir_fd: directory, or AT_FDCWD
+ * @path:   directory beneath it, "." for itself; nobody else writes there
+ *
+ * Return: 0, -ELOOP (too deep), other errno of open(), readdir() and fsync().
+ */
+int fsync_tree_at(int dir_fd, const char *path) {
+        return sync_tree(dir_fd, path, 0);
 }
 
 /**

@@ -13,4 +13,5 @@ int root_mkdirs_through(int root_fd, const char *path, mode_t mode);
 int mkdir_parents_at(int dir_fd, const char *path, mode_t mode);
 int remove_tree_at(int dir_fd, const char *name);
 int fsync_dir_at(int dir_fd, const char *path);
+int fsync_tree_at(int dir_fd, const char *path);
 int rename_noreplace_at(int from_fd, const char *from, int to_fd, const char *to);

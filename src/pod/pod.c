@@ -519,6 +519,9 @@ int pod_adopt_lock(Pods *ps, const char *uuid, int lock_fd, Pod **ret, Error *e)
  * @to: as pod_move_is_legal() allows
  * @e:  says what failed
  *
+ * What goes to prepared/ is on the disk, all of it: somebody has its UUID by then, and may run it after the next power cut. The
+ * other moves are as safe as the machine: whoever runs a pod goes with it.
+ *
  * Return: 0, -EINVAL (no such move), -EEXIST (a damaged pod lies there), other errno of rename() and fsync(). After -EIO
  * of fsync() the pod has moved.
  */
@@ -537,7 +540,7 @@ int pod_move(Pod *p, PodDirectory to, Error *e) {
         if (r >= 0)
                 r = pod_place(new, to, p->uuid);
         if (r >= 0 && sync)
-                r = RET_NERRNO(fsync(p->fd));
+                r = fsync_tree_at(p->fd, ".");
         if (r >= 0)
                 r = rename_noreplace_at(p->pods->fd, old, p->pods->fd, new);
         if (r < 0)

@@ -21,6 +21,7 @@
 #include "basic/fs-at.h"
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "basic/tmpfile.h"
 #include "pod/pod-gc.h"
 #include "pod/pod-list.h"
 #include "pod/pod-reset.h"
@@ -41,11 +42,20 @@ static int is_faulty(void) {
 
 #define FAULTY(call) (is_faulty() ? -1 : (int) (call))
 
+#define SYNCED_MAX 64
+
+static struct {
+        ino_t inodes[SYNCED_MAX];
+        size_t n;
+        bool is_on;
+} synced; /* until a pod is called prepared */
+
 int mkdirat(int fd, const char *path, mode_t mode) {
         return FAULTY(syscall(SYS_mkdirat, fd, path, mode));
 }
 
 int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
+        synced.is_on = synced.is_on && !startswith(to, "prepared/");
         return FAULTY(syscall(SYS_renameat2, from_fd, from, to_fd, to, flags));
 }
 
@@ -57,7 +67,17 @@ int unlinkat(int fd, const char *path, int flags) {
         return FAULTY(syscall(SYS_unlinkat, fd, path, flags));
 }
 
+static void note_sync(int fd) {
+        struct stat st;
+
+        if (!synced.is_on || fstat(fd, &st) < 0)
+                return;
+        assert_true(synced.n < SYNCED_MAX);
+        synced.inodes[synced.n++] = st.st_ino;
+}
+
 int fsync(int fd) {
+        note_sync(fd);
         return FAULTY(syscall(SYS_fsync, fd));
 }
 
@@ -221,12 +241,51 @@ static void test_gc_killed(void **state) {
         assert_int_equal(remove_tree_at(AT_FDCWD, dir), 0);
 }
 
+static void check_synced(Pod *p, const char *path) {
+        struct stat st;
+
+        assert_int_equal(fstatat(pod_fd(p), path, &st, 0), 0);
+        for (size_t i = 0; i < synced.n; i++)
+                if (synced.inodes[i] == st.st_ino)
+                        return;
+        fail_msg("%s is not on the disk when the pod is prepared", path);
+}
+
+/* A power cut after "prepare" has printed the UUID: every file is there, with what is in it. */
+static void test_power_cut(void **state) {
+        static const char *const paths[] = {
+                "pod", "name", "pod-created", "appsinfo/web/manifest", "appsinfo/web", "appsinfo", "."
+        };
+        char dir[] = "/tmp/rkt-test-faults-XXXXXX";
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_(pod_closep) Pod *p = NULL;
+
+        assert_non_null(mkdtemp(dir));
+        assert_int_equal(pods_open(dir, &ps, NULL), 0);
+        assert_int_equal(pod_manifest_new(&m), 0);
+        synced.is_on = true;
+        assert_int_equal(pod_new(ps, &p, NULL), 0);
+        assert_int_equal(mkdir_parents_at(pod_fd(p), "appsinfo/web", 0755), 0);
+        assert_int_equal(file_write_at(pod_fd(p), "appsinfo/web/manifest", "{}", 2, 0644, FILE_WRITE_NO_SYNC),
+                         0);
+        assert_int_equal(symlinkat("/etc/hostname", pod_fd(p), "link"), 0);
+        assert_int_equal(pod_write_manifest(p, m, NULL), 0);
+        assert_int_equal(pod_set_name(p, "shop", NULL), 0);
+        assert_int_equal(pod_move(p, POD_DIRECTORY_PREPARE, NULL), 0);
+        assert_int_equal(pod_move(p, POD_DIRECTORY_PREPARED, NULL), 0);
+        assert_false(synced.is_on);
+        FOREACH_ARRAY (path, paths, ELEMENTSOF(paths))
+                check_synced(p, *path);
+        p = pod_close(p);
+        assert_int_equal(remove_tree_at(AT_FDCWD, dir), 0);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_killed),
-                cmocka_unit_test(test_disk_full),
-                cmocka_unit_test(test_disk_broken),
-                cmocka_unit_test(test_gc_killed),
+                cmocka_unit_test(test_killed),      cmocka_unit_test(test_disk_full),
+                cmocka_unit_test(test_disk_broken), cmocka_unit_test(test_gc_killed),
+                cmocka_unit_test(test_power_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
