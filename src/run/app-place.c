@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -113,4 +115,27 @@ int app_place_mount(const AppPlace *p, int mount_fd, const char *path, bool read
                 return error_setf(e, r, "cannot mount it on %s: %s", path, strerror(-r));
         r = read_only ? 0 : strv_extend(&p->facts->writable, path);
         return r < 0 ? error_oom(e) : 0;
+}
+
+/**
+ * app_place_run() - the app's own /run, for where the pod's systemd mounts one of its own
+ * @p: the app, all that is mounted in it in place; facts' binds are added to
+ * @e: sentence on failure; may be NULL
+ *
+ * Its path would not do as the source of a bind mount: systemd follows the links of the image in the pod's root.
+ *
+ * Return: 0, errors of the file system and of mounting.
+ */
+int app_place_run(const AppPlace *p, Error *e) {
+        struct mount_attr attr = { .propagation = MS_PRIVATE };
+        _cleanup_close_ int run = root_open(p->root_fd, "/run", O_PATH | O_DIRECTORY), tree = -EBADF,
+                            target = -EBADF;
+        int r = run < 0 ? run : mount_clone_tree(run, &attr, true, &tree);
+
+        if (r >= 0)
+                r = target = open_detour(p, "/run", true, false);
+        if (r >= 0)
+                r = mount_move(tree, target);
+        return r < 0 ? error_setf(e, r, "app '%s': cannot mount its /run: %s", p->app->name, strerror(-r))
+                     : 0;
 }

@@ -251,6 +251,16 @@ static int make_mtab(int root_fd) {
         return symlinkat("../proc/self/mounts", dir, "mtab") < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* What systemd mounts there, and what it protects beneath, would lie where the image's links say. What is above is a directory. */
+static int replace_link(int root_fd, const char *path) {
+        const char *name = path + 1;
+        struct stat st;
+
+        if (fstatat(root_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return S_ISLNK(st.st_mode) ? RET_NERRNO(unlinkat(root_fd, name, 0)) : 0;
+}
+
 static int make_dir(int root_fd, const char *path, mode_t mode) {
         _cleanup_close_ int fd = root_open(root_fd, path, O_PATH | O_DIRECTORY), made = -EBADF;
 
@@ -293,14 +303,12 @@ static int furnish(const PodApp *a, int root_fd, const AppRootContext *c, const 
         static const struct {
                 const char *path;
                 mode_t mode;
+                bool is_mounted; /* by the pod's systemd */
         } dirs[] = {
-                { "/proc", 0755 },
-                { "/sys", 0755 },
-                { "/dev", 0755 },
-                { "/run", 0755 },
-                { "/tmp", 01777 },
-                { "/etc", 0755 },
-                { "/run/systemd/journal", 0755 },
+                { "/proc", 0755, true },        { "/sys", 0755, true },
+                { "/dev", 0755, true },         { "/run", 0755, true },
+                { "/tmp", 01777, false },       { "/etc", 0755, false },
+                { "/run/systemd", 0755, true }, { "/run/systemd/journal", 0755, true },
         };
         _cleanup_free_ char *hostname = strf("%s\n", c->hostname);
         _cleanup_act_ const Userns *acting = userns_act(c->users);
@@ -309,7 +317,9 @@ static int furnish(const PodApp *a, int root_fd, const AppRootContext *c, const 
         if (!hostname)
                 return error_oom(e);
         FOREACH_ARRAY (d, dirs, ELEMENTSOF(dirs)) {
-                r = make_dir(root_fd, d->path, d->mode);
+                r = d->is_mounted ? replace_link(root_fd, d->path) : 0;
+                if (r >= 0)
+                        r = make_dir(root_fd, d->path, d->mode);
                 if (r < 0)
                         return error_setf(e, r, "app '%s': cannot make %s in its root: %s", a->name, d->path,
                                           strerror(-r));
@@ -334,7 +344,8 @@ static int furnish(const PodApp *a, int root_fd, const AppRootContext *c, const 
  * @c:       what to put in
  * @e:       sentence on failure; may be NULL
  *
- * The places of the API file systems, /tmp, /etc/mtab, /etc/hostname; /etc/hosts if the image has none, or if it was asked for; /etc/resolv.conf.
+ * The places of the API file systems, /run, /tmp, /etc/mtab, /etc/hostname; /etc/hosts if the image has none, or if it was asked for;
+ * /etc/resolv.conf. Where systemd mounts, links become directories.
  *
  * A file that was ours at an earlier start of the pod counts as one that the image does not have.
  *

@@ -71,13 +71,13 @@ static void add_bind(StrBuf *b, const char *key, const char *source, const char 
                 b->failed = true;
 }
 
-/* The root: /proc, /sys and /dev are the pod's; /run is the app's own again (systemd would put an empty one there). "+" is for
- * paths in the app's root rather than in the pod's. */
+/* The root: /proc, /sys and /dev are the pod's; /run, which is among the binds, is the app's own again (systemd would put an
+ * empty one there). No source of a bind is a path of the image's: systemd would follow its links in the pod. "+" is for paths in
+ * the app's root rather than in the pod's. */
 static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f, const AppUnitContext *c,
                      bool messages_pass) {
         strbuf_addf(b, "RootDirectory=/opt/stage2/%s/rootfs\n", a->name);
         strbuf_add(b, "MountAPIVFS=yes\n");
-        strbuf_addf(b, "BindPaths=/opt/stage2/%s/rootfs/run:/run\n", a->name);
         if (messages_pass && c->bind_log_sockets)
                 strbuf_add(b, "BindLogSockets=no\n");
         if (messages_pass)

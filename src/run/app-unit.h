@@ -14,9 +14,9 @@
 #include "manifest/pod-manifest.h"
 #include "podfile/pod-spec.h"
 
-/* A bind mount that the pod's systemd makes, because its own mounts (/proc, /sys, /dev) would hide one of ours. */
+/* A bind mount that the pod's systemd makes, because its own mounts (/proc, /sys, /dev, /run) would hide one of ours. */
 typedef struct AppBind {
-        char *source; /* path in the stage1 root */
+        char *source; /* path in the stage1 root, nowhere in an app's */
         char *target; /* path in the app, absolute, links resolved */
         bool read_only;
 } AppBind;

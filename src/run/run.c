@@ -356,7 +356,9 @@ static int mount_volumes(Run *x, size_t n, int root, Error *e) {
 
         if (r >= 0)
                 r = app_root_find_program(a, root, f, e);
-        return r < 0 ? r : app_root_find_directory(a, root, &x->users, f, e);
+        if (r >= 0)
+                r = app_root_find_directory(a, root, &x->users, f, e);
+        return r < 0 ? r : app_place_run(&place, e);
 }
 
 /* All roots first: what fills a volume replaces it, under those who had it mounted. */

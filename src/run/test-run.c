@@ -61,6 +61,9 @@ static void make_facts(const PodApp *a, AppFacts *f) {
         f->exec_path = a->app->exec[0][0] == '/' ? strdup(a->app->exec[0]) : strf("/bin/%s", a->app->exec[0]);
         for (size_t i = 0; i < a->n_mounts; i++)
                 assert_int_equal(strv_extend(&f->writable, a->mounts[i].path), 0);
+        f->binds = new0(AppBind, 1);
+        f->binds[f->n_binds++] =
+                (AppBind){ .source = strf("/rkt/volumes/%s-0", a->name), .target = strdup("/run") };
 }
 
 static PodManifest *read_manifest(int dir, const char *name) {
