@@ -6,5 +6,5 @@
 #include "manifest/pod-manifest.h"
 #include "run/app-unit.h"
 
-int app_credentials_find(const char *dir, const PodApp *a, AppFacts *f, Error *e);
+int app_credentials_find(const char *dir, const PodManifest *m, const PodApp *a, AppFacts *f, Error *e);
 int app_credentials_sources(const char *dir, const AppFacts *facts, size_t n, char ***ret);

@@ -324,7 +324,7 @@ static int make_root(Run *x, size_t n, const AppRootContext *c, int *ret_fd, Err
                 return error_prefixf(e, r, "app '%s'", a->name);
         r = app_root_find_user(a, root, &x->users, &x->facts[n], e);
         if (r >= 0)
-                r = app_credentials_find(x->credentials, a, &x->facts[n], e);
+                r = app_credentials_find(x->credentials, x->manifest, a, &x->facts[n], e);
         if (r >= 0)
                 r = app_root_furnish(a, root, c, e);
         if (r >= 0)

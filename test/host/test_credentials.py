@@ -25,7 +25,8 @@ def sealed(host):
 
 def test_each_to_its_app(host, pods, images, tmp_path, sealed):
     """LoadCredential=, LoadCredentialEncrypted=, SetCredential=, ImportCredential=: the app's main process, its hooks and whoever enters
-    have them, as its user; the other app, the manifest, the command line and the disk do not. APP.ID of the unit is the app's, too."""
+    have them, as its user; the other app, the manifest, the command line and the disk do not. APP.ID of the unit is the app's, too.
+    ImportCredential=* takes what no other app has."""
     (tmp_path / "file").write_text(SECRET + "\n")
     (tmp_path / "sealed").write_text(sealed)
     (tmp_path / "out").mkdir()
@@ -45,9 +46,16 @@ def test_each_to_its_app(host, pods, images, tmp_path, sealed):
                                   f'ExecStartPre=/bin/sh -c "({SHOW.replace("$", "$$").replace("%", "%%")}) > /out/pre"\n') +
                       app_section("two", images.busybox, f"({SHOW}) > /out/two; exec sleep infinity",
                                   f"Volume={tmp_path}/out:/out\nSetCredential=load:other\n") +
-                      "[Service]\nSetCredential=one.more:of-unit\n")
+                      (app_section("all", images.busybox, f"({SHOW}) > /out/all; exec sleep infinity",
+                               f"Volume={tmp_path}/out:/out\nImportCredential=*\nImportCredential=one*\nSetCredential=set:mine\n")
+                   if imports else "") + "[Service]\nSetCredential=one.more:of-unit\nSetCredential=free:of-unit\n")
     pods.start(name)
     try:
+        if imports:
+            host.wait_for("all", lambda: (tmp_path / "out/all").exists() and (tmp_path / "out/all").read_text())
+            lines = (tmp_path / "out/all").read_text().splitlines()
+            assert {"set=mine", "t-import.one=of-import", "free=of-unit"} <= set(lines)
+            assert not [line for line in lines if line.startswith(("one.", "two.", "sealed="))], lines
         host.wait_for("two", lambda: (tmp_path / "out/two").exists() and (tmp_path / "out/two").read_text())
         assert (tmp_path / "out/two").read_text().splitlines()[:-1] == ["load=other"]
         lines = (tmp_path / "out/main").read_text().splitlines()
