@@ -122,8 +122,10 @@ int run_set_oom(const Option *o, const char *value, void *data, Error *e) {
         return add_setting(app, "OOMScoreAdjust", strdup(value), e);
 }
 
+/* One of no such name would be taken away from nothing, without a word. */
 static bool is_capability(const char *s) {
-        return startswith(s, "CAP_") && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == strlen(s);
+        return startswith(s, "CAP_") && strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == strlen(s) &&
+               !value_check(CHECK_CAPABILITIES, s);
 }
 
 /**

@@ -295,6 +295,15 @@ static void test_refused(void **state) {
                 REFUSED("only one set of app arguments allowed per image", S("i"), S("--"), S("a"), S("---"),
                         S("--"), S("b")),
                 REFUSED("--readonly-rootfs must be set with a boolean", S("i"), S("--readonly-rootfs=x")),
+                REFUSED("invalid argument \"CAP_SYS_CROOT\" for --caps-remove: it is no capability such as "
+                        "CAP_NET_ADMIN",
+                        S("i"), S("--caps-remove=CAP_KILL,CAP_SYS_CROOT")),
+                REFUSED("invalid argument \"CAP_PONIES\" for --caps-retain: it is no capability such as "
+                        "CAP_NET_ADMIN",
+                        S("i"), S("--caps-retain=CAP_PONIES")),
+                REFUSED("invalid argument \"cap_kill\" for --caps-remove: it is no capability such as "
+                        "CAP_NET_ADMIN",
+                        S("i"), S("--caps-remove=cap_kill")),
                 REFUSED("--supplementary-gids must be integers", S("i"), S("--supplementary-gids=1,a")),
                 REFUSED("unknown mount parameter \"k\"", S("--mount=volume=a,k=v"), S("i")),
                 REFUSED("dangling mount point \"/t\": volume \"v\" not found",
