@@ -448,8 +448,21 @@ static int find_app(Compose *c, const AppSpec *s, PodApp **ret) {
         return r;
 }
 
+/* Who may say so is told from who may not, here, where both have spoken. */
+static int annotate_users(PodApp *a, const AppSpec *s, bool is_given) {
+        bool above = users_is_above(s->user) || users_is_above(s->group);
+
+        if (is_given) {
+                above = above || users_is_above(a->app->user) || users_is_above(a->app->group);
+                for (size_t i = 0; i < a->app->n_supplementary_gids; i++)
+                        above = above || a->app->supplementary_gids[i] >= USERS_END;
+        }
+        return above ? pod_app_set_annotation(a, APP_ANNOTATION_USERS, "given") : 0;
+}
+
 static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Error *e) {
         const ImageManifest *im = image->manifest;
+        bool is_given;
         PodApp *a;
         int r;
 
@@ -470,12 +483,15 @@ static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Erro
         }
         if (r < 0)
                 return error_oom(e);
-        r = a->app ? 0 : im->app ? ac_app_copy(im->app, &a->app, e) : ac_app_new(&a->app);
+        is_given = a->app;
+        r = is_given ? 0 : im->app ? ac_app_copy(im->app, &a->app, e) : ac_app_new(&a->app);
         if (r < 0)
                 return error_prefixf(e, r, "image '%s'", im->name);
         r = set_app(c, a->app, s, image, e);
         if (r >= 0)
                 r = annotate_app(c, a, im, s, e);
+        if (r >= 0 && annotate_users(a, s, is_given) < 0)
+                r = error_oom(e);
         if (r >= 0 && !c->options->manifest)
                 r = pod_health_annotate(a, im, s, &c->warnings, e);
         if (r >= 0 &&

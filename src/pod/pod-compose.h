@@ -25,7 +25,7 @@
 #define POD_ANNOTATION_METADATA      "rkt.systemd/metadata"    /* "yes": known to the metadata service */
 #define POD_ANNOTATION_INSECURE      "rkt.systemd/insecure"    /* words of InsecureOptions= */
 #define POD_ANNOTATION_MUTABLE       "coreos.com/rkt/stage1/mutable" /* "true": apps come and go (rkt's name) */
-#define POD_ANNOTATION_PRIVATE_USERS "rkt.systemd/private-users"     /* "pick", "identity" or START:LENGTH */
+#define POD_ANNOTATION_PRIVATE_USERS "rkt.systemd/private-users"     /* words of PrivateUsers= */
 #define POD_ANNOTATION_VOLUMES       "rkt.systemd/volumes" /* words VOLUME:OPTION,...: suid, dev, noexec, noidmap */
 
 /* Annotations of an app. */
@@ -42,6 +42,8 @@
 #define APP_ANNOTATION_GROUPS "rkt.systemd/groups" /* supplementary groups by name, separated by spaces */
 #define APP_ANNOTATION_GROUP                                                                                 \
         "rkt.systemd/group" /* "of-user": the one that the image's passwd gives the user */
+#define APP_ANNOTATION_USERS                                                                                 \
+        "rkt.systemd/users" /* "given": by people, not by the image, a user or group above USERS_END */
 #define APP_ANNOTATION_HANDLERS                                                                              \
         "rkt.systemd/handlers" /* "user": event handlers are the app's user's, not root's */
 #define APP_ANNOTATION_COPY_UP                                                                               \

@@ -29,6 +29,10 @@
         "{\"name\":\"rkt.systemd/unit\",\"value\":\"ExecStartPre=+/bin/rm\"},"                               \
         "{\"name\":\"rkt.systemd/stop-signal\",\"value\":\"SIGQUIT\\nExecStartPre=+/bin/rm\"}]"
 
+#define ID                                                                                                   \
+        "sha512-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789"  \
+        "abcdef0123456789abcdef0123456789abcdef"
+
 static int compose(const char *image, AppSpec *app, PodManifest **ret) {
         _cleanup_(image_manifest_freep) ImageManifest *m = NULL;
         _cleanup_strv_free_ char **warnings = NULL;
@@ -135,12 +139,49 @@ static void test_hostile(void **state) {
         assert_true(compose(IMAGE(HOSTILE), &(AppSpec){ .args = args, .has_args = true }, &none) < 0);
 }
 
+/* Whose word it is that an app has a user whom no pod has of its own. */
+static void test_users(void **state) {
+        static const char image[] =
+                "{\"acKind\":\"ImageManifest\",\"acVersion\":\"0.8.11\",\"name\":\"example.com/high\","
+                "\"app\":{\"exec\":[\"/x\"],\"user\":\"70000\",\"group\":\"70000\","
+                "\"supplementaryGIDs\":[70000]}}";
+        AppSpec apps[] = {
+                {},
+                { .user = (char[]){ "5" } },
+                { .user = (char[]){ "65536" } },
+                { .group = (char[]){ "65536" } },
+                { .user = (char[]){ "anna" }, .group = (char[]){ "65535" } },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(apps); i++) {
+                _cleanup_(pod_manifest_freep) PodManifest *m = NULL, *again = NULL;
+                _cleanup_(image_manifest_freep) ImageManifest *im = NULL;
+                _cleanup_strv_free_ char **warnings = NULL;
+                _cleanup_error_ Error e = ERROR_INIT;
+                PodSpec spec = { .name = (char[]){ "shop" }, .apps = &apps[i], .n_apps = 1 };
+                const bool given = i == 2 || i == 3;
+
+                assert_int_equal(compose(image, &apps[i], &m), 0);
+                assert_string_equal(str_or(pod_app_annotation(&m->apps[0], APP_ANNOTATION_USERS), ""),
+                                    given ? "given" : "");
+
+                /* all that a given manifest says is the administrator's word */
+                assert_int_equal(image_manifest_parse(image, strlen(image), &im, NULL), 0);
+                assert_int_equal(str_replace(&m->apps[0].image.id, ID), 0);
+                apps[i].name = m->apps[0].name; /* that of compose() is gone */
+                if (pod_compose(&spec, &(ComposeImage){ .id = ID, .manifest = im },
+                                &(ComposeOptions){ .volumes_dir = "/v", .manifest = m }, &again, &warnings,
+                                &e) < 0)
+                        fail_msg("%s", error_text(&e, 0));
+                assert_string_equal(pod_app_annotation(&again->apps[0], APP_ANNOTATION_USERS), "given");
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_command),
-                cmocka_unit_test(test_annotations),
-                cmocka_unit_test(test_copy_up),
-                cmocka_unit_test(test_hostile),
+                cmocka_unit_test(test_command), cmocka_unit_test(test_annotations),
+                cmocka_unit_test(test_copy_up), cmocka_unit_test(test_hostile),
+                cmocka_unit_test(test_users),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,3 +89,15 @@ UsersNeed users_need(const char *key, const char *value) {
                 return USERS_NEED_HOST;
         return raises_limit(key, value) ? USERS_NEED_HOST : USERS_NEED_ANY;
 }
+
+/**
+ * users_is_above() - is a user or group none that a pod has of its own?
+ * @id: as in User=; NULL: none was named
+ *
+ * Return: true for a number above; what a name or a path means, only the pod's root knows.
+ */
+bool users_is_above(const char *id) {
+        uint64_t n;
+
+        return id && parse_uint64(id, &n) >= 0 && n >= USERS_END;
+}

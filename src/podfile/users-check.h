@@ -3,9 +3,11 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define USERS_AUTO "auto" /* private users unless something in the pod needs the host's */
 #define USERS_NO   "no"
+#define USERS_END  UINT32_C(65536) /* of the users of a pod's own: 0 to one less */
 
 typedef enum UsersNeed {
         USERS_NEED_ANY,   /* the same with private users */
@@ -14,4 +16,5 @@ typedef enum UsersNeed {
 } UsersNeed;
 
 UsersNeed users_need(const char *key, const char *value);
+bool users_is_above(const char *id);
 bool users_need_capability(const char *capability, bool has_network);

@@ -79,26 +79,54 @@ static int find_entry(int root_fd, const char *path, const char *name, uint64_t 
         return -ENOENT;
 }
 
+/* What is looked for, and where people may say something else. */
+typedef struct Kind {
+        const char *what, *database, *key;
+        bool is_group;
+} Kind;
+
+static const Kind of_user = { "user", "/etc/passwd", "User", false },
+                  of_group = { "group", "/etc/group", "Group", true },
+                  of_more_groups = { "group", "/etc/group", "SupplementaryGroups", true },
+                  of_groups_of_image = { "group", "/etc/group", NULL, true };
+
 typedef struct Root {
         int fd;
         const Userns *users;
 } Root;
 
-static int owner_of(const Root *x, const char *path, bool group, uint32_t *ret, Error *e) {
+static int not_ours(const Root *x, const Kind *k, const char *who, Error *e) {
+        _cleanup_free_ char *other =
+                k->key ? strf("give the app another one with %s=, or ", k->key) : strdup("");
+
+        if (!other)
+                return error_oom(e);
+        return error_setf(e, -ERANGE,
+                          "%s is none of the pod's own %ss, which are 0 to %" PRIu32
+                          ": %sgive the pod the host's with PrivateUsers=no",
+                          who, k->what, x->users->length - 1, other);
+}
+
+static int owner_of(const Root *x, const char *path, const Kind *k, uint32_t *ret, Error *e) {
         _cleanup_close_ int fd = root_open(x->fd, path, O_PATH);
+        _cleanup_free_ char *who = NULL;
         struct stat st;
+        uint32_t id;
 
         if (fd < 0)
                 return error_setf(e, fd, "%s: %s", path,
                                   fd == -ENOENT ? "no such file or directory" : strerror(-fd));
         if (fstat(fd, &st) < 0)
                 return error_setf(e, -errno, "%s: %s", path, strerror(errno));
-        *ret = userns_inside(x->users, group ? st.st_gid : st.st_uid);
-        return 0;
+        id = k->is_group ? st.st_gid : st.st_uid;
+        *ret = userns_inside(x->users, id);
+        if (userns_maps(x->users, id))
+                return 0;
+        who = strf("the %s of %s", k->is_group ? "group" : "owner", path);
+        return who ? not_ours(x, k, who, e) : error_oom(e);
 }
 
-static int find_id(const Root *x, const char *id, bool group, uint32_t *ret, Error *e) {
-        const char *what = group ? "group" : "user";
+static int find_id(const Root *x, const char *id, const Kind *k, uint32_t *ret, Error *e) {
         _cleanup_free_ char *buffer = NULL;
         uint64_t n;
         Entry entry;
@@ -109,34 +137,34 @@ static int find_id(const Root *x, const char *id, bool group, uint32_t *ret, Err
                 return 0;
         }
         if (*id == '/')
-                return owner_of(x, id, group, ret, e);
+                return owner_of(x, id, k, ret, e);
         if (parse_uint64(id, &n) >= 0 && n < UINT32_MAX) {
                 *ret = (uint32_t) n;
                 return 0;
         }
-        r = find_entry(x->fd, group ? "/etc/group" : "/etc/passwd", id, 0, &buffer, &entry);
+        r = find_entry(x->fd, k->database, id, 0, &buffer, &entry);
         if (r == -ENOENT)
-                return error_setf(e, r, "\"%s\" %s not found", id, what);
+                return error_setf(e, r, "\"%s\" %s not found", id, k->what);
         if (r < 0)
-                return error_setf(e, r, "cannot read the image's /etc/%s to find %s \"%s\": %s",
-                                  group ? "group" : "passwd", what, id, strerror(-r));
+                return error_setf(e, r, "cannot read the image's %s to find %s \"%s\": %s", k->database,
+                                  k->what, id, strerror(-r));
         return parse_uint64(entry.fields[2], &n) < 0 ? -EINVAL : (*ret = (uint32_t) n, 0);
 }
 
-static int check_id(const Root *x, uint32_t id, bool group, Error *e) {
+static int check_id(const Root *x, uint32_t id, const Kind *k, Error *e) {
+        _cleanup_free_ char *who = NULL;
+
         if (userns_has(x->users, id))
                 return 0;
-        return error_setf(e, -ERANGE,
-                          "%s %" PRIu32 " is none of the pod's private users, which end at %" PRIu32
-                          " (PrivateUsers=no, or START:LENGTH can have more)",
-                          group ? "group" : "user", id, x->users->length - 1);
+        who = strf("%s %" PRIu32, k->what, id);
+        return who ? not_ours(x, k, who, e) : error_oom(e);
 }
 
 /* A user or group: a number, the path of a file whose owner it is, or a name of the app's own database. */
-static int resolve_id(const Root *x, const char *id, bool group, uint32_t *ret, Error *e) {
-        int r = find_id(x, id, group, ret, e);
+static int resolve_id(const Root *x, const char *id, const Kind *k, uint32_t *ret, Error *e) {
+        int r = find_id(x, id, k, ret, e);
 
-        return r < 0 ? r : check_id(x, *ret, group, e);
+        return r < 0 ? r : check_id(x, *ret, k, e);
 }
 
 static int add_group(AppFacts *f, uint32_t gid) {
@@ -151,7 +179,7 @@ static int find_groups(const PodApp *a, const Root *x, AppFacts *f, Error *e) {
         int r = strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_GROUPS), ""), " ", &names);
 
         for (size_t i = 0; r >= 0 && i < a->app->n_supplementary_gids; i++) {
-                r = check_id(x, a->app->supplementary_gids[i], true, e);
+                r = check_id(x, a->app->supplementary_gids[i], &of_groups_of_image, e);
                 if (r < 0)
                         return r;
                 r = add_group(f, a->app->supplementary_gids[i]);
@@ -159,7 +187,7 @@ static int find_groups(const PodApp *a, const Root *x, AppFacts *f, Error *e) {
         for (char **n = names; r >= 0 && n && *n; n++) {
                 uint32_t gid = 0;
 
-                r = resolve_id(x, *n, true, &gid, e);
+                r = resolve_id(x, *n, &of_more_groups, &gid, e);
                 if (r < 0)
                         return r;
                 r = add_group(f, gid);
@@ -174,11 +202,11 @@ static int resolve_group(const PodApp *a, const Root *x, uint32_t uid, uint32_t 
         Entry entry;
 
         if (!streq_ptr(pod_app_annotation(a, APP_ANNOTATION_GROUP), "of-user"))
-                return resolve_id(x, a->app->group, true, ret, e);
+                return resolve_id(x, a->app->group, &of_group, ret, e);
         if (find_entry(x->fd, "/etc/passwd", NULL, uid, &buffer, &entry) >= 0 && entry.n > 3 &&
             parse_uint64(entry.fields[3], &gid) >= 0 && gid < UINT32_MAX)
                 *ret = (uint32_t) gid;
-        return 0;
+        return check_id(x, *ret, &of_group, e);
 }
 
 /**
@@ -199,7 +227,7 @@ int app_root_find_user(const PodApp *a, int root_fd, const Userns *users, AppFac
         Entry x;
         int r;
 
-        r = resolve_id(&root, a->app->user, false, &uid, e);
+        r = resolve_id(&root, a->app->user, &of_user, &uid, e);
         if (r >= 0)
                 r = resolve_group(a, &root, uid, &gid, e);
         if (r < 0)

@@ -37,6 +37,8 @@ static void test_numbers(void **state) {
         assert_int_equal(userns_inside(&mapped, 524288 + 65535), 65535);
         assert_int_equal(userns_inside(&mapped, 524288 + 65536), 65534);
         assert_int_equal(userns_inside(&mapped, 0), 65534);
+        assert_true(userns_maps(&none, 100000) && userns_maps(&mapped, 524288 + 65535));
+        assert_false(userns_maps(&mapped, 524288 + 65536) || userns_maps(&mapped, 65534));
 }
 
 static void test_lent(void **state) {

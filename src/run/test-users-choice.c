@@ -43,8 +43,6 @@ static void test_reasons(void **state) {
                 { "0", "0", "MemoryMax=1G", "", "", NETWORK_OWN, NULL },
                 { "65535", "five", "Nice=5\\nOOMScoreAdjust=5", "", "", NETWORK_NONE, NULL },
                 { "0", "0", "", "", "", NETWORK_HOST, "its network is the host's" },
-                { "65536", "7", "", "", "", NETWORK_NONE, "app 'a' runs as user 65536, group 7" },
-                { "0", "70000", "", "", "", NETWORK_NONE, "app 'a' runs as user 0, group 70000" },
                 { "0", "0", "Nice=5\\nIPAddressDeny=any", "", "", NETWORK_OWN,
                   "app 'a' has IPAddressDeny=any" },
                 { "0", "0", "Nice=-5", "", "", NETWORK_OWN, "app 'a' has Nice=-5" },
@@ -75,6 +73,36 @@ static void test_reasons(void **state) {
                 else
                         assert_null(why);
         }
+}
+
+/* The administrator's numbers are a reason, those of an image are not: whoever runs it must not have the host's users for its sake. */
+static void test_whose_users(void **state) {
+        static const struct {
+                const char *app, *annotation, *why;
+        } cases[] = {
+                { "\"user\":\"65536\",\"group\":\"7\"", ANNOTATION("rkt.systemd/users", "given"),
+                  "app 'a' runs as user 65536, group 7" },
+                { "\"user\":\"0\",\"group\":\"70000\"", ANNOTATION("rkt.systemd/users", "given"),
+                  "app 'a' runs as user 0, group 70000" },
+                { "\"user\":\"0\",\"group\":\"0\",\"supplementaryGIDs\":[5,65536]",
+                  ANNOTATION("rkt.systemd/users", "given"), "app 'a' is in group 65536" },
+                { "\"user\":\"0\",\"group\":\"0\"", ANNOTATION("rkt.systemd/groups", "5 wheel 65536"),
+                  "app 'a' is in group 65536" },
+                { "\"user\":\"0\",\"group\":\"0\"", ANNOTATION("rkt.systemd/groups", "5 wheel 65535"), NULL },
+                { "\"user\":\"65536\",\"group\":\"7\"", "", NULL },
+                { "\"user\":\"0\",\"group\":\"70000\",\"supplementaryGIDs\":[65536]", "", NULL },
+        };
+
+        FOREACH_ARRAY (c, cases, sizeof(cases) / sizeof(*cases)) {
+                _cleanup_(pod_manifest_freep) PodManifest *m = make(c->app, c->annotation, "", "");
+                _cleanup_free_ char *why = NULL;
+
+                assert_int_equal(users_need_of_pod(m, NETWORK_NONE, &why), c->why ? 1 : 0);
+                assert_string_equal(str_or(why, ""), str_or(c->why, ""));
+        }
+        assert_true(users_is_above("65536"));
+        assert_false(users_is_above("65535") || users_is_above(NULL) || users_is_above("anna") ||
+                     users_is_above("/bin"));
 }
 
 static void test_settings(void **state) {
@@ -111,6 +139,7 @@ static void test_settings(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_reasons),
+                cmocka_unit_test(test_whose_users),
                 cmocka_unit_test(test_settings),
         };
 

@@ -31,13 +31,14 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/tmpfile.h"
+#include "podfile/users-check.h"
 
 /* In the pod's directory. */
 #define USERS_FILE  "private-users"    /* START:LENGTH */
 #define REASON_FILE "no-private-users" /* why it has none although nobody said so */
 #define REASON_MAX  1024U
 #define LOCK_DIR    "/run/systemd/nspawn-uid"
-#define BLOCK       UINT32_C(65536)
+#define BLOCK       USERS_END
 #define PICK_FIRST  UINT32_C(0x00080000) /* nspawn's, and so what systemd keeps free for containers */
 #define PICK_LAST   UINT32_C(0x6FFF0000)
 #define TRIES_MAX   256U
@@ -396,6 +397,17 @@ bool userns_has(const Userns *u, uint32_t id) {
 }
 
 /**
+ * userns_maps() - does the pod have a name for a user or group?
+ * @u:       users
+ * @host_id: number that stat() gives outside, behind a mount of userns_map_mount()
+ *
+ * Return: true or false.
+ */
+bool userns_maps(const Userns *u, uint32_t host_id) {
+        return u->map_fd < 0 || (host_id >= u->start && host_id - u->start < u->length);
+}
+
+/**
  * userns_inside() - what the pod calls a user or group
  * @u:       users
  * @host_id: number that stat() gives outside, behind a mount of userns_map_mount()
@@ -405,7 +417,7 @@ bool userns_has(const Userns *u, uint32_t id) {
 uint32_t userns_inside(const Userns *u, uint32_t host_id) {
         if (u->map_fd < 0)
                 return host_id;
-        return host_id >= u->start && host_id - u->start < u->length ? host_id - u->start : 65534;
+        return userns_maps(u, host_id) ? host_id - u->start : 65534;
 }
 
 /* Of those that a host may well have, and that cannot be mapped in one kernel or another. */

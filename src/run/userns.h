@@ -35,6 +35,7 @@ int userns_describe(int pod_fd, char **ret);
 int userns_adopt(int pod_fd, Userns *ret, Error *e);
 int userns_pass_locks(const Userns *u);
 bool userns_has(const Userns *u, uint32_t id);
+bool userns_maps(const Userns *u, uint32_t host_id);
 uint32_t userns_inside(const Userns *u, uint32_t host_id);
 int userns_map_mount(const Userns *u, int mount_fd, bool recursive, Error *e);
 

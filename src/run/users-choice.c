@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Two kinds of reasons not to have private users: what the manifest asks for, which the kernel has only for the host's root, and
  * what turns out when the pod starts: volumes, or the disk of the pod, whose owners this kernel cannot translate. With
- * PrivateUsers=pick the former is an error where it would be silent, the latter always (podfile/pod-check.c, volume.c). */
+ * PrivateUsers=pick the former is an error where it would be silent, the latter always (podfile/pod-check.c, volume.c).
+ * All of them are the administrator's words, or facts of the host: an image cannot widen what is the default. */
 #include "run/users-choice.h"
 
 #include <errno.h>
@@ -12,15 +13,12 @@
 #include "basic/fd.h"
 #include "basic/insecure.h"
 #include "basic/mount-fd.h"
-#include "basic/parse.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "manifest/ac-isolator.h"
 #include "pod/pod-compose.h"
 #include "podfile/users-check.h"
 #include "run/app-confine.h"
-
-#define USERS_END 65536U /* of a range that is picked */
 
 static int say(char **ret_why, char *sentence) {
         if (!sentence)
@@ -60,14 +58,18 @@ static int need_of_capabilities(const PodApp *a, bool has_network, char **ret_wh
         return r;
 }
 
-static bool is_above(const char *id) {
-        uint64_t n;
-
-        return id && parse_uint64(id, &n) >= 0 && n >= USERS_END;
-}
-
+/* What people say. A user or group of the image's that the pod does not have is an error when the app's root is there
+ * (app_root_find_user()): no image chooses the host's users for its pod. */
 static int need_of_users(const PodApp *a, char **ret_why) {
-        if (is_above(a->app->user) || is_above(a->app->group))
+        _cleanup_strv_free_ char **groups = NULL;
+        int r = strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_GROUPS), ""), " ", &groups);
+
+        for (char **g = groups; g && *g && r == 0; g++)
+                if (users_is_above(*g))
+                        r = say(ret_why, strf("app '%s' is in group %s", a->name, *g));
+        if (r != 0 || !pod_app_annotation(a, APP_ANNOTATION_USERS))
+                return r;
+        if (users_is_above(a->app->user) || users_is_above(a->app->group))
                 return say(ret_why, strf("app '%s' runs as user %s, group %s", a->name, a->app->user,
                                          str_or(a->app->group, "0")));
         for (size_t i = 0; i < a->app->n_supplementary_gids; i++)

@@ -169,7 +169,7 @@ def test_what_cannot_be_mapped(host, pods, image, volume, tmp_path_factory):
         host.run("umount", top / "merged")
     name = make(pods, "above", image, "true", volume, app="User=70000\n")
     assert pods.start(name, check=False).rc != 0
-    assert "user 70000 is none of the pod's private users" in host.status(f"pod@{name}")
+    assert "user 70000 is none of the pod's own users, which are 0 to 65535" in host.status(f"pod@{name}")
 
 
 def test_identity_and_range(host, pods, image, volume):
@@ -224,6 +224,7 @@ FALLBACKS = {  # pod, app, what is said
     "setting": ("", "Nice=-1\nIPAddressDeny=any\n", "app 'main' has Nice=-1"),
     "capability": ("", "CapabilityBoundingSet=CAP_SYS_NICE\n", "app 'main' has CAP_SYS_NICE"),
     "user": ("", "User=70000\nGroup=5\n", "app 'main' runs as user 70000, group 5"),
+    "group": ("", "User=5\nSupplementaryGroups=6 70000\n", "app 'main' is in group 70000"),
     "socket": ("", "Volume=/run/systemd/journal/socket:/s\n", "volume 'main-s' is a socket of the host"),
 }
 
@@ -244,6 +245,46 @@ def test_auto(host, pods, image, volume):
         assert users_of(host, pods, name) == (HOSTS, [f"no ({why})"]), key
         lines = [li for li in host.journal("-u", f"pod@{name}", since=began).splitlines() if "none of its own" in li]
         assert len(lines) == 1 and f"none of its own: {why} (" in lines[0], lines
+        pods.stop(name)
+
+
+def high_root(path):
+    """Users above those of any pod's own: by name, and as the owner of a file."""
+    users_root(path)
+    with open(f"{path}/etc/passwd", "a", encoding="utf-8") as f:
+        f.write("high:x:70000:6::/:/bin/sh\n")
+    pathlib.Path(path, "owned").touch()
+    os.chown(f"{path}/owned", 5, 70000)
+    return path
+
+
+OF_IMAGES = {  # what an image says of its app; what is refused
+    "number": ({"user": "70000", "group": "5"}, "user 70000 is none of the pod's own users, which are 0 to 65535", "User"),
+    "group": ({"user": "5", "group": "70000"}, "group 70000 is none of the pod's own groups, which are 0 to 65535", "Group"),
+    "groups": ({"user": "5", "group": "5", "supplementaryGIDs": [6, 70000]}, "group 70000 is none of", None),
+    "name": ({"user": "high", "group": "5"}, "user 70000 is none of", "User"),
+    "owner": ({"user": "5", "group": "/owned"}, "the group of /owned is none of the pod's own groups", "Group"),
+}
+
+
+def test_images_do_not_widen(host, pods, images):
+    """Robustness: an image cannot have the host's users for its pod by wanting one whom no pod has; its administrator can. Who is
+    refused is told what to write."""
+    private = "PrivateUsers=auto\nLog=journal\n"
+    for key, (app, why, setting) in OF_IMAGES.items():
+        image = images.make(f"example.com/high-{key}", root=high_root, app={"exec": ["/bin/sh"], **app})
+        name = pods.shell(f"high-{key}", image, "exec sleep infinity", pod=private)
+        assert pods.start(name, check=False).rc != 0
+        said = host.status(f"pod@{name}")
+        assert f"app 'main': {why}" in said and "give the pod the host's with PrivateUsers=no" in said
+        assert setting is None or f"give the app another one with {setting}=, or" in said
+        assert "none of its own" not in said
+    image = images.make("example.com/high-number", root=high_root, app={"exec": ["/bin/sh"], **OF_IMAGES["number"][0]})
+    for pod, app, user in ((private, "User=5\n", "5"), ("PrivateUsers=no\n", "", "70000"), (f"{private}Network=\nNetwork=host\n", "", "70000")):
+        name = pods.shell("high-number", image, "exec sleep infinity", pod=pod, app=app)
+        pods.start(name)
+        users, _ = users_of(host, pods, name)
+        assert (users == HOSTS) is (user == "70000") and host.show("main", "UID", machine=name) == user
         pods.stop(name)
 
 
