@@ -15,6 +15,7 @@
 #include "basic/strv.h"
 #include "run/cni.h"
 #include "run/net-namespace.h"
+#include "run/net-overlap.h"
 
 /* For the host's prefix of IPv6: not to be changed. */
 #define PREFIX_APP SD_ID128_MAKE(c0, 5b, 2a, 6e, 13, 8d, 4f, 0c, 9e, 1b, 77, 52, d4, 0a, e3, 96)
@@ -235,6 +236,23 @@ static void ignore_router_advertisements(const char *bridge) {
 
         if (key)
                 (void) net_sysctl_write(key, "0"); /* there is none without IPv6 */
+}
+
+/**
+ * net_builtin_check() - does nothing else on the host have such addresses?
+ * @b:    network
+ * @host: conversation about the host
+ * @a:    with its leases
+ * @e:    names the interface that has; may be NULL
+ *
+ * Return: 0, -EADDRINUSE, errno of the kernel.
+ */
+int net_builtin_check(const NetBuiltin *b, NetLink *host, const NetAttachment *a, Error *e) {
+        int r = 0;
+
+        for (char **x = a->addresses; r >= 0 && x && *x; x++)
+                r = net_overlap_check(host, b->name, b->bridge, *x, e);
+        return r;
 }
 
 /**

@@ -23,5 +23,6 @@ bool net_builtin_has_plugins(void);
 int net_builtin_add(const NetBuiltin *b, NetLink *host, NetLink *inside, int pod_ns, const char *uuid,
                     const NetAttachment *a, Error *e);
 int net_builtin_remove(NetLink *host, const char *uuid, const NetAttachment *a, Error *e);
+int net_builtin_check(const NetBuiltin *b, NetLink *host, const NetAttachment *a, Error *e);
 int net_builtin_forward(Error *e);
 int net_builtin_sweep(NetLink *host, const NetStates *states, Error *e);

@@ -20,6 +20,7 @@
 #define BUFFER_SIZE  32768U
 #define MTU_LEAST    1280U /* an interface with less cannot have an address of IPv6 */
 #define MTU_FALLBACK 1500U
+#define LIST_TRIES   5U          /* for a list that changes while it is read */
 #define NOWHERE      "192.0.2.1" /* for documentation */
 
 struct NetLink {
@@ -92,6 +93,84 @@ static int talk(NetLink *l, struct nlmsghdr *h, mnl_cb_t func, void *userdata) {
                 r = mnl_cb_run(l->buffer, (size_t) n, seq, port, func, userdata);
         } while (r > MNL_CB_STOP);
         return r < 0 ? -errno : 0;
+}
+
+/* Messages of one list up to its end, also when it is not whole, so that the next answer is not taken for a part of it. */
+static int hear_list(NetLink *l, unsigned seq, net_link_item_t func, void *userdata) {
+        bool changed = false;
+
+        for (;;) {
+                ssize_t n = mnl_socket_recvfrom(l->socket, l->buffer, sizeof(l->buffer));
+                int left = (int) n;
+
+                if (n < 0)
+                        return -errno;
+                for (const struct nlmsghdr *h = (const struct nlmsghdr *) l->buffer; mnl_nlmsg_ok(h, left);
+                     h = mnl_nlmsg_next(h, &left)) {
+                        if (h->nlmsg_seq != seq)
+                                continue;
+                        changed = changed || (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+                        if (h->nlmsg_type == NLMSG_DONE)
+                                return changed ? -EINTR : 0;
+                        if (h->nlmsg_type == NLMSG_ERROR) {
+                                const struct nlmsgerr *x = mnl_nlmsg_get_payload(h);
+
+                                return x->error;
+                        }
+                        func(h, userdata);
+                }
+        }
+}
+
+/* The request of a list is a header that says which family. */
+static int list(NetLink *l, uint16_t type, size_t size, int family, net_link_item_t func, void *userdata) {
+        int r = -EINTR;
+
+        for (unsigned i = 0; r == -EINTR && i < LIST_TRIES; i++) {
+                struct nlmsghdr *h = mnl_nlmsg_put_header(l->buffer);
+                unsigned char *m = mnl_nlmsg_put_extra_header(h, size);
+
+                h->nlmsg_type = type;
+                h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+                h->nlmsg_seq = ++l->seq;
+                m[0] = (unsigned char) family;
+                if (mnl_socket_sendto(l->socket, h, h->nlmsg_len) < 0)
+                        return -errno;
+                r = hear_list(l, l->seq, func, userdata);
+        }
+        return r == -EINTR ? 0 : r; /* what was there all the time was seen */
+}
+
+/**
+ * net_link_list_addresses() - all addresses of this network's interfaces
+ * @l:        conversation
+ * @family:   AF_INET, AF_INET6
+ * @func:     is called for each (RTM_NEWADDR)
+ * @userdata: for @func
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0, errno of the kernel.
+ */
+int net_link_list_addresses(NetLink *l, int family, net_link_item_t func, void *userdata, Error *e) {
+        int r = list(l, RTM_GETADDR, sizeof(struct ifaddrmsg), family, func, userdata);
+
+        return r < 0 ? error_setf(e, r, "cannot list addresses: %s", strerror(-r)) : 0;
+}
+
+/**
+ * net_link_list_routes() - all routes of this network
+ * @l:        conversation
+ * @family:   AF_INET, AF_INET6
+ * @func:     is called for each (RTM_NEWROUTE)
+ * @userdata: for @func
+ * @e:        sentence on failure; may be NULL
+ *
+ * Return: 0, errno of the kernel.
+ */
+int net_link_list_routes(NetLink *l, int family, net_link_item_t func, void *userdata, Error *e) {
+        int r = list(l, RTM_GETROUTE, sizeof(struct rtmsg), family, func, userdata);
+
+        return r < 0 ? error_setf(e, r, "cannot list routes: %s", strerror(-r)) : 0;
 }
 
 static struct nlmsghdr *start_link(NetLink *l, uint16_t type, unsigned flags, int family, int index) {
@@ -377,6 +456,10 @@ static int on_message(const struct nlmsghdr *h, void *userdata) {
         return mnl_attr_parse(h, (unsigned) n->offset, on_attribute, n);
 }
 
+static void on_port(const struct nlmsghdr *h, void *userdata) {
+        (void) on_message(h, userdata);
+}
+
 /**
  * net_link_has_ports() - is anything on a bridge?
  * @l:      conversation
@@ -387,15 +470,12 @@ static int on_message(const struct nlmsghdr *h, void *userdata) {
  */
 int net_link_has_ports(NetLink *l, const char *bridge, Error *e) {
         Number port = { .offset = sizeof(struct ifinfomsg), .type = IFLA_MASTER };
-        struct nlmsghdr *h;
         int index = 0, r = need_index(l, bridge, &index, e);
 
         if (r < 0)
                 return r;
         port.wanted = (uint32_t) index;
-        h = start_link(l, RTM_GETLINK, NLM_F_DUMP, AF_UNSPEC, 0);
-        h->nlmsg_flags &= (uint16_t) ~NLM_F_ACK;
-        r = talk(l, h, on_message, &port);
+        r = list(l, RTM_GETLINK, sizeof(struct ifinfomsg), AF_UNSPEC, on_port, &port);
         return r < 0 ? error_setf(e, r, "cannot list interfaces: %s", strerror(-r)) : port.found;
 }
 

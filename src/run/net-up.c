@@ -128,8 +128,10 @@ static int add_by_plugins(Up *u, const NetBuiltin *b, NetAttachment *a, Error *e
 
 static int add_one(Up *u, NetAttachment *a, Error *e) {
         const NetBuiltin *b = a->conf_path ? NULL : net_builtin_find(a->name);
-        int r = b ? net_builtin_forward(e) : 0;
+        int r = b ? net_builtin_check(b, u->host, a, e) : 0;
 
+        if (r >= 0 && b)
+                r = net_builtin_forward(e);
         if (r >= 0)
                 r = streq(a->method, NET_METHOD_BUILTIN)
                             ? net_builtin_add(b, u->host, u->inside, u->ns, u->state->uuid, a, e)

@@ -77,6 +77,30 @@ def test_mtu(host, net, method, tmp_path):
         host.sh("ip link del t-up")
 
 
+def test_addresses_in_use(host, net, method, tmp_path):
+    """A built-in network does not cut the host off from where another interface leads: it is refused, before anything is changed, with
+    the name of that interface; wider routes do not count, nor does what comes after the bridge has its address."""
+    command = ("rkt", UNSIGNED, "run", "--net=default-restricted", net.images.busybox, "--exec=/bin/true")
+    restricted = [{"name": "default-restricted", "ifName": "eth0"}]
+    host.sh("ip link add t-up type veth peer name t-isp; ip link set t-up up; ip link set t-isp up; ip addr add 10.97.0.1/24 dev t-up")
+    try:
+        for what, where, found in (("addr", "172.31.5.4/20", "the address 172.31.5.4/20"), ("addr", "172.16.0.9/12", "the address 172.16.0.9/12"),
+                                   ("route", "172.31.8.0/24", "the route 172.31.8.0/24"), ("route", "172.31.0.0/16", "the route 172.31.0.0/16")):
+            host.run("ip", what, "add", where, *(["via", "10.97.0.2"] if what == "route" else []), "dev", "t-up")
+            done = host.run(*command, check=False)
+            assert (done.rc, f"network 'default-restricted': its addresses, 172.31.0.0/16, are in use: interface t-up of the host has {found}, "
+                    in done.err) == (254, True), done
+            assert "rkt-networking(7)" in done.err and net.left() == []
+            host.run("ip", what, "del", where, "dev", "t-up")
+        host.sh("ip route add 172.16.0.0/12 via 10.97.0.2; ip -6 addr add fd00:1234::1/64 dev t-up nodad")
+        with helper_network(host, tmp_path, networks=restricted):
+            assert json.loads((tmp_path / "net/state.json").read_text())["networks"][0]["method"] == method
+            host.run("ip", "addr", "add", "172.31.200.1/24", "dev", "t-up")
+            assert host.run(*command).rc == 0
+    finally:
+        host.sh("ip link del t-up")
+
+
 def test_at_the_end_of_run(host, pods, net, images):
     """Issue 7, 1: rkt run takes the networks away itself, the pod stays for rkt status; after a kill -9 gc does; a sandbox."""
     image = images.make("example.com/port", app={"exec": ["/bin/true"], "ports": [{"name": "x", "protocol": "tcp", "port": 80}]})
