@@ -273,7 +273,8 @@ static int make_dir(int root_fd, const char *path, mode_t mode) {
         return fd < 0 ? fd : RET_NERRNO(fchmod(fd, mode));
 }
 
-/* Of the app's /etc: what we write only if the image has none. The notes outlive the run, and the files do. */
+/* Of the app's /etc: what we write only if the image has none, or was one of Docker's or OCI's: engines for these always do,
+ * and what the image has there is left from its making. The notes outlive the run, and the files do. */
 enum {
         NOTED_HOSTS,
         NOTED_RESOLV_CONF,
@@ -288,7 +289,8 @@ static int find_ours(const PodApp *a, int root_fd, int pod_fd, bool ret[N_NOTED]
                 _cleanup_free_ char *path = strf("appsinfo/%s/own-%s", a->name, noted[i]);
                 int r = path ? RET_NERRNO(faccessat(pod_fd, path, F_OK, AT_SYMLINK_NOFOLLOW)) : -ENOMEM;
 
-                ret[i] = r >= 0 || !has_text(root_fd, noted[i]);
+                ret[i] = r >= 0 || pod_app_annotation(a, APP_ANNOTATION_DOCKER) ||
+                         !has_text(root_fd, noted[i]);
                 if (r == -ENOENT && ret[i])
                         r = file_write_at(pod_fd, path, "", 0, 0644, FILE_WRITE_NO_SYNC);
                 if (r < 0 && r != -ENOENT)
@@ -344,8 +346,8 @@ static int furnish(const PodApp *a, int root_fd, const AppRootContext *c, const 
  * @c:       what to put in
  * @e:       sentence on failure; may be NULL
  *
- * The places of the API file systems, /run, /tmp, /etc/mtab, /etc/hostname; /etc/hosts if the image has none, or if it was asked for;
- * /etc/resolv.conf. Where systemd mounts, links become directories.
+ * The places of the API file systems, /run, /tmp, /etc/mtab, /etc/hostname; /etc/hosts if the image has none or was Docker's, or if it
+ * was asked for; /etc/resolv.conf. Where systemd mounts, links become directories.
  *
  * A file that was ours at an earlier start of the pod counts as one that the image does not have.
  *

@@ -128,3 +128,16 @@ def net_d():
     for path in made:
         path.unlink()
     log.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def host_dns():
+    """The host has an /etc/resolv.conf for a while."""
+    path = pathlib.Path("/etc/resolv.conf")
+    before = path.read_text() if path.exists() else None
+    path.write_text("# a host\nnameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch home\n")
+    yield path
+    if before is None:
+        path.unlink()
+    else:
+        path.write_text(before)

@@ -335,7 +335,7 @@ def test_unreadable_states(host, net, tmp_path):
         stranger.unlink()
 
 
-def test_names(host, net, images, method):
+def test_names(host, net, images, method, host_dns):
     """DNS-01..DNS-08, NET-30, HOSTS-02: resolv.conf, by flags; none where there is no way out."""
     def resolv(*flags):
         return host.rkt("--insecure-options=image", "run", *flags, images.busybox, "--exec=/bin/sh", "--", "-c",
@@ -348,19 +348,10 @@ def test_names(host, net, images, method):
                  "options debug use-vc rotate"):
         assert line in out
     assert "No such file" in resolv("--net=default-restricted")
-    path = pathlib.Path("/etc/resolv.conf")
-    before = path.read_text() if path.exists() else None
-    path.write_text("# a host\nnameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch home\n")
-    try:
-        assert host.run("sha1sum", path).out.split()[0] in resolv("--net=none", "--dns=host")
-        out = resolv("--net=default")
-        assert "nameserver 9.9.9.9" in out and "search home" in out and "127.0.0.53" not in out
-        assert "No such file" in resolv("--net=default", "--dns=none")
-    finally:
-        if before is None:
-            path.unlink()
-        else:
-            path.write_text(before)
+    assert host.run("sha1sum", host_dns).out.split()[0] in resolv("--net=none", "--dns=host")
+    out = resolv("--net=default")
+    assert "nameserver 9.9.9.9" in out and "search home" in out and "127.0.0.53" not in out
+    assert "No such file" in resolv("--net=default", "--dns=none")
 
 
 def test_many_times(host, net, method, tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import uuid as uuids
 
 from conftest import app_section
+from images import aci
 from networks import POD
 
 UNSIGNED = "--insecure-options=image"
@@ -99,6 +100,33 @@ def test_addresses_in_use(host, net, method, tmp_path):
             assert host.run(*command).rc == 0
     finally:
         host.sh("ip link del t-up")
+
+
+def own_etc(root):
+    """busybox with what some images ship."""
+    aci.busybox_root(root)
+    pathlib.Path(root, "etc/hosts").write_text("1.2.3.4 of-image\n")
+    pathlib.Path(root, "etc/resolv.conf").write_text("nameserver 1.2.3.4\n")
+
+
+def test_hosts_of_images(host, pods, net, images, tmp_path, host_dns):
+    """Names of other pods, also where the image has an /etc/hosts: Docker images' is replaced, but not what is mounted there; an ACI's
+    stays. So it is with what was left in its /etc/resolv.conf."""
+    other = net.server("other", "")
+    (tmp_path / "hosts").write_text("5.6.7.8 mounted\n")
+    docker = images.make("example.com/docker", app={"exec": ["/bin/sh"]}, root=own_etc,
+                         annotations=[{"name": "appc.io/docker/repository", "value": "library/x"}])
+    words = [f"--volume=h,kind=host,source={tmp_path}/hosts"]
+    for name, image, more in (("docker", docker, []), ("mounted", docker, ["--mount=volume=h,target=/etc/hosts"]),
+                              ("aci", images.make("example.com/aci", app={"exec": ["/bin/sh"]}, root=own_etc), [])):
+        words += [image, f"--name={name}", *more, "--exec=/bin/sh", "--", "-c", f"cat /etc/hosts /etc/resolv.conf | sed 's/^/<{name}> /'", "---"]
+    out = host.rkt(UNSIGNED, "run", "--net=default", *words).out
+    said = {name: [line.split("> ", 1)[1].strip() for line in out.splitlines() if f"<{name}> " in line] for name in ("docker", "mounted", "aci")}
+    one, = net.info(other)
+    assert f"{one['ip']} {other}" in [line[:len(f"{one['ip']} {other}")] for line in said["docker"]], out
+    assert host_dns.read_text().splitlines()[2] in said["docker"] and not {"1.2.3.4 of-image", "nameserver 1.2.3.4"} & set(said["docker"]), out
+    assert said["mounted"][0] == "5.6.7.8 mounted" and said["aci"] == ["1.2.3.4 of-image", "nameserver 1.2.3.4"], out
+    pods.stop(other)
 
 
 def test_at_the_end_of_run(host, pods, net, images):
