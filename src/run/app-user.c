@@ -18,6 +18,8 @@
 #include "run/app-root.h"
 
 #define DATABASE_MAX (4U * 1024 * 1024) /* bytes of /etc/passwd and /etc/group */
+#define GROUPS_MAX   1024U              /* that an image gives one user */
+#define OF_USER      "of-user"
 
 /* A regular file of the image, whole. */
 static int read_database(int root_fd, const char *path, char **ret) {
@@ -53,29 +55,33 @@ static Entry split_entry(char *line) {
         return x;
 }
 
+/* Cuts off the next entry that has a number; false at the end. */
+static bool next_entry(char **rest, Entry *ret, uint64_t *ret_number) {
+        while (*rest && **rest) {
+                char *line = *rest, *end = strchr(line, '\n');
+
+                if (end)
+                        *end++ = '\0';
+                *rest = end;
+                *ret = split_entry(line);
+                if (ret->n >= 3 && parse_uint64(ret->fields[2], ret_number) >= 0 && *ret_number < UINT32_MAX)
+                        return true;
+        }
+        return false;
+}
+
 /* Finds the entry with this name, or (name NULL) this number; fields point into *buffer. */
 static int find_entry(int root_fd, const char *path, const char *name, uint64_t number, char **buffer,
                       Entry *ret) {
-        char *next;
         int r = read_database(root_fd, path, buffer);
+        char *rest = *buffer;
+        uint64_t n;
 
         if (r < 0)
                 return r;
-        for (char *line = *buffer; line && *line; line = next) {
-                uint64_t n;
-                Entry x;
-
-                next = strchr(line, '\n');
-                if (next)
-                        *next++ = '\0';
-                x = split_entry(line);
-                if (x.n < 3 || parse_uint64(x.fields[2], &n) < 0 || n >= UINT32_MAX)
-                        continue;
-                if (name ? streq(x.fields[0], name) : n == number) {
-                        *ret = x;
+        while (next_entry(&rest, ret, &n))
+                if (name ? streq(ret->fields[0], name) : n == number)
                         return 0;
-                }
-        }
         return -ENOENT;
 }
 
@@ -174,6 +180,66 @@ static int add_group(AppFacts *f, uint32_t gid) {
         return 0;
 }
 
+/* "one,two,three" */
+static bool has_word(const char *list, const char *word) {
+        size_t n;
+
+        for (; *list; list += n + (list[n] == ',')) {
+                n = strcspn(list, ",");
+                if (n == strlen(word) && memcmp(list, word, n) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool has_group(const AppFacts *f, uint32_t gid) {
+        for (size_t i = 0; i < f->n_groups; i++)
+                if (f->groups[i] == gid)
+                        return true;
+        return f->gid == gid;
+}
+
+static bool is_of_user(const PodApp *a) {
+        return streq_ptr(pod_app_annotation(a, APP_ANNOTATION_GROUP), OF_USER);
+}
+
+/* As find_id() found him, by name or by number. */
+static const char *name_of_user(const PodApp *a, const Root *x, uint64_t uid, char **buffer) {
+        const char *user = str_or(a->app->user, "");
+        uint64_t n;
+        Entry entry;
+
+        if (*user && *user != '/' && parse_uint64(user, &n) < 0)
+                return user;
+        return find_entry(x->fd, "/etc/passwd", NULL, uid, buffer, &entry) < 0 ? NULL : entry.fields[0];
+}
+
+/* Docker's way, too: a user whose group nobody names is in all that the image's /etc/group has him in. */
+static int add_groups_of_user(const PodApp *a, const Root *x, AppFacts *f, Error *e) {
+        _cleanup_free_ char *users = NULL, *groups = NULL;
+        const char *user = is_of_user(a) ? name_of_user(a, x, f->uid, &users) : NULL;
+        char *rest;
+        uint64_t gid;
+        Entry group;
+        int r = 0;
+
+        if (!user || read_database(x->fd, "/etc/group", &groups) < 0)
+                return 0;
+        rest = groups;
+        while (r >= 0 && next_entry(&rest, &group, &gid)) {
+                if (group.n < 4 || !has_word(group.fields[3], user) || has_group(f, (uint32_t) gid))
+                        continue;
+                if (f->n_groups >= GROUPS_MAX)
+                        return error_setf(e, -E2BIG,
+                                          "the image's /etc/group has user \"%.60s\" in more than %u groups",
+                                          user, GROUPS_MAX);
+                r = check_id(x, (uint32_t) gid, &of_groups_of_image, e);
+                if (r >= 0 && add_group(f, (uint32_t) gid) < 0)
+                        r = error_oom(e);
+        }
+        return r;
+}
+
 static int find_groups(const PodApp *a, const Root *x, AppFacts *f, Error *e) {
         _cleanup_strv_free_ char **names = NULL;
         int r = strv_split(str_or(pod_app_annotation(a, APP_ANNOTATION_GROUPS), ""), " ", &names);
@@ -192,7 +258,7 @@ static int find_groups(const PodApp *a, const Root *x, AppFacts *f, Error *e) {
                         return r;
                 r = add_group(f, gid);
         }
-        return r < 0 ? error_oom(e) : 0;
+        return r < 0 ? error_oom(e) : add_groups_of_user(a, x, f, e);
 }
 
 /* Docker's way: who is in no passwd has the group of root. */
@@ -201,7 +267,7 @@ static int resolve_group(const PodApp *a, const Root *x, uint32_t uid, uint32_t 
         uint64_t gid;
         Entry entry;
 
-        if (!streq_ptr(pod_app_annotation(a, APP_ANNOTATION_GROUP), "of-user"))
+        if (!is_of_user(a))
                 return resolve_id(x, a->app->group, &of_group, ret, e);
         if (find_entry(x->fd, "/etc/passwd", NULL, uid, &buffer, &entry) >= 0 && entry.n > 3 &&
             parse_uint64(entry.fields[3], &gid) >= 0 && gid < UINT32_MAX)

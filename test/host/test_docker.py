@@ -74,6 +74,26 @@ def test_run(host, registry):
     assert host.rkt("image", "list", "--no-legend", "--fields=source").out.strip() == name + ":latest"
 
 
+def test_groups_of_user(host, registry, pods):
+    """Where nobody names a group, the user is in those that the image's /etc/group has him in, also for who enters; a named one is all."""
+    group = b"root:x:0:\nstaff:x:50:alice,bob\nbob:x:1234:bob\nbobs:x:51:bobby\nbad:x:y:bob\nempty:x:52:\nlast:x:60:bob\nlast:x:60:bob"
+    layer = oci.tar({"etc/group": group})
+    registry.publish(image(layer, script="id -G", app={"User": "bob"}))
+    name = f"docker://{registry.host}/a/b"
+    for flags, groups in (([], "1234 50 60"), (["--group=50"], "50"), (["--supplementary-gids=7"], "1234 7 50 60"), (["--user=1000"], "1234 50 60")):
+        assert host.rkt("run", INSECURE, "--net=none", name, *flags).out.split() == groups.split(), flags
+    registry.publish(image(layer, script="id -G", app={"User": "bob:60"}), tag="named")
+    assert host.rkt("run", INSECURE, "--net=none", f"{name}:named").out == "60\n"
+    many = b"".join(b"g%d:x:%d:bob\n" % (n, n) for n in range(2000, 3100))
+    registry.publish(image(oci.tar({"etc/group": many}), script="id -G", app={"User": "1000"}), tag="many")
+    done = host.rkt("run", INSECURE, "--net=none", f"{name}:many", check=False)
+    assert done.rc == 254 and '/etc/group has user "bob" in more than 1024 groups' in done.err, done
+    registry.publish(image(layer, script="sleep infinity", app={"User": "1000"}), tag="stays")
+    pod = pods.write("groups", f"[Pod]\nNetwork=none\nInsecureOptions=image\n[App main]\nImage={name}:stays\n")
+    pods.start(pod)
+    assert host.rkt("enter", pods.uuid(pod), "/bin/id", "-G").out.split() == ["1234", "50", "60"]
+
+
 def test_pod_file(host, registry, pods):
     """docker:// runs from a pod file, and its stop signal is the unit's."""
     registry.publish(image(script="trap 'echo quit; exit 0' QUIT; echo ready; while :; do sleep 0.1; done",
