@@ -661,6 +661,8 @@ int pod_compose(const PodSpec *spec, const ComposeImage *images, const ComposeOp
         if (r >= 0)
                 r = pod_add_sysctls(spec, m, e);
         if (r >= 0)
+                r = pod_check_ports(m, e);
+        if (r >= 0)
                 r = pod_manifest_check(m, e);
         if (r >= 0)
                 r = check_members(m, e);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "basic/hex.h"
+#include "basic/ip.h"
 #include "basic/parse.h"
 #include "basic/path.h"
 #include "basic/str.h"
@@ -125,14 +126,15 @@ int set_network(PodLoader *l, const PodPart *part, const PodLine *line, void *ta
         return r;
 }
 
-/* Two of one port of the host, on one address or on all. */
+/* Two of one port of the host, on one address or on all. What protocol a port with a name has is said by the image. */
 static bool collide(const char *a, const char *b) {
         PortMapping x, y;
 
-        if (port_mapping_parse(a, &x) || port_mapping_parse(b, &y) || !streq(x.protocol, y.protocol))
+        if (port_mapping_parse(a, &x) || port_mapping_parse(b, &y) || *x.name || *y.name ||
+            !streq(x.protocol, y.protocol))
                 return false;
         return x.host_port < y.host_port + y.count && y.host_port < x.host_port + x.count &&
-               (!*x.host_ip || !*y.host_ip || streq(x.host_ip, y.host_ip));
+               ip_overlap(x.host_ip, y.host_ip);
 }
 
 /**

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/ip.h"
 #include "basic/parse.h"
 #include "basic/str.h"
 
@@ -82,6 +83,8 @@ const char *port_mapping_parse(const char *s, PortMapping *ret) {
                 *outer++ = '\0';
                 if (!parse_address(copy, m.host_ip))
                         return FORM;
+                if (ip_is_unpublishable(m.host_ip))
+                        return PORT_MAPPING_UNPUBLISHABLE;
         } else
                 outer = copy;
         if (parse_range(outer, &m.host_port, &m.count) < 0)

@@ -3,7 +3,12 @@
 #pragma once
 
 #define PORT_ADDRESS_MAX 46U /* bytes of an address */
-#define PORT_NAME_MAX    64U /* bytes of a port's name */
+/* Why some addresses cannot be had. */
+#define PORT_MAPPING_UNPUBLISHABLE                                                                           \
+        "what is sent to this address never leaves the host itself, Linux has no way from there to a pod "   \
+        "(127.0.0.1 has one; programs that ask for localhost go on with it)"
+
+#define PORT_NAME_MAX 64U /* bytes of a port's name */
 
 typedef struct PortMapping {
         char host_ip[PORT_ADDRESS_MAX]; /* "": all */

@@ -12,6 +12,7 @@
 #include "podfile/pod-file.h"
 #include "podfile/pod-order.h"
 #include "podfile/pod-unit.h"
+#include "podfile/port-mapping.h"
 #include "podfile/specifier.h"
 
 typedef struct Loaded {
@@ -287,8 +288,15 @@ static void test_network(void **state) {
                 { "Network=a:IP=1 a:IP=2", "a:IP=1", "", "",
                   "a:2: [Pod] Network: 'a:IP=1' and 'a:IP=2' exclude each other\n" },
                 { "Network=a: -x all:K=V a:b", "", "", "", NULL },
-                { "PublishPort=8080:80 [::1]:53:53/udp 127.0.0.1:8000-8010:9000-9010/sctp 80:http", "",
-                  "8080:80|[::1]:53:53/udp|127.0.0.1:8000-8010:9000-9010/sctp|80:http", "", "" },
+                { "PublishPort=8080:80 [fd00::1]:53:53/udp 127.0.0.1:8000-8010:9000-9010/sctp 80:http", "",
+                  "8080:80|[fd00::1]:53:53/udp|127.0.0.1:8000-8010:9000-9010/sctp|80:http", "", "" },
+                { "PublishPort=[::1]:80:80", "", "", "",
+                  "a:2: [Pod] PublishPort: '[::1]:80:80': " PORT_MAPPING_UNPUBLISHABLE "\n" },
+                { "PublishPort=[fd00::1]:80:80 [FD00:0::1]:80:81", "", "[fd00::1]:80:80", "",
+                  "a:2: [Pod] PublishPort: '[fd00::1]:80:80' and '[FD00:0::1]:80:81' are the same port of "
+                  "the host\n" },
+                { "PublishPort=53:dns 53:dns-tcp 0.0.0.0:80:80 [::]:80:81", "",
+                  "53:dns|53:dns-tcp|0.0.0.0:80:80|[::]:80:81", "", "" },
                 { "PublishPort=80-90:80", "", "", "",
                   "a:2: [Pod] PublishPort: '80-90:80': ranges of different lengths\n" },
                 { "PublishPort=80:81 80:82", "", "80:81", "",
@@ -418,8 +426,8 @@ static void test_value_checks(void **state) {
                 { CHECK_RLIMIT, "infinity|1024|1:2|16M|infinity:infinity|5s", "x|1:x" },
                 { CHECK_EXIT_STATUS, "0 1 255|SIGTERM|DATAERR", "256|x" },
                 { CHECK_PORT_MAPPING,
-                  "80:80|127.0.0.1:80:80|[::1]:80:80/udp|8000-8010:8000-8010|80:http|10.0.0.1:1-2:1-2/sctp",
-                  "80|0:80|80:70000|x:80:80|80:80/icmp|80:-|9-8:1" },
+                  "80:80|127.0.0.1:80:80|[::]:80:80/udp|8000-8010:8000-8010|80:http|10.0.0.1:1-2:1-2/sctp",
+                  "80|0:80|80:70000|x:80:80|80:80/icmp|80:-|9-8:1|[::1]:80:80|[::ffff:1.2.3.4]:80:80" },
                 { CHECK_USER, "root|0|4294967294|/etc/passwd|_x|a.b-c", "|-1|4294967295|0day|a b|/../x" },
                 { CHECK_ADDRESSES, "any|10.0.0.0/8 ::1|localhost", "x|10.0.0.0/x|1.2.3" },
                 { CHECK_ADD_HOST, "a:1.2.3.4|a.b:::1|host", "a|a:b|:1.2.3.4|a:1.2.3.4/8" },

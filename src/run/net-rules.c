@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "basic/ip.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "run/net-address.h"
@@ -263,25 +264,9 @@ int net_rules_text(const NetStates *states, char *const *guarded, char **ret, Er
         return strbuf_steal(&b, ret) < 0 ? error_oom(e) : 0;
 }
 
-static bool is_any(const char *ip) {
-        NetAddress a, any = {};
-
-        return !ip || net_address_parse(ip, &a) < 0 || memcmp(a.bytes, any.bytes, a.size) == 0;
-}
-
-static int family_of(const char *ip) {
-        return !ip ? AF_UNSPEC : strchr(ip, ':') ? AF_INET6 : AF_INET;
-}
-
 static bool overlaps(const NetPort *a, const NetPort *b) {
-        int f = family_of(a->host_ip), g = family_of(b->host_ip);
-
-        if (!streq(a->protocol, b->protocol) || a->host_port >= b->host_port + b->count ||
-            b->host_port >= a->host_port + a->count)
-                return false;
-        if (f != AF_UNSPEC && g != AF_UNSPEC && f != g)
-                return false;
-        return is_any(a->host_ip) || is_any(b->host_ip) || streq(a->host_ip, b->host_ip);
+        return streq(a->protocol, b->protocol) && a->host_port < b->host_port + b->count &&
+               b->host_port < a->host_port + a->count && ip_overlap(a->host_ip, b->host_ip);
 }
 
 /**

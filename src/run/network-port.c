@@ -8,19 +8,8 @@
 #include "basic/alloc.h"
 #include "basic/fd.h"
 #include "basic/str.h"
+#include "pod/pod-network.h"
 #include "run/network-internal.h"
-
-static const AcPort *find_port(const PodManifest *m, const PodPort *p) {
-        if (p->pod_port)
-                return p->pod_port;
-        FOREACH_ARRAY (a, m->apps, m->n_apps) {
-                const AcPort *found = a->app ? ac_app_find_port(a->app, p->name) : NULL;
-
-                if (found)
-                        return found;
-        }
-        return NULL;
-}
 
 static int unknown_port(const PodManifest *m, const PodPort *p, Error *e) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
@@ -32,8 +21,17 @@ static int unknown_port(const PodManifest *m, const PodPort *p, Error *e) {
                           b.size > 0 ? "are:" : "is", b.size > 0 ? b.data : "none");
 }
 
+/* The same is published twice; what is not the same has been refused. */
+static bool is_there(const NetState *s, const PodPort *p, const AcPort *port) {
+        FOREACH_ARRAY (q, s->ports, s->n_ports)
+                if (streq(q->protocol, port->protocol) && q->host_port == p->host_port &&
+                    streq(str_or(q->host_ip, ""), str_or(p->host_ip, "")))
+                        return true;
+        return false;
+}
+
 static int add_port(const PodManifest *m, const PodPort *p, NetState *s, Error *e) {
-        const AcPort *port = find_port(m, p);
+        const AcPort *port = pod_network_port(m, p);
         NetPort x = {};
 
         if (!port)
@@ -45,6 +43,8 @@ static int add_port(const PodManifest *m, const PodPort *p, NetState *s, Error *
                                   str_or(port->protocol, ""));
         if (p->host_port == 0)
                 return error_setf(e, -EINVAL, "port '%s' has no port of the host", p->name);
+        if (is_there(s, p, port))
+                return 0;
         x = (NetPort){ .name = strdup(p->name),
                        .protocol = strdup(port->protocol),
                        .host_ip = p->host_ip && *p->host_ip ? strdup(p->host_ip) : NULL,

@@ -51,6 +51,7 @@ static int set_networks(const char *value, char ***ret, Error *e) {
 static int add_port(const char *value, char ***ret, Error *e) {
         const char *colon = strchr(value, ':');
         _cleanup_free_ char *name = colon ? strndup(value, (size_t) (colon - value)) : NULL, *word = NULL;
+        const char *wrong;
         PortMapping m;
 
         if (!colon || !*name)
@@ -65,7 +66,10 @@ static int add_port(const char *value, char ***ret, Error *e) {
                 return error_setf(e, -EINVAL,
                                   "invalid argument \"%s\" for --port: \"%s\" is not a valid port name",
                                   value, name);
-        if (port_mapping_parse(word, &m))
+        wrong = port_mapping_parse(word, &m);
+        if (wrong && streq(wrong, PORT_MAPPING_UNPUBLISHABLE))
+                return error_setf(e, -EINVAL, "invalid argument \"%s\" for --port: %s", value, wrong);
+        if (wrong)
                 return error_setf(e, -EINVAL,
                                   "invalid argument \"%s\" for --port: \"%s\" is not a valid port number, or "
                                   "IP and port",

@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from images import aci
+
 RKT = "/usr/bin/rkt"
 RUN = ["--insecure-options=image", "run", "--net=none"]
 
@@ -143,6 +145,31 @@ def test_ports(host, images):
                   ["http:0x50"], ["http:1.2.3:80"]):
         done = host.rkt("--insecure-options=image", "run", *(f"--port={p}" for p in ports), images.busybox, check=254)
         assert "--port" in done.err and done.out == ""
+
+
+def test_ports_that_cannot_be(host, pods, images, tmp_path):
+    """C9: one port of the host for two of the pod, however its addresses are written; the host's [::1]. No pod is made. The same twice, or
+    another protocol, is none of that."""
+    ports = [{"name": "http", "protocol": "tcp", "port": 80}, {"name": "https", "protocol": "tcp", "port": 443},
+             {"name": "dns", "protocol": "udp", "port": 53}]
+    image = images.make("example.com/ports", app={"exec": ["/bin/true"], "ports": ports})
+    same = "port 8080/tcp of the host would lead to two of the pod, 'http' (80) and 'https' (443): publish one of them at another"
+    never = "what is sent to this address never leaves the host itself"
+    for wanted, message in ((("http:8080", "https:8080"), same), (("http:8080", "https:10.0.0.1:8080"), same),
+                            (("http:[fd00::1]:8080", "https:[FD00:0::1]:8080"), same), (("http:[::1]:8080",), never),
+                            (("http:[::ffff:127.0.0.1]:8080",), never)):
+        for verb in ("run", "prepare"):
+            done = host.rkt("--insecure-options=image", verb, *(f"--port={p}" for p in wanted), image, check=254)
+            assert message in done.err and done.out == "", (verb, wanted, done)
+    done = host.rkt("app", "sandbox", "--port=http:tcp:80:0.0.0.0:8080", "--port=https:tcp:443:0.0.0.0:8080", check=1)
+    assert "port 8080/tcp of the host would lead to two of the pod, " in done.err, done
+    assert not pods.ours()
+    for wanted in (("http:8080", "http:8080"), ("http:8080", "dns:8080"), ("http:10.0.0.1:8080", "https:10.0.0.2:8080")):
+        host.rkt("--insecure-options=image", "prepare", *(f"--port={p}" for p in wanted), image)
+    (tmp_path / "pod").write_text(json.dumps({
+        "acVersion": "0.8.11", "acKind": "PodManifest", "ports": [{"name": "http", "hostPort": 8080, "hostIP": "0::1"}],
+        "apps": [{"name": "main", "image": {"id": aci.image_id(image)}}]}))
+    assert f"port 'http': 0::1: {never}" in host.rkt("prepare", f"--pod-manifest={tmp_path}/pod", check=254).err
 
 
 def test_odd_environment(host, run_pod, tmp_path):
