@@ -83,8 +83,10 @@ int set_credential(PodLoader *l, const PodPart *part, const PodLine *line, void 
         if (!wrong && streq(s->key, ENCRYPTED) && is_taken(l->spec, s))
                 wrong = "another encrypted credential of this pod has this name (encrypt it under another "
                         "one)";
-        if (wrong) /* without the value, which may be secret */
-                return loader_bad(l, part, line, "%s", wrong);
+        if (wrong) {
+                unit_settings_cut(all, before);
+                return loader_bad(l, part, line, "%s", wrong); /* without the value, which may be secret */
+        }
         return !HAVE_IMPORT_CREDENTIAL && streq(s->key, IMPORT)
                        ? loader_later(l, part, line, "by this version of systemd (254 is)")
                        : 0;

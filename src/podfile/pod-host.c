@@ -83,13 +83,14 @@ static int rewrite_pods(const char *value, char **ret, const char **ret_bad) {
         return strv_join(words, " ", ret);
 }
 
+/* These two return 1, 0 (a mistake was recorded), -ENOMEM. */
 static int rewrite_setting(PodLoader *l, const PodPart *part, const PodLine *line, UnitSetting *s) {
         _cleanup_free_ char *value = NULL;
         const char *bad = NULL;
         int r;
 
         if (!strstr(s->value, ".pod"))
-                return 0;
+                return 1;
         r = rewrite_pods(s->value, &value, &bad);
         if (r < 0)
                 return r;
@@ -99,7 +100,7 @@ static int rewrite_setting(PodLoader *l, const PodPart *part, const PodLine *lin
                         "not a pod's name (NAME.pod: lower-case letters, digits and inner '-')");
         free(s->value);
         s->value = TAKE_PTR(value);
-        return 0;
+        return 1;
 }
 
 /* [Install] becomes links that we make: final names only. */
@@ -107,7 +108,7 @@ static int check_install(PodLoader *l, const PodPart *part, const PodLine *line,
         if (strpbrk(s->value, "%/"))
                 return loader_bad_value(l, part, line, s->value,
                                         "not a list of units (%H, %m and %b cannot be used here)");
-        return 0;
+        return 1;
 }
 
 /* An empty value forgets what the pod file has said so far. Returns whether it must be written, too: systemd cannot reset
@@ -147,11 +148,12 @@ int loader_host_setting(PodLoader *l, const PodPart *part, const PodLine *line, 
         r = loader_add_setting(l, part, line, settings);
         if (r < 0 || settings->n == n)
                 return r;
-        if (line->unit_key->check == CHECK_UNITS)
-                r = rewrite_setting(l, part, line, &settings->items[n]);
-        if (r >= 0 && part->section == POD_SECTION_INSTALL)
+        r = line->unit_key->check == CHECK_UNITS ? rewrite_setting(l, part, line, &settings->items[n]) : 1;
+        if (r > 0 && part->section == POD_SECTION_INSTALL)
                 r = check_install(l, part, line, &settings->items[n]);
+        if (r == 0)
+                unit_settings_cut(settings, n);
         if (r >= 0 && part->section == POD_SECTION_TIMER)
                 r = loader_later(l, part, line, NULL);
-        return r;
+        return r < 0 ? r : 0;
 }

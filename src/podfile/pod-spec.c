@@ -26,14 +26,23 @@ int unit_settings_add(UnitSettings *u, const char *key, const char *value, PodPl
 }
 
 /**
+ * unit_settings_cut() - forget the last settings
+ * @u: settings
+ * @n: how many stay
+ */
+void unit_settings_cut(UnitSettings *u, size_t n) {
+        for (; u->n > n; u->n--) {
+                free(u->items[u->n - 1].key);
+                free(u->items[u->n - 1].value);
+        }
+}
+
+/**
  * unit_settings_done() - free all settings
  * @u: empty afterwards
  */
 void unit_settings_done(UnitSettings *u) {
-        FOREACH_ARRAY (s, u->items, u->n) {
-                free(s->key);
-                free(s->value);
-        }
+        unit_settings_cut(u, 0);
         free(u->items);
         *u = (UnitSettings){};
 }

@@ -2,8 +2,10 @@
 /* Nothing here depends on the time, the process or the order of a directory: the same pod gives the same bytes. What the
  * administrator wrote comes last and wins.
  *
- * A broken pod gets a drop-in with nothing but its SourcePath=, and its links: its unit loads, and "rkt-pod start" then
- * reads the file again, says what is wrong, and exits with 78. */
+ * A broken pod gets the same files, without the lines that are wrong: its unit loads, and "rkt-pod start" then reads the
+ * file again, says what is wrong, and exits with 78. A pod that runs meanwhile keeps its sockets and limits, which systemd
+ * takes away at a reload when nothing mentions them any more. */
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -111,6 +113,15 @@ static usec_t stop_time(const AppSpec *a) {
         return t;
 }
 
+static uint64_t sum(const uint64_t *weights, size_t n) {
+        uint64_t total = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (__builtin_add_overflow(total, weights[i], &total))
+                        return UINT64_MAX;
+        return total;
+}
+
 /* Apps that wait for each other stop one after the other: the pod must be given the sum of the longest such chain. */
 static int add_stop_timeout(StrBuf *b, const PodSpec *s) {
         _cleanup_free_ uint64_t *weights = new0(uint64_t, s->n_apps);
@@ -120,10 +131,15 @@ static int add_stop_timeout(StrBuf *b, const PodSpec *s) {
 
         if (!weights)
                 return -ENOMEM;
+        if (s->n_apps == 0)
+                return 0; /* what runs has some */
         for (size_t i = 0; i < s->n_apps; i++)
                 weights[i] = stop_time(&s->apps[i]);
         r = pod_spec_longest_chain(s, weights, &longest, &app);
-        if (r < 0)
+        if (r == -ELOOP)
+                longest =
+                        sum(weights, s->n_apps); /* no chain is longer; it was said that there is a circle */
+        else if (r < 0)
                 return r;
         if (longest == STOP_DEFAULT)
                 return 0; /* pod@.service has it */
@@ -186,30 +202,28 @@ static int add_devices(StrBuf *b, const PodSpec *s) {
         return 0;
 }
 
-static int service_dropin(const PodEntry *entry, const PodSpec *s, bool is_broken, UnitFiles *files) {
+static int service_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *files) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT, service = STRBUF_INIT;
         int r;
 
         add_head(&b, entry);
-        if (!is_broken) {
-                r = add_mounts(&b, s);
-                if (r < 0)
-                        return r;
-                if (s->n_sockets > 0)
-                        strbuf_addf(&b, "Requires=pod@%s.socket\nAfter=pod@%s.socket\n", s->name, s->name);
-                add_settings(&b, &s->unit);
-                r = add_stop_timeout(&service, s);
-                if (r >= 0)
-                        r = add_devices(&service, s);
-                if (r < 0)
-                        return r;
-                pod_credential_add_lines(s, &service);
-                add_settings(&service, &s->service);
-                if (service.size > 0)
-                        strbuf_addf(&b, "\n[Service]\n%s", service.data);
-                if (service.failed)
-                        return -ENOMEM;
-        }
+        r = add_mounts(&b, s);
+        if (r < 0)
+                return r;
+        if (s->n_sockets > 0)
+                strbuf_addf(&b, "Requires=pod@%s.socket\nAfter=pod@%s.socket\n", s->name, s->name);
+        add_settings(&b, &s->unit);
+        r = add_stop_timeout(&service, s);
+        if (r >= 0)
+                r = add_devices(&service, s);
+        if (r < 0)
+                return r;
+        pod_credential_add_lines(s, &service);
+        add_settings(&service, &s->service);
+        if (service.size > 0)
+                strbuf_addf(&b, "\n[Service]\n%s", service.data);
+        if (service.failed)
+                return -ENOMEM;
         return add_text(files, strf("pod@%s.service.d/50-pod.conf", entry->name), &b);
 }
 
@@ -270,19 +284,18 @@ static int install_links(const PodSpec *s, UnitFiles *files) {
 
 /**
  * pod_unit_files() - all that the generator writes for one pod
- * @entry:     where the pod came from
- * @spec:      what pod_entry_load() made of it
- * @is_broken: there were mistakes: only what makes the unit load, and start at its time, is written
- * @ret:       for unit_files_done(); untouched on failure
+ * @entry: where the pod came from
+ * @spec:  what pod_entry_load() made of it; when there were mistakes, what is left is written
+ * @ret:   for unit_files_done(); untouched on failure
  *
  * Return: 0 or -ENOMEM.
  */
-int pod_unit_files(const PodEntry *entry, const PodSpec *spec, bool is_broken, UnitFiles *ret) {
+int pod_unit_files(const PodEntry *entry, const PodSpec *spec, UnitFiles *ret) {
         _cleanup_unit_files_ UnitFiles files = UNIT_FILES_INIT;
         int r;
 
-        r = service_dropin(entry, spec, is_broken, &files);
-        if (r >= 0 && spec->n_sockets > 0 && !is_broken)
+        r = service_dropin(entry, spec, &files);
+        if (r >= 0 && spec->n_sockets > 0)
                 r = socket_dropin(entry, spec, &files);
         if (r >= 0)
                 r = install_links(spec, &files);

@@ -2,8 +2,6 @@
 /* What the generator writes for a pod: drop-ins for the shipped templates, and the links of [Install]. Text only. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "podfile/pod-file.h"
 
 /* One file (text) or link (target), by its path below the generator's directory. */
@@ -22,5 +20,5 @@ typedef struct UnitFiles {
 #define _cleanup_unit_files_ _cleanup_(unit_files_done)
 
 void unit_files_done(UnitFiles *files);
-int pod_unit_files(const PodEntry *entry, const PodSpec *spec, bool is_broken, UnitFiles *ret);
+int pod_unit_files(const PodEntry *entry, const PodSpec *spec, UnitFiles *ret);
 int pod_watch_files(const PodIndex *x, UnitFiles *ret);

@@ -516,12 +516,13 @@ static void test_broken_unit(void **state) {
 
         load_as("shop", NULL, "[App]\n[Unit]\nAfter=x.service\n[Install]\nWantedBy=a.target b.target\n", NULL,
                 &x);
-        assert_int_equal(pod_unit_files(&entry, x.spec, true, &files), 0);
+        assert_int_equal(pod_unit_files(&entry, x.spec, &files), 0);
         assert_int_equal(files.n, 3);
         assert_string_equal(files.items[0].path, "pod@shop.service.d/50-pod.conf");
         assert_string_equal(
                 files.items[0].text,
-                "# Made by rkt-pod-generator(8) from /p/100%.pod\n[Unit]\nSourcePath=/p/100%%.pod\n");
+                "# Made by rkt-pod-generator(8) from /p/100%.pod\n[Unit]\nSourcePath=/p/100%%.pod\n"
+                "After=x.service\n");
         assert_string_equal(files.items[2].path, "b.target.wants/pod@shop.service");
         assert_non_null(endswith(files.items[2].target, "/pod@.service"));
 }

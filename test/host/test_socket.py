@@ -58,6 +58,30 @@ def test_names_and_several_sockets(host, pods, greet, tmp_path):
     assert host.run("curl", "-sS", "--max-time", "30", "http://127.0.0.1:18083/").out == expected
 
 
+def test_a_typo_takes_no_socket_and_no_limit(host, pods, greet, tmp_path):
+    """The file of a running pod breaks, and systemd reloads: what listened listens, limits stay; after the repair
+    nothing needs a restart."""
+    limits = "[Service]\nMemoryMax=1G\nTimeoutStopSec=200\nRestart=on-failure\n"
+    good = pod_text(greet, "none", f"[Socket]\nListenStream={tmp_path}/typo.sock\n{limits}")
+    name = pods.write("sock-typo", good)
+    host.run("systemctl", "start", f"pod@{name}.socket")
+
+    def look():
+        answer = host.run("curl", "-sS", "--max-time", "60", "--unix-socket", tmp_path / "typo.sock", "http://x/").out
+        kept = host.show(f"pod@{name}", "MemoryMax", "TimeoutStopUSec", "Restart", "MainPID")
+        return answer.split(".")[0], host.show(f"pod@{name}.socket", "ActiveState", "SubState"), kept
+
+    before = look()
+    host.wait_for("ready", lambda: host.is_active(f"pod@{name}"))
+    assert before[2]["MemoryMax"] == "1073741824" and before[2]["TimeoutStopUSec"] == "3min 20s"
+    pods.write(name, good.replace("Image=", "Imagge=") + "[Service]\nMemoryHigh=much\n")
+    assert look() == before
+    pods.write(name, good)
+    assert look() == before
+    pods.stop(name)
+    assert look()[:2] == before[:2]
+
+
 def test_stop_keeps_listening(host, pods, greet):
     """The pod stops, the socket stays, the next connection starts a new pod."""
     name = pods.write("sock-again", pod_text(greet, "none", "[Socket]\nListenStream=127.0.0.1:18084\n"))
