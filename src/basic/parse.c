@@ -96,56 +96,72 @@ int parse_boolean(const char *s) {
         return -EINVAL;
 }
 
-static int split_number(const char *s, uint64_t *ret_value, const char **ret_rest) {
-        uint64_t v = 0;
+/* "1", "1.5", ".5", and what follows. */
+typedef struct Decimal {
+        uint64_t whole;
+        const char *fraction; /* digits */
+        size_t n_fraction;
+} Decimal;
 
-        if (*s < '0' || *s > '9')
+static int split_decimal(const char *s, Decimal *ret, const char **ret_rest) {
+        Decimal d = {};
+
+        if ((*s < '0' || *s > '9') && *s != '.')
                 return -EINVAL;
         for (; *s >= '0' && *s <= '9'; s++)
-                if (__builtin_mul_overflow(v, 10U, &v) ||
-                    __builtin_add_overflow(v, (uint64_t) (*s - '0'), &v))
+                if (__builtin_mul_overflow(d.whole, 10U, &d.whole) ||
+                    __builtin_add_overflow(d.whole, (uint64_t) (*s - '0'), &d.whole))
                         return -ERANGE;
-        *ret_value = v;
+        if (*s == '.') {
+                d.fraction = s + 1;
+                d.n_fraction = strspn(d.fraction, "0123456789");
+                if (d.n_fraction == 0)
+                        return -EINVAL;
+                s = d.fraction + d.n_fraction;
+        }
+        *ret = d;
         *ret_rest = s;
+        return 0;
+}
+
+/* So many units, rounded down; a unit is at most 2^60, so that a digit of it fits. */
+static int scale(const Decimal *d, uint64_t unit, uint64_t *ret) {
+        uint64_t v, part = 0;
+
+        for (size_t i = d->n_fraction; i-- > 0;)
+                part = ((uint64_t) (d->fraction[i] - '0') * unit + part) / 10;
+        if (__builtin_mul_overflow(d->whole, unit, &v) || __builtin_add_overflow(v, part, &v))
+                return -ERANGE;
+        *ret = v;
         return 0;
 }
 
 /**
  * parse_size() - bytes with an optional suffix K, M, G, T, P, E to the base of 1024
- * @s:   "512M", "1G", "4096"
- * @ret: bytes; untouched on failure
+ * @s:   "512M", "1.5G", "4096"
+ * @ret: bytes, rounded down; untouched on failure
  *
  * Return: 0, -EINVAL, -ERANGE.
  */
 int parse_size(const char *s, uint64_t *ret) {
         static const char suffixes[] = "BKMGTPE";
-        const char *rest, *p;
-        uint64_t v;
+        const char *rest, *p = suffixes;
+        Decimal d;
         int r;
 
-        r = split_number(s, &v, &rest);
+        r = split_decimal(s, &d, &rest);
         if (r < 0)
                 return r;
         if (*rest != '\0') {
                 p = strchr(suffixes, *rest);
                 if (!p || rest[1] != '\0')
                         return -EINVAL;
-                for (; p > suffixes; p--)
-                        if (__builtin_mul_overflow(v, UINT64_C(1024), &v))
-                                return -ERANGE;
         }
-        *ret = v;
-        return 0;
+        return scale(&d, UINT64_C(1) << (10 * (unsigned) (p - suffixes)), ret);
 }
 
-/**
- * parse_sec() - a time span in systemd's words: "5s", "1min 30s", "500ms", "90" (seconds), "infinity"
- * @s:   not NULL
- * @ret: microseconds; USEC_INFINITY for "infinity"; untouched on failure
- *
- * Return: 0, -EINVAL, -ERANGE.
- */
-int parse_sec(const char *s, usec_t *ret) {
+/* The unit of a time at the beginning of @s: returns its length, or -EINVAL. */
+static int find_time_unit(const char *s, usec_t *ret) {
         static const struct {
                 const char *word;
                 usec_t usec;
@@ -163,6 +179,8 @@ int parse_sec(const char *s, usec_t *ret) {
                 { "ms", 1000 },
                 { "usec", 1 },
                 { "us", 1 },
+                { "\xc2\xb5s", 1 }, /* the micro sign, and the Greek letter */
+                { "\xce\xbcs", 1 },
                 { "hours", 3600 * USEC_PER_SEC },
                 { "hour", 3600 * USEC_PER_SEC },
                 { "hr", 3600 * USEC_PER_SEC },
@@ -173,8 +191,32 @@ int parse_sec(const char *s, usec_t *ret) {
                 { "weeks", 604800 * USEC_PER_SEC },
                 { "week", 604800 * USEC_PER_SEC },
                 { "w", 604800 * USEC_PER_SEC },
+                { "months", 2629800 * USEC_PER_SEC },
+                { "month", 2629800 * USEC_PER_SEC },
+                { "M", 2629800 * USEC_PER_SEC },
+                { "years", 31557600 * USEC_PER_SEC },
+                { "year", 31557600 * USEC_PER_SEC },
+                { "y", 31557600 * USEC_PER_SEC },
         };
-        usec_t total = 0, part;
+        size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzM\xc2\xb5\xce\xbc");
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (strlen(units[i].word) == n && strncmp(s, units[i].word, n) == 0) {
+                        *ret = units[i].usec;
+                        return (int) n;
+                }
+        return -EINVAL;
+}
+
+/**
+ * parse_sec() - a time span in systemd's words: "5s", "1min 30s", "1.5h", "500ms", "90" (seconds), "infinity"
+ * @s:   not NULL
+ * @ret: microseconds, rounded down; USEC_INFINITY for "infinity"; untouched on failure
+ *
+ * Return: 0, -EINVAL, -ERANGE.
+ */
+int parse_sec(const char *s, usec_t *ret) {
+        usec_t total = 0;
 
         if (strcmp(s, "infinity") == 0) {
                 *ret = USEC_INFINITY;
@@ -182,26 +224,27 @@ int parse_sec(const char *s, usec_t *ret) {
         }
         s += strspn(s, " \t");
         do {
-                uint64_t v;
-                const char *rest;
-                size_t i, n;
+                const char *rest, *end;
+                usec_t unit, part;
+                Decimal d;
                 int r;
 
-                r = split_number(s, &v, &rest);
+                r = split_decimal(s, &d, &end);
                 if (r < 0)
                         return r;
-                rest += strspn(rest, " \t");
-                n = strspn(rest, "abcdefghijklmnopqrstuvwxyz");
-                for (i = 0; i < ELEMENTSOF(units); i++)
-                        if (strlen(units[i].word) == n && strncmp(rest, units[i].word, n) == 0)
-                                break;
-                if (i == ELEMENTSOF(units))
-                        return -EINVAL;
-                if (__builtin_mul_overflow(v, units[i].usec, &part) ||
-                    __builtin_add_overflow(total, part, &total))
-                        return -ERANGE;
-                s = rest + n;
+                rest = end + strspn(end, " \t");
+                r = find_time_unit(rest, &unit);
+                if (r < 0)
+                        return r;
+                if (rest + r == end && *end)
+                        return -EINVAL; /* 1.2.3 */
+                s = rest + r;
                 s += strspn(s, " \t");
+                r = scale(&d, unit, &part);
+                if (r < 0)
+                        return r;
+                if (__builtin_add_overflow(total, part, &total))
+                        return -ERANGE;
         } while (*s);
         *ret = total;
         return 0;

@@ -53,6 +53,62 @@ static void test_parse(void **state) {
         assert_int_equal(parse_sec("", &v), -EINVAL);
 }
 
+/* As systemd reads them. */
+static void test_parse_fractions(void **state) {
+        static const struct {
+                const char *text;
+                uint64_t usec; /* 0: refused */
+        } times[] = {
+                { "3.5min", 210 * USEC_PER_SEC },
+                { "1.5", 1500000 },
+                { ".5s", 500000 },
+                { "1.25h 0.000001s", 4500 * USEC_PER_SEC + 1 },
+                { "0.0000019s", 1 },
+                { "1month", 2629800 * USEC_PER_SEC },
+                { "2M", 2 * 2629800 * USEC_PER_SEC },
+                { "1y 1 month", (31557600 + 2629800) * USEC_PER_SEC },
+                { "5\xc2\xb5s", 5 },
+                { "5\xce\xbcs", 5 },
+                { "584542y", UINT64_C(584542) * 31557600 * USEC_PER_SEC },
+                { "584943y", 0 }, /* more than 64 bits */
+                { "3.s", 0 },
+                { ".", 0 },
+                { "12.34.56", 0 },
+                { "1.-5s", 0 },
+                { "-1s", 0 },
+                { "5\xc2s", 0 },
+        };
+        static const struct {
+                const char *text;
+                uint64_t bytes; /* UINT64_MAX: refused */
+        } sizes[] = {
+                { "1.5K", 1536 },
+                { "1.5G", UINT64_C(3) << 29 },
+                { "0.1", 0 },
+                { "0.1K", 102 },
+                { "15.999E", UINT64_C(18445591152204944769) },
+                { "0.9999999999999999999999E", (UINT64_C(1) << 60) - 1 },
+                { "1.G", UINT64_MAX },
+                { "1.5.5G", UINT64_MAX },
+                { "16.0E", UINT64_MAX },
+                { "1.5GB", UINT64_MAX },
+                { "-.5G", UINT64_MAX },
+        };
+
+        FOREACH_ARRAY (c, times, ELEMENTSOF(times)) {
+                usec_t v = 0;
+
+                assert_int_equal(parse_sec(c->text, &v) >= 0, c->usec > 0);
+                assert_true(v == c->usec);
+        }
+        FOREACH_ARRAY (c, sizes, ELEMENTSOF(sizes)) {
+                uint64_t v = UINT64_MAX;
+
+                assert_int_equal(parse_size(c->text, &v) >= 0, c->bytes != UINT64_MAX);
+                assert_true(v == c->bytes);
+        }
+}
+
 static void test_path(void **state) {
         static const struct {
                 const char *path;
@@ -263,9 +319,10 @@ static void test_copy_tree(void **state _unused_) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_copy_tree), cmocka_unit_test(test_remove_deep_tree),
-                cmocka_unit_test(test_parse),     cmocka_unit_test(test_path),
-                cmocka_unit_test(test_strings),   cmocka_unit_test(test_digest),
-                cmocka_unit_test(test_files),     cmocka_unit_test(test_process),
+                cmocka_unit_test(test_parse),     cmocka_unit_test(test_parse_fractions),
+                cmocka_unit_test(test_path),      cmocka_unit_test(test_strings),
+                cmocka_unit_test(test_digest),    cmocka_unit_test(test_files),
+                cmocka_unit_test(test_process),
         };
 
         return cmocka_run_group_tests_name("basic", tests, NULL, NULL);

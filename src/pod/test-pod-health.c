@@ -90,7 +90,7 @@ static void test_annotate(void **state) {
 
 static void test_numbers(void **state) {
         AppSpec s = { .health_cmd = (char[]){ "a" },
-                      .health_interval = (char[]){ "90s" },
+                      .health_interval = (char[]){ "1.5min" },
                       .health_timeout = (char[]){ "500ms" },
                       .health_start_period = (char[]){ "infinity" },
                       .health_retries = (char[]){ "2" },

@@ -45,7 +45,7 @@ static bool is_tmpfs_size(const char *s) {
 
         if (n > 1 && s[n - 1] == '%')
                 return strspn(s, "0123456789") == n - 1 && n <= 4;
-        return parse_size(s, &v) >= 0;
+        return !strchr(s, '.') && parse_size(s, &v) >= 0; /* the kernel reads it */
 }
 
 static bool is_id(const char *s) {

@@ -417,10 +417,10 @@ static void test_value_checks(void **state) {
                 ValueCheck check;
                 const char *right, *wrong; /* words with "|" between */
         } cases[] = {
-                { CHECK_MEMORY, "1|512M|1.5G|50%|infinity|0", "x|1Q|101%|50%%|-1" },
+                { CHECK_MEMORY, "1|512M|1.5G|50%|infinity|0", "x|1Q|101%|50%%|-1|1.x" },
                 { CHECK_TASKS, "1|10%|infinity", "x|1K" },
                 { CHECK_CPU_QUOTA, "1%|200%|0.5%", "1|%" },
-                { CHECK_SECONDS, "0|5|5s|1min 30s|infinity|1.5s|2months|1y", "x|5 apples|-1" },
+                { CHECK_SECONDS, "0|5|5s|1min 30s|infinity|1.5s|2months|1y", "x|5 apples|-1|1.5.2|yy1" },
                 { CHECK_SIGNAL, "TERM|SIGTERM|15|SIGRTMIN+3|RTMAX-1|rtmin", "0|65|SIGX|RTMIN-1|SIGRTMIN+x" },
                 { CHECK_CAPABILITIES, "CAP_CHOWN|~CAP_CHOWN CAP_KILL|cap_bpf|5", "CHOWN|CAP_X" },
                 { CHECK_RLIMIT, "infinity|1024|1:2|16M|infinity:infinity|5s", "x|1:x" },

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -80,29 +79,13 @@ static bool is_uint(const char *s) {
 static bool is_seconds(const char *s) {
         usec_t v;
 
-        if (parse_sec(s, &v) >= 0)
-                return true;
-        /* months, years and fractions */
-        return isdigit((unsigned char) *s) && str_in_set(s, DIGITS LOWER "M. ") &&
-               (strpbrk(s, ".yM") || strstr(s, "month"));
+        return parse_sec(s, &v) >= 0;
 }
 
 static bool is_size(const char *s) {
-        char whole[64];
-        const char *dot = strchr(s, '.');
         uint64_t v;
-        size_t n;
 
-        if (parse_size(s, &v) >= 0)
-                return true;
-        if (!dot || strlen(s) >= sizeof(whole))
-                return false;
-        /* 1.5G: without the fraction it must be a size */
-        n = (size_t) (dot - s);
-        memcpy(whole, s, n);
-        dot += 1 + strspn(dot + 1, DIGITS);
-        (void) snprintf(whole + n, sizeof(whole) - n, "%s", dot);
-        return parse_size(whole, &v) >= 0;
+        return parse_size(s, &v) >= 0;
 }
 
 /* "50%", "0.5%" */
