@@ -556,6 +556,8 @@ static int annotate_pod(const Compose *c, Error *e) {
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_MUTABLE, "true");
         if (r >= 0)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_NAME, name);
+        if (r >= 0 && (s->source || pod_manifest_annotation(c->m, POD_ANNOTATION_FILE)))
+                r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_FILE, str_or(s->source, ""));
         if (r >= 0 && s->hostname)
                 r = pod_manifest_set_annotation(c->m, POD_ANNOTATION_HOSTNAME, s->hostname);
         if (r >= 0)

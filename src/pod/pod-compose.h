@@ -10,6 +10,7 @@
 
 /* Annotations of the pod. Absent: the default of PodSpec. */
 #define POD_ANNOTATION_NAME     "rkt.systemd/name"     /* machine name */
+#define POD_ANNOTATION_FILE     "rkt.systemd/file"     /* the pod file that it is of; "": of none */
 #define POD_ANNOTATION_HOSTNAME "rkt.systemd/hostname" /* host name inside */
 #define POD_ANNOTATION_HOSTS    "rkt.systemd/hosts"    /* words of AddHost= */
 #define POD_ANNOTATION_NETWORK                                                                               \

@@ -177,11 +177,26 @@ static void test_users(void **state) {
         }
 }
 
+/* Of which pod file a pod is; a manifest that says so is believed only as that of a pod file. */
+static void test_pod_file(void **state) {
+        PodSpec spec = { .name = (char[]){ "shop" }, .source = (char[]){ "/etc/rkt/pods/shop.pod" } };
+        _cleanup_(pod_manifest_freep) PodManifest *first = NULL, *second = NULL;
+        ComposeOptions o = { .volumes_dir = "/v" };
+
+        spec.is_mutable = true; /* needs no apps */
+        assert_int_equal(pod_compose(&spec, NULL, &o, &first, NULL, NULL), 0);
+        assert_string_equal(pod_manifest_annotation(first, POD_ANNOTATION_FILE), spec.source);
+        spec.source = NULL;
+        o.manifest = first;
+        assert_int_equal(pod_compose(&spec, NULL, &o, &second, NULL, NULL), 0);
+        assert_string_equal(pod_manifest_annotation(second, POD_ANNOTATION_FILE), "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_command), cmocka_unit_test(test_annotations),
-                cmocka_unit_test(test_copy_up), cmocka_unit_test(test_hostile),
-                cmocka_unit_test(test_users),
+                cmocka_unit_test(test_copy_up), cmocka_unit_test(test_pod_file),
+                cmocka_unit_test(test_hostile), cmocka_unit_test(test_users),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "basic/str.h"
+#include "pod/pod-compose.h"
 #include "pod/pod-settle.h"
 #include "run/machine.h"
 #include "run/run.h"
@@ -22,15 +23,28 @@ static int not_exited(const Pod *p, Error *e) {
                                   "pod \"%s\" has not run yet: \"rkt run-prepared\" runs it the first time",
                                   pod_uuid(p));
         case POD_EXITED_GARBAGE:
-                return error_setf(
-                        e, -EINVAL,
-                        "pod \"%s\" is marked for removal, and cannot be started again (a pod of a pod file: "
-                        "systemctl start pod@NAME)",
-                        pod_uuid(p));
+                return error_setf(e, -EINVAL, "pod \"%s\" is marked for removal, and cannot be started again",
+                                  pod_uuid(p));
         default:
                 return error_setf(e, -EINVAL, "pod \"%s\" is %s: only exited pods can be started again",
                                   pod_uuid(p), pod_state_to_string(pod_state(p)));
         }
+}
+
+/* What the pod file says of limits, order and restarts, systemd alone does. */
+static int check_file(Pod *p, const char *name, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        const char *file;
+        int r = pod_read_manifest(p, &m, e);
+
+        if (r < 0)
+                return r;
+        file = pod_manifest_annotation(m, POD_ANNOTATION_FILE);
+        return !file || !*file ? 0
+                               : error_setf(e, -EINVAL,
+                                            "pod \"%s\" is one of %s: \"systemctl start pod@%s\" makes a new "
+                                            "one and starts it",
+                                            pod_uuid(p), file, name);
 }
 
 /* Ours, and still what it was. From here on it counts as running, so what is left of the last run goes at once. */
@@ -106,6 +120,10 @@ static int start_run(const VerbContext *c, int argc, char **words, void *options
         if (r < 0)
                 return r;
         pod_settle(p);
+        if (pod_state(p) != POD_RUNNING)
+                r = check_file(p, name, e);
+        if (r < 0)
+                return r;
         if (pod_state(p) != POD_EXITED)
                 return not_exited(p, e);
         return a->detach ? start_detached(c, a, ps, TAKE_PTR(p), name, e) : start_here(c, a, p, name, e);

@@ -130,6 +130,27 @@ def test_what_cannot_be_started(again):
     assert "no matches found" in again.start(marked, check=254).err
 
 
+def test_pods_of_pod_files(again):
+    """One that its unit could not put away, and one that it did: neither runs outside the unit, and who asks learns what to do instead."""
+    name = again.pods.shell("left", again.image, "exec sleep 1000", pod="Network=none\n")
+    drop_in = pathlib.Path(f"/run/systemd/system/pod@{name}.service.d/90-leave.conf")
+    for leave in (True, False):
+        drop_in.parent.mkdir(parents=True, exist_ok=True)
+        drop_in.write_text("[Service]\nExecStopPost=\n" if leave else "")
+        again.host.run("systemctl", "daemon-reload")
+        again.pods.start(name)
+        uuid = again.pods.uuid(name)
+        assert f'pod "{uuid}" is already running' in again.start(uuid, check=254).err
+        again.pods.stop(name)
+        assert again.state(uuid)["state"] == ("exited" if leave else "exited garbage")
+        for words in ([uuid], ["--detach", name]):
+            assert again.start(*words, check=254).err == \
+                f'start: pod "{uuid}" is one of /etc/rkt/pods/{name}.pod: "systemctl start pod@{name}" makes a new one and starts it\n'
+        drop_in.unlink()
+    drop_in.parent.rmdir()
+    again.host.run("systemctl", "daemon-reload")
+
+
 def test_an_image_that_is_gone(again):
     """Its trees are kept for the pod, and its manifest for the metadata service: rkt image rm is not in the way."""
     archive = again.tmp / "busybox.oci"
