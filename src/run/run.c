@@ -144,12 +144,22 @@ static int load(Run *x, Error *e) {
         return read_log(x->manifest, &x->log, e);
 }
 
-static int check_interactive(const Run *x, Error *e) {
-        if (x->manifest->n_apps != 1)
-                return error_setf(e, -EINVAL, "interactive option only supports one app");
+/**
+ * run_check_terminal() - can an app be given our terminal?
+ * @e: sentence on failure; may be NULL
+ *
+ * Return: 0; -ENOTTY: standard input or output is none.
+ */
+int run_check_terminal(Error *e) {
         if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
                 return error_setf(e, -ENOTTY, "--interactive needs a terminal for standard input and output");
         return 0;
+}
+
+static int check_interactive(const Run *x, Error *e) {
+        if (x->manifest->n_apps != 1)
+                return error_setf(e, -EINVAL, "interactive option only supports one app");
+        return run_check_terminal(e);
 }
 
 /* Has its PID 1 ended, or does it now? */

@@ -47,6 +47,7 @@ typedef struct RunApp {
 int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e);
 void run_app_done(RunApp *a);
 int run_check_name(const char *name, Error *e);
+int run_check_terminal(Error *e);
 int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e);
 int run_release(Pod *p, void *userdata, Error *e);
 char *run_journal_path(const char *uuid);

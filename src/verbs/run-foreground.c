@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "basic/log.h"
 #include "basic/str.h"
@@ -22,6 +23,28 @@ typedef struct End {
         bool remove;
 } End;
 
+static int remove_open(Pod *p, Error *e) {
+        RunRelease release = { .warning = run_print_message };
+        const PodGcOptions options = { .release = run_release, .userdata = &release };
+
+        return pod_remove(p, &options, e);
+}
+
+/**
+ * run_discard() - a pod could not be started: with --rm nothing is left of it
+ * @a: --rm
+ * @p: locked
+ *
+ * What does not go, gc takes; a warning says so.
+ */
+void run_discard(const RunArgs *a, Pod *p) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        int r = a->remove ? remove_open(p, &e) : 0;
+
+        if (r < 0)
+                log_warning("cannot remove the pod: %s, ignoring", error_text(&e, r));
+}
+
 /**
  * run_remove_pod() - remove a pod that has ended, or did not start
  * @data_dir: --dir
@@ -30,8 +53,6 @@ typedef struct End {
  * What does not go, gc takes; a warning says so.
  */
 void run_remove_pod(const char *data_dir, const char *uuid) {
-        RunRelease release = { .warning = run_print_message };
-        const PodGcOptions options = { .release = run_release, .userdata = &release };
         _cleanup_(pods_closep) Pods *ps = NULL;
         _cleanup_(pod_closep) Pod *p = NULL;
         _cleanup_error_ Error e = ERROR_INIT;
@@ -40,7 +61,7 @@ void run_remove_pod(const char *data_dir, const char *uuid) {
         if (r >= 0)
                 r = pod_open_uuid(ps, uuid, &p, &e);
         if (r >= 0)
-                r = pod_remove(p, &options, &e);
+                r = remove_open(p, &e);
         if (r < 0)
                 log_warning("cannot remove the pod: %s, ignoring", error_text(&e, r));
 }
@@ -85,7 +106,12 @@ int run_foreground(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, Err
                 .userdata = &end,
         };
 
-        return run_pod(p, s, &run, e);
+        pid_t self = getpid();
+        int r = run_pod(p, s, &run, e);
+
+        if (getpid() == self) /* else there is a parent, which removes it when this process has ended */
+                run_discard(a, p);
+        return r;
 }
 
 /**

@@ -53,6 +53,8 @@ static int check(Pod *p, const RunArgs *a, PodManifest **ret, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         int changed = pod_read_manifest(p, &m, e), r;
 
+        if (changed >= 0 && a->interactive && m->n_apps != 1)
+                changed = error_setf(e, -EINVAL, "interactive option only supports one app");
         if (changed >= 0)
                 changed = set_up(m, a, e);
         if (changed < 0)
@@ -74,6 +76,8 @@ static int run_prepared_run(const VerbContext *c, int argc, char **words, void *
         _cleanup_free_ char *name = NULL;
         int changed, r = check_flags(a, e);
 
+        if (r >= 0 && a->interactive)
+                r = run_check_terminal(e);
         if (r >= 0)
                 r = pod_open_named(c->dir, argc, words, a->uuid_file, &ps, &p, e);
         if (r >= 0)

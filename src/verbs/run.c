@@ -31,7 +31,10 @@ static int detach(const VerbContext *c, const RunArgs *a, Pod *p, const char *na
 static int run_now(const VerbContext *c, const RunArgs *a, Store *s, Pod *p, const char *name, Error *e) {
         int r = machine_enter_scope(name, "rkt pod", e);
 
-        return r < 0 ? r : run_foreground(c, a, s, p, e);
+        if (r >= 0)
+                return run_foreground(c, a, s, p, e);
+        run_discard(a, p);
+        return r;
 }
 
 /* Images, then the pod's directory, then its scope; then a child of this process becomes the pod. */
@@ -54,7 +57,9 @@ static int run_all(const VerbContext *c, RunArgs *a, Error *e) {
                 return error_setf(e, -EINVAL, "--interactive and --detach exclude each other");
         if (a->interactive && (a->manifest ? a->manifest->n_apps : a->spec->n_apps) != 1)
                 return error_setf(e, -EINVAL, "interactive option only supports one image");
-        r = a->pod_name ? run_check_name(a->pod_name, e) : 0;
+        r = a->interactive ? run_check_terminal(e) : 0;
+        if (r >= 0 && a->pod_name)
+                r = run_check_name(a->pod_name, e);
         if (r >= 0)
                 r = store_open(c->dir, 0, &s, e);
         if (r >= 0)

@@ -114,7 +114,9 @@ static int start_run(const VerbContext *c, int argc, char **words, void *options
 
         if (a->interactive && a->detach)
                 return error_setf(e, -EINVAL, "--interactive and --detach exclude each other");
-        r = pod_open_named(c->dir, argc, words, a->uuid_file, &ps, &p, e);
+        r = a->interactive ? run_check_terminal(e) : 0;
+        if (r >= 0)
+                r = pod_open_named(c->dir, argc, words, a->uuid_file, &ps, &p, e);
         if (r >= 0)
                 r = pod_machine_name(p, &name, e);
         if (r < 0)

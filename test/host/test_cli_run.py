@@ -310,6 +310,25 @@ def test_rm(host, run):
     assert "no matches found" in host.rkt("status", prepared, check=254).err
 
 
+def test_rm_of_what_does_not_start(host, run):
+    """--rm: nothing is left of a pod that failed before anything ran; without a terminal none is made, and none stops being prepared."""
+    before = host.pod_states()
+    host.rkt("--insecure-options=image", "fetch", run.image)
+    image = host.rkt("image", "list", "--no-legend", "--fields=id,name", "--full").out.split("\texample.com/busybox")[0].split()[-1]
+    manifest = {"acVersion": "0.8.11", "acKind": "PodManifest", "annotations": [{"name": "rkt.systemd/log", "value": "nowhere"}],
+                "apps": [{"name": "x", "image": {"id": image}, "app": {"exec": ["/bin/true"], "user": "0", "group": "0"}}]}
+    (run.tmp / "manifest").write_text(json.dumps(manifest))
+    done = host.rkt("run", "--net=host", "--rm", f"--pod-manifest={run.tmp}/manifest", check=254)
+    assert "bad 'rkt.systemd/log'" in done.err and host.pod_states() == before
+    for words in (["run", "--interactive", run.image], ["run", "--interactive", "--rm", run.image]):
+        assert "needs a terminal" in host.rkt("--insecure-options=image", *words, stdin="", check=254).err
+        assert host.pod_states() == before
+    prepared = host.rkt("--insecure-options=image", "prepare", "--quiet", run.image, "--exec=/bin/true").out.strip()
+    assert "needs a terminal" in host.rkt("run-prepared", "--interactive", "--rm", prepared, stdin="", check=254).err
+    assert "state=prepared" in host.rkt("status", prepared).out
+    host.rkt("rm", prepared)
+
+
 def test_pod_name_and_stats(host, run):
     """--pod-name: machine and host are called so, and it stands wherever a UUID may (rkt#3944); status --stats: what it uses."""
     name = f"t-named-{os.getpid()}"
