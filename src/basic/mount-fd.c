@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -128,4 +130,37 @@ int mount_map(int mount_fd, int userns_fd, bool recursive) {
 int mount_move(int mount_fd, int target_fd) {
         return RET_NERRNO((int) syscall(SYS_move_mount, mount_fd, "", target_fd, "",
                                         MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+}
+
+/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw": between the sixth word and the hyphen. */
+static bool is_slave(char *line) {
+        size_t n = 0;
+
+        for (char *word, *rest = line; (word = strtok_r(n == 0 ? line : NULL, " ", &rest)); n++) {
+                if (n >= 6 && streq(word, "-"))
+                        return false;
+                if (n >= 6 && startswith(word, "master:"))
+                        return true;
+        }
+        return false;
+}
+
+/**
+ * mount_is_slave() - does a mount get what is mounted beneath it somewhere else?
+ * @fd: of a file of it, opened in this mount namespace
+ *
+ * Return: 1: from another mount, and gives nothing back; 0; -ENODATA: it is not mounted here; other errno.
+ */
+int mount_is_slave(int fd) {
+        _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+        _cleanup_free_ char *line = NULL;
+        struct statx st = {};
+        size_t size = 0;
+
+        if (!f || statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+                return -errno;
+        while (getline(&line, &size, f) >= 0)
+                if (strtoull(line, NULL, 10) == st.stx_mnt_id)
+                        return is_slave(line);
+        return -ENODATA;
 }

@@ -20,3 +20,4 @@ int mount_clone(int dir_fd, unsigned attributes, int *ret_fd);
 int mount_clone_tree(int dir_fd, const struct mount_attr *attributes, bool recursive, int *ret_fd);
 int mount_map(int mount_fd, int userns_fd, bool recursive);
 int mount_move(int mount_fd, int target_fd);
+int mount_is_slave(int fd);

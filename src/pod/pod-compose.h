@@ -27,7 +27,8 @@
 #define POD_ANNOTATION_INSECURE      "rkt.systemd/insecure"    /* words of InsecureOptions= */
 #define POD_ANNOTATION_MUTABLE       "coreos.com/rkt/stage1/mutable" /* "true": apps come and go (rkt's name) */
 #define POD_ANNOTATION_PRIVATE_USERS "rkt.systemd/private-users"     /* words of PrivateUsers= */
-#define POD_ANNOTATION_VOLUMES       "rkt.systemd/volumes" /* words VOLUME:OPTION,...: suid, dev, noexec, noidmap */
+#define POD_ANNOTATION_VOLUMES                                                                               \
+        "rkt.systemd/volumes" /* words VOLUME:OPTION,...: suid, dev, noexec, noidmap, slave */
 
 /* Annotations of an app. */
 #define APP_ANNOTATION_UNIT     "rkt.systemd/unit"     /* lines KEY=VALUE for [Service], as they are */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "basic/str.h"
+#include "basic/strv.h"
 #include "podfile/pod-loader.h"
 #include "podfile/pod-order.h"
 #include "podfile/users-check.h"
@@ -33,6 +34,46 @@ static int check_app(PodLoader *l, const PodPart *part, const AppSpec *a) {
             (streq(restart, "always") || streq(restart, "on-success")))
                 r = loader_bad(l, part, line_of(part, "Restart"),
                                "'%s' cannot be with Type=oneshot (on-failure, or another Type=)", restart);
+        return r;
+}
+
+/* Are the pod's users others than the host's, whatever is in it? */
+static bool translates(const PodSpec *s) {
+        static const char *const words[] = { USERS_AUTO, USERS_NO, "identity" };
+
+        FOREACH_ARRAY (w, words, ELEMENTSOF(words))
+                if (!s->private_users || streq(s->private_users, *w))
+                        return false;
+        return true;
+}
+
+/* What is mounted later comes as the host has it. */
+static int check_slave(PodLoader *l, const PodPart *part, const PodLine *line, const VolumeSpec *v) {
+        if (!strv_contains(v->options, "slave"))
+                return 0;
+        if (!v->source)
+                return loader_bad(l, part, line,
+                                  "an empty volume cannot be a slave (one with Source=, or /host/path, can)");
+        if (translates(l->spec) && !strv_contains(v->options, "noidmap"))
+                return loader_bad(l, part, line,
+                                  "'%s' cannot be a slave with PrivateUsers=%s: what the host mounts later "
+                                  "would not have the pod's users (leave it out, or add noidmap)",
+                                  v->source, l->spec->private_users);
+        return 0;
+}
+
+/* Volumes that a line of the app makes. */
+static int check_mounts(PodLoader *l, const PodPart *part, const AppSpec *a) {
+        int r = 0;
+
+        FOREACH_ARRAY (m, a->mounts, a->n_mounts) {
+                const VolumeSpec *v = pod_spec_find_volume(l->spec, m->volume);
+
+                FOREACH_ARRAY (line, part->lines, part->n_lines)
+                        if (r >= 0 && v && v->implicit && line->place.file == m->place.file &&
+                            line->place.line == m->place.line)
+                                r = check_slave(l, part, line, v);
+        }
         return r;
 }
 
@@ -92,7 +133,7 @@ static int check_volume(PodLoader *l, const PodPart *part, const VolumeSpec *v) 
                 if (r < 0)
                         return r;
         }
-        return 0;
+        return check_slave(l, part, line_of(part, "Options"), v);
 }
 
 static bool listens(const UnitSetting *s) {
@@ -195,6 +236,8 @@ int loader_check(PodLoader *l, const PodText *text) {
                         r = check_app(l, p, &s->apps[app]);
                         if (r >= 0)
                                 r = check_users(l, p, &s->apps[app]);
+                        if (r >= 0)
+                                r = check_mounts(l, p, &s->apps[app]);
                         app++;
                 }
                 if (r >= 0 && p->section == POD_SECTION_VOLUME)

@@ -92,9 +92,9 @@ static int volume_option(const char *word, VolumeSpec *v) {
         static const struct {
                 const char *word, *option;
         } words[] = {
-                { "slave", NULL },  { "rslave", NULL },     { "private", NULL }, { "rprivate", NULL },
-                { "suid", "suid" }, { "nosuid", NULL },     { "dev", "dev" },    { "nodev", NULL },
-                { "exec", NULL },   { "noexec", "noexec" }, { "idmap", NULL },   { "noidmap", "noidmap" },
+                { "slave", "slave" }, { "rslave", "slave" },  { "private", NULL }, { "rprivate", NULL },
+                { "suid", "suid" },   { "nosuid", NULL },     { "dev", "dev" },    { "nodev", NULL },
+                { "exec", NULL },     { "noexec", "noexec" }, { "idmap", NULL },   { "noidmap", "noidmap" },
         };
 
         FOREACH_ARRAY (w, words, ELEMENTSOF(words))
@@ -106,11 +106,6 @@ static int volume_option(const char *word, VolumeSpec *v) {
                         return r < 0 ? r : 1;
                 }
         return 0;
-}
-
-/* nspawn makes every mount of the pod's root private. */
-static int propagation_later(PodLoader *l, const PodPart *part, const PodLine *line, const char *word) {
-        return streq(word, "slave") || streq(word, "rslave") ? loader_later(l, part, line, word) : 0;
 }
 
 /* A volume by its name has only ro and rw here: the rest is the volume's. */
@@ -137,8 +132,6 @@ static int mount_options(PodLoader *l, const PodPart *part, const PodLine *line,
                 return r;
         STRV_FOREACH (w, words) {
                 r = mount_option(*w, m, v);
-                if (r > 0)
-                        r = propagation_later(l, part, line, *w) < 0 ? -ENOMEM : 1;
                 if (r == 0)
                         r = loader_bad_value(
                                 l, part, line, *w,
@@ -168,8 +161,6 @@ int set_volume_options(PodLoader *l, const PodPart *part, const PodLine *line, v
                 if (r < 0)
                         break;
                 r = volume_option(*w, target);
-                if (r > 0)
-                        r = propagation_later(l, part, line, *w) < 0 ? -ENOMEM : 1;
                 if (r == 0)
                         r = loader_bad_value(l, part, line, *w,
                                              "unknown option (private, slave, suid, dev, noexec or noidmap)");

@@ -51,7 +51,7 @@ typedef struct VolumeSpec {
         int64_t gid;
         int persistent; /* an empty one kept under volumes/POD/NAME */
         int copy_up;
-        char **options; /* suid, dev, noexec, noidmap */
+        char **options; /* suid, dev, noexec, noidmap, slave */
         bool implicit;
         PodPlace place;
 } VolumeSpec;

@@ -140,6 +140,12 @@ static int read_only_option(const char *option, bool *ret) {
         return 0;
 }
 
+static bool is_propagation(const char *option, const char *kind) {
+        const char *word = str_or(startswith(option, "bind-propagation="), option);
+
+        return streq(word, kind) || (*word == 'r' && streq(word + 1, kind));
+}
+
 /* Gives the options of Volume= here; those of a named volume are fewer. */
 static int add_options(Draft *d, const QuadletLine *line, const Mount *m, bool is_path, bool *ret_read_only,
                        char **ret) {
@@ -165,14 +171,15 @@ static int add_options(Draft *d, const QuadletLine *line, const Mount *m, bool i
                         r = draft_note(d, line,
                                        "\"O\" has no counterpart: what is written cannot be kept apart, so "
                                        "it is read-only");
-                } else if (streq(*o, "rbind") || startswith(*o, "rprivate") || streq(*o, "private") ||
-                           streq(*o, "nosuid") || streq(*o, "nodev") || streq(*o, "exec") ||
-                           startswith(*o, "idmap"))
+                } else if (streq(*o, "rbind") || is_propagation(*o, "private") || streq(*o, "nosuid") ||
+                           streq(*o, "nodev") || streq(*o, "exec") || startswith(*o, "idmap"))
                         continue; /* as ever */
                 else if (streq(*o, "bind") && is_path)
                         r = strv_extend(&out, "norbind");
                 else if (is_path && (streq(*o, taken[0]) || streq(*o, taken[1]) || streq(*o, taken[2])))
                         r = strv_extend(&out, *o);
+                else if (m->source && is_path && is_propagation(*o, "slave"))
+                        r = strv_extend(&out, "slave");
                 else if (streq(*o, taken[0]))
                         r = draft_refuse(d, line,
                                          "noexec is said in [Volume] (Options=noexec), and for a named "

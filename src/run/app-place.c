@@ -19,7 +19,7 @@
 #include "basic/strv.h"
 #include "run/app-root.h"
 
-#define PLACES "rkt/volumes" /* in stage1 */
+#define SLAVES "slaveVolumes" /* in the pod's directory */
 
 static int make_file(int dir_fd, const char *name) {
         _cleanup_close_ int fd =
@@ -57,7 +57,10 @@ static int open_in_root(const AppPlace *p, const char *path, bool directory) {
 }
 
 static int add_bind(AppFacts *f, const char *place, const char *path, bool read_only) {
-        AppBind b = { .source = strf("/%s", place), .target = strdup(path), .read_only = read_only };
+        AppBind b = { .source = strf("/%s", place),
+                      .target = strdup(path),
+                      .read_only = read_only,
+                      .mount_fd = -EBADF };
 
         if (!b.source || !b.target || !GREEDY_GROW(f->binds, f->n_binds)) {
                 free(b.source);
@@ -70,7 +73,7 @@ static int add_bind(AppFacts *f, const char *place, const char *path, bool read_
 
 /* At /rkt/volumes/APP-N in stage1, and from there by the unit. The pod may be running, and put links there. */
 static int open_detour(const AppPlace *p, const char *path, bool directory, bool read_only) {
-        _cleanup_free_ char *place = strf(PLACES "/%s-%zu", p->app->name, p->facts->n_binds);
+        _cleanup_free_ char *place = strf(APP_PLACES "/%s-%zu", p->app->name, p->facts->n_binds);
         _cleanup_close_ int fd = -EBADF;
         int r;
 
@@ -122,7 +125,8 @@ int app_place_mount(const AppPlace *p, int mount_fd, const char *path, bool read
  * @p: the app, all that is mounted in it in place; facts' binds are added to
  * @e: sentence on failure; may be NULL
  *
- * Its path would not do as the source of a bind mount: systemd follows the links of the image in the pod's root.
+ * Its path would not do as the source of a bind mount: systemd follows the links of the image in the pod's root. Slaves have
+ * left the root already: one of them may be /run.
  *
  * Return: 0, errors of the file system and of mounting.
  */
@@ -130,12 +134,101 @@ int app_place_run(const AppPlace *p, Error *e) {
         struct mount_attr attr = { .propagation = MS_PRIVATE };
         _cleanup_close_ int run = root_open(p->root_fd, "/run", O_PATH | O_DIRECTORY), tree = -EBADF,
                             target = -EBADF;
-        int r = run < 0 ? run : mount_clone_tree(run, &attr, true, &tree);
+        int r;
 
+        FOREACH_ARRAY (b, p->facts->binds, p->facts->n_binds)
+                if (streq(b->target, "/run"))
+                        return 0;
+        r = run < 0 ? run : mount_clone_tree(run, &attr, true, &tree);
         if (r >= 0)
                 r = target = open_detour(p, "/run", true, false);
         if (r >= 0)
                 r = mount_move(tree, target);
         return r < 0 ? error_setf(e, r, "app '%s': cannot mount its /run: %s", p->app->name, strerror(-r))
                      : 0;
+}
+
+/**
+ * app_place_mount_slave() - give a slave its place in an app
+ * @p:         the app; facts' binds and writable places are added to
+ * @mount_fd:  a directory's mount without a place; taken over on success
+ * @path:      in the app, clean
+ * @read_only: as of app_place_mount()
+ * @e:         sentence on failure, without the name of what is mounted; may be NULL
+ *
+ * It is there until app_place_move_slaves() is called; in /dev, /proc and /sys from then on.
+ *
+ * Return: as app_place_mount(); -EINVAL: a path with blanks or colons.
+ */
+int app_place_mount_slave(const AppPlace *p, int *mount_fd, const char *path, bool read_only, Error *e) {
+        _cleanup_close_ int place = open_detour(p, path, true, read_only);
+        AppBind *b;
+        int r = 0;
+
+        if (place < 0)
+                return error_setf(e, place, "cannot make its place %s: %s", path, strerror(-place));
+        if (!app_root_api_directory(path))
+                r = app_place_mount(p, *mount_fd, path, read_only, e);
+        if (r < 0)
+                return r;
+        b = &p->facts->binds[p->facts->n_binds - 1];
+        b->slave = true;
+        b->mount_fd = TAKE_FD(*mount_fd);
+        return 0;
+}
+
+static char *slave_path(const AppBind *b) {
+        return path_join(SLAVES, b->source + strlen("/" APP_PLACES "/"));
+}
+
+static int move_slave(const AppPlace *p, AppBind *b, int pod_fd) {
+        _cleanup_free_ char *path = pod_fd < 0 ? strdup(b->source) : slave_path(b);
+        _cleanup_close_ int target =
+                path ? open_target(pod_fd < 0 ? p->stage1_fd : pod_fd, path, true) : -ENOMEM;
+        int r = target < 0 ? target : mount_move(b->mount_fd, target);
+
+        if (r >= 0)
+                b->mount_fd = fd_close(b->mount_fd);
+        return r;
+}
+
+/**
+ * app_place_move_slaves() - leave slaves to the app's unit
+ * @p:      the app, complete
+ * @pod_fd: the pod's directory, where nspawn will find them; -EBADF: nspawn is running, and they go to their places in stage1
+ * @e:      sentence on failure; may be NULL
+ *
+ * What is mounted on a slave goes along.
+ *
+ * Return: 0, errors of the file system and of mounting.
+ */
+int app_place_move_slaves(const AppPlace *p, int pod_fd, Error *e) {
+        FOREACH_ARRAY (b, p->facts->binds, p->facts->n_binds) {
+                int r = b->mount_fd < 0 ? 0 : move_slave(p, b, pod_fd);
+
+                if (r < 0)
+                        return error_setf(e, r, "app '%s': cannot move the mount of %s aside: %s",
+                                          p->app->name, b->target, strerror(-r));
+        }
+        return 0;
+}
+
+/**
+ * app_place_find_slaves() - what nspawn has to bind
+ * @f:   facts of an app
+ * @pod: path of the pod's directory
+ * @ret: paths are added, whose last words are names in APP_PLACES of stage1
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_place_find_slaves(const AppFacts *f, const char *pod, char ***ret) {
+        int r = 0;
+
+        FOREACH_ARRAY (b, f->binds, f->n_binds) {
+                _cleanup_free_ char *path = b->slave && r >= 0 ? slave_path(b) : NULL;
+
+                if (b->slave && r >= 0)
+                        r = path ? strv_extendf(ret, "%s/%s", pod, path) : -ENOMEM;
+        }
+        return r;
 }

@@ -154,7 +154,7 @@ static int find_directory(const PodApp *a, int root_fd, const char *path, AppFac
         int r;
 
         for (size_t i = 0; i < f->n_binds; i++)
-                if (path_is_beneath(path, f->binds[i].target))
+                if (f->binds[i].mount_fd < 0 && path_is_beneath(path, f->binds[i].target))
                         return str_replace(&f->directory, path);
         fd = open_directory(a, root_fd, path);
         if (fd >= 0)

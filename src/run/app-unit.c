@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "basic/alloc.h"
+#include "basic/fd.h"
 #include "basic/path.h"
 #include "basic/strv.h"
 #include "pod/pod-compose.h"
@@ -39,6 +40,7 @@ void app_facts_done(AppFacts *f) {
         for (size_t i = 0; i < f->n_binds; i++) {
                 free(f->binds[i].source);
                 free(f->binds[i].target);
+                (void) fd_close(f->binds[i].mount_fd);
         }
         free(f->binds);
         *f = APP_FACTS_INIT;
@@ -71,6 +73,14 @@ static void add_bind(StrBuf *b, const char *key, const char *source, const char 
                 b->failed = true;
 }
 
+/* Of two mounts in one place the last counts; systemd's order is another. */
+static bool is_covered(const AppFacts *f, size_t i) {
+        for (size_t k = i + 1; k < f->n_binds; k++)
+                if (streq(f->binds[k].target, f->binds[i].target))
+                        return true;
+        return false;
+}
+
 /* The root: /proc, /sys and /dev are the pod's; /run, which is among the binds, is the app's own again (systemd would put an
  * empty one there). No source of a bind is a path of the image's: systemd would follow its links in the pod. "+" is for paths in
  * the app's root rather than in the pod's. */
@@ -96,8 +106,9 @@ static void add_root(StrBuf *b, const PodApp *a, const AppFacts *f, const AppUni
                         break;
                 }
         for (size_t i = 0; i < f->n_binds; i++)
-                add_bind(b, f->binds[i].read_only ? "BindReadOnlyPaths" : "BindPaths", f->binds[i].source,
-                         f->binds[i].target);
+                if (!is_covered(f, i))
+                        add_bind(b, f->binds[i].read_only ? "BindReadOnlyPaths" : "BindPaths",
+                                 f->binds[i].source, f->binds[i].target);
         for (char **d = f->devices; d && *d; d++)
                 strbuf_addf(b, "DeviceAllow=%s\n", *d);
         if (!a->read_only_root)

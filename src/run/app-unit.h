@@ -14,11 +14,14 @@
 #include "manifest/pod-manifest.h"
 #include "podfile/pod-spec.h"
 
-/* A bind mount that the pod's systemd makes, because its own mounts (/proc, /sys, /dev, /run) would hide one of ours. */
+/* A bind mount that the pod's systemd makes: because its own mounts (/proc, /sys, /dev, /run) would hide one of ours, or
+ * because only its are told what the host mounts later. */
 typedef struct AppBind {
         char *source; /* path in the stage1 root, nowhere in an app's */
         char *target; /* path in the app, absolute, links resolved */
         bool read_only;
+        bool slave;
+        int mount_fd; /* of a slave that does not have its place yet; -EBADF */
 } AppBind;
 
 /* What is known of an app only once its root is there. */

@@ -12,6 +12,7 @@
 #include "manifest/metadata.h"
 #include "pod/pod-compose.h"
 #include "run/app-confine.h"
+#include "run/app-place.h"
 #include "run/run-nspawn.h"
 
 /* The capabilities that nspawn leaves a container by itself (systemd-nspawn(1), --capability=). */
@@ -172,6 +173,18 @@ static int add_run(char ***argv, const NspawnContext *c) {
         return r;
 }
 
+static int add_slaves(char ***argv, const NspawnContext *c) {
+        int r = 0;
+
+        for (char *const *s = c->slaves; s && *s && r >= 0; s++) {
+                _cleanup_free_ char *path = escape_colons(*s);
+
+                r = path ? strv_extendf(argv, "--bind=%s:/" APP_PLACES "%s", path, strrchr(*s, '/'))
+                         : -ENOMEM;
+        }
+        return r;
+}
+
 static int add_mounts(char ***argv, const NspawnContext *c) {
         _cleanup_free_ char *root = escape_colons(c->root);
         int r;
@@ -179,6 +192,8 @@ static int add_mounts(char ***argv, const NspawnContext *c) {
         if (!root)
                 return -ENOMEM;
         r = strv_extend(argv, "--bind-ro=/usr");
+        if (r >= 0)
+                r = add_slaves(argv, c);
         if (r >= 0)
                 r = add_run(argv, c);
         if (r >= 0 && c->metadata)

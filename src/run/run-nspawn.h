@@ -21,8 +21,9 @@ typedef struct NspawnContext {
         bool private_users;
         uint32_t first_user; /* on the host; 0: the same as inside */
         uint32_t n_users;
-        bool private_network;     /* loopback only */
-        bool metadata;            /* the metadata service's socket is in the pod */
+        bool private_network; /* loopback only */
+        bool metadata;        /* the metadata service's socket is in the pod */
+        char *const *slaves;  /* on the host, mounts for places of the same names in the pod; NULL: none */
         char *const *credentials; /* "NAME:PATH" on the host, for the pod's systemd; NULL: none */
         bool console; /* stdout and stderr are somebody's; else the unit's journal, apps do not print there */
 } NspawnContext;

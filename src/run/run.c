@@ -81,6 +81,7 @@ typedef struct Run {
         pid_t parent;       /* "rkt run" that waits for the pod; 0: nobody does */
         int pod_fd;
         int stage1_fd;
+        bool is_up; /* an app is added */
         Userns users;
         AppFacts *facts;
 } Run;
@@ -363,11 +364,12 @@ static int mount_volumes(Run *x, size_t n, int root, Error *e) {
                 r = volume_mount_all(&volumes, &place, e);
         if (r >= 0)
                 r = app_device_mount_all(&place, e);
-
         if (r >= 0)
                 r = app_root_find_program(a, root, f, e);
         if (r >= 0)
                 r = app_root_find_directory(a, root, &x->users, f, e);
+        if (r >= 0)
+                r = app_place_move_slaves(&place, x->is_up ? -EBADF : x->pod_fd, e);
         return r < 0 ? r : app_place_run(&place, e);
 }
 
@@ -580,7 +582,7 @@ static int load_filter(Run *x, Error *e) {
 
 /* Does not return on success. The lock goes along, so that the pod counts as running as long as nspawn lives. */
 static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
-        _cleanup_strv_free_ char **argv = NULL, **envp = NULL, **loaded = NULL;
+        _cleanup_strv_free_ char **argv = NULL, **envp = NULL, **loaded = NULL, **slaves = NULL;
         _cleanup_free_ char *dir = NULL;
         NspawnContext c = {
                 .uuid = pod_uuid(x->pod),
@@ -599,9 +601,12 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
 
         if (r >= 0)
                 r = pod_path(x->pod, NULL, &dir);
+        for (size_t i = 0; i < x->manifest->n_apps && r >= 0; i++)
+                r = app_place_find_slaves(&x->facts[i], dir, &slaves);
         if (r < 0)
                 return error_oom(e);
         c.credentials = loaded;
+        c.slaves = slaves;
         r = nspawn_argv(x->manifest, &c, &argv, e);
         if (r >= 0)
                 r = pod_set_ppid(x->pod, getpid(), e);
@@ -718,6 +723,7 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
                                       .network = NETWORK_INIT,
                                       .pod_fd = -EBADF,
                                       .stage1_fd = -EBADF,
+                                      .is_up = true,
                                       .users = USERNS_INIT };
         RunOptions o = {};
         AppUnitContext c;

@@ -179,6 +179,41 @@ static void test_argv(void **state) {
         each_case("argv", argv_text_of);
 }
 
+/* What nspawn is to bind goes to places of the same names, from where the unit takes it; of two in one place the last counts. */
+static void test_slaves(void **state) {
+        static const char manifest[] =
+                "{\"acVersion\":\"0.8.11\",\"acKind\":\"PodManifest\",\"apps\":[{\"name\":\"web\",\"image\":{"
+                "\"id\":"
+                "\"sha512-0000000000000000000000000000000000000000000000000000000000000000\"},\"app\":{"
+                "\"exec\":"
+                "[\"/web\"],\"user\":\"0\",\"group\":\"0\"}}]}";
+        AppBind binds[] = {
+                { .source = (char[]){ "/rkt/volumes/web-0" }, .target = (char[]){ "/a" }, .slave = true },
+                { .source = (char[]){ "/rkt/volumes/web-1" }, .target = (char[]){ "/dev/b" } },
+                { .source = (char[]){ "/rkt/volumes/web-2" },
+                  .target = (char[]){ "/a" },
+                  .slave = true,
+                  .read_only = true },
+        };
+        const AppFacts f = { .binds = binds, .n_binds = ELEMENTSOF(binds), .exec_path = (char[]){ "/web" } };
+        const AppUnitContext c = { .pod = "shop" };
+        _cleanup_strv_free_ char **slaves = NULL, **argv = NULL;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        NspawnContext n = { .uuid = UUID, .machine = "shop", .root = "/r" };
+        PodManifest *m;
+
+        assert_int_equal(pod_manifest_parse(manifest, strlen(manifest), &m, NULL), 0);
+        assert_int_equal(strv_extend(&slaves, "/var/a:b/slaveVolumes/web-0"), 0);
+        n.slaves = slaves;
+        assert_int_equal(nspawn_argv(m, &n, &argv, NULL), 0);
+        assert_true(strv_contains(argv, "--bind=/var/a\\:b/slaveVolumes/web-0:/rkt/volumes/web-0"));
+        assert_int_equal(app_unit_enter(&m->apps[0], &f, &c, &b, NULL), 0);
+        assert_non_null(strstr(
+                b.data, "\nBindPaths=/rkt/volumes/web-1:/dev/b\nBindReadOnlyPaths=/rkt/volumes/web-2:/a\n"));
+        assert_null(strstr(b.data, "web-0"));
+        pod_manifest_free(m);
+}
+
 static void test_quote(void **state) {
         static const struct {
                 const char *word, *expected;
@@ -241,9 +276,9 @@ static void test_environment(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_units), cmocka_unit_test(test_argv),
-                cmocka_unit_test(test_quote), cmocka_unit_test(test_environment),
-                cmocka_unit_test(test_hosts),
+                cmocka_unit_test(test_units),       cmocka_unit_test(test_argv),
+                cmocka_unit_test(test_slaves),      cmocka_unit_test(test_quote),
+                cmocka_unit_test(test_environment), cmocka_unit_test(test_hosts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,10 @@
  * host's file system.
  *
  * The pod's systemd mounts /proc, /sys and /dev of an app when it starts it, over anything that lies there: volumes for
- * such places are kept at /rkt/volumes of the stage1 root, and its unit binds them in (app-place.c). */
+ * such places are kept at /rkt/volumes of the stage1 root, and its unit binds them in (app-place.c), as it does with slaves.
+ *
+ * A slave is a clone that still belongs to the host's mount as one that only receives. Attributes and users are those of the
+ * clone: what comes later comes as the host mounts it. */
 #include "run/volume.h"
 
 #include <errno.h>
@@ -146,7 +149,7 @@ bool volume_has_devices(const PodManifest *m) {
 
 /* A detached copy of the source's mount, with the attributes that it is to have in the app. */
 static int clone_source(const PodManifest *m, const AcVolume *v, int source_fd, bool read_only, int *ret_fd) {
-        struct mount_attr attr = { .propagation = MS_PRIVATE };
+        struct mount_attr attr = { .propagation = has_option(m, v, "slave") ? MS_SLAVE : MS_PRIVATE };
 
         if (read_only)
                 attr.attr_set |= MOUNT_ATTR_RDONLY;
@@ -165,6 +168,10 @@ static int map_source(const VolumeContext *c, const AcVolume *v, const struct st
 
         if (has_option(c->manifest, v, "noidmap"))
                 return 0;
+        if (c->users->map_fd >= 0 && has_option(c->manifest, v, "slave"))
+                return error_setf(e, -EINVAL,
+                                  "it is a slave, and what the host mounts there later would not have the "
+                                  "users of PrivateUsers=: leave one of them out, or say noidmap");
         r = userns_map_mount(c->users, tree, v->recursive != 0, e);
         if (r >= 0 || S_ISSOCK(st->st_mode))
                 return 0;
@@ -173,6 +180,22 @@ static int map_source(const VolumeContext *c, const AcVolume *v, const struct st
                 "%s, as PrivateUsers= asks for: the option noidmap mounts it without, and all its files are "
                 "nobody's in the pod",
                 e && e->message ? e->message : strerror(-r));
+}
+
+/* Who asks for a slave is to have one. */
+static int check_slave(const AcVolume *v, const struct stat *st, int source, Error *e) {
+        int r;
+
+        if (!S_ISDIR(st->st_mode))
+                return error_setf(e, -ENOTDIR, "%s is not a directory, and cannot be a slave", v->source);
+        r = mount_is_slave(source);
+        if (r < 0)
+                return error_setf(e, r, "cannot find the mount of %s: %s", v->source, strerror(-r));
+        return r > 0 ? 0
+                     : error_setf(e, -EINVAL,
+                                  "it cannot be a slave: the mount in which %s lies is private on the host "
+                                  "(mount --make-shared)",
+                                  v->source);
 }
 
 static int open_tree_of(const VolumeContext *c, const AppPlace *place, const AcVolume *v, bool read_only,
@@ -185,6 +208,9 @@ static int open_tree_of(const VolumeContext *c, const AppPlace *place, const AcV
                 return source;
         if (fstat(source, &st) < 0)
                 return error_setf(e, -errno, "%s", strerror(errno));
+        r = has_option(c->manifest, v, "slave") ? check_slave(v, &st, source, e) : 0;
+        if (r < 0)
+                return r;
         if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
                 if (app_device_allow(place, &st, read_only ? "r" : "rw") < 0)
                         return error_oom(e);
@@ -214,7 +240,9 @@ static int mount_one(const VolumeContext *c, const AppPlace *place, const PodMou
         read_only = is_read_only(place->app, mount, v);
         r = open_tree_of(c, place, v, read_only, &tree, e);
         if (r >= 0)
-                r = app_place_mount(place, tree, path, read_only, e);
+                r = has_option(c->manifest, v, "slave")
+                            ? app_place_mount_slave(place, &tree, path, read_only, e)
+                            : app_place_mount(place, tree, path, read_only, e);
         return r < 0 ? error_prefixf(e, r, "volume '%s'", v->name) : 0;
 }
 
@@ -251,7 +279,9 @@ static int need_of_source(const VolumeContext *c, const AcVolume *v, int source,
                 return errno == ENOMEM ? -ENOMEM : 0;
         if (fstat(source, &st) < 0 || S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
                 return 0;
-        if (S_ISSOCK(st.st_mode) || path_is_beneath(path, "/run"))
+        if (has_option(c->manifest, v, "slave"))
+                *ret_why = strf("volume '%s' is a slave of the host's mounts", v->name);
+        else if (S_ISSOCK(st.st_mode) || path_is_beneath(path, "/run"))
                 *ret_why = strf("volume '%s' is %s", v->name,
                                 S_ISSOCK(st.st_mode) ? "a socket of the host" : "in the host's /run");
         else if (st.st_uid >= c->users->length || st.st_gid >= c->users->length)

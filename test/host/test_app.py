@@ -267,3 +267,25 @@ def test_private_users(sandbox, tmp_path):
     s.rkt("start", "--app=web")
     s.rkt("rm", "--app=web")
     assert not [m for m in s.mounts() if "/opt/stage2/" in m]
+
+
+def test_slave(host, sandbox, tmp_path):
+    """A volume with the option slave, in an app that comes: what the host mounts beneath it later is there, and goes again."""
+    tmp_path.chmod(0o755)
+    s = sandbox("--annotation=rkt.systemd/volumes=data:slave")
+    host.run("mount", "-t", "tmpfs", "source", tmp_path)
+    host.run("mount", "--make-shared", tmp_path)
+    try:
+        (tmp_path / "later").mkdir()
+        s.add("web", "while ! [ -e /data/later/file ]; do sleep 0.05; done; echo > /data/seen; "
+              "while [ -e /data/later/file ]; do sleep 0.05; done; echo > /data/gone; exec sleep 1000",
+              f"--mnt-volume=name=data,kind=host,source={tmp_path},target=/data")
+        host.run("mount", "-t", "tmpfs", "later", tmp_path / "later")
+        (tmp_path / "later/file").touch()
+        host.wait_for("the app sees it", (tmp_path / "seen").exists)
+        host.wait_for("it is unmounted", lambda: host.run("umount", tmp_path / "later", check=False).rc == 0)
+        host.wait_for("the app misses it", (tmp_path / "gone").exists)
+        s.rkt("rm", "--app=web")
+        assert not [m for m in s.mounts() if "/rkt/volumes/" in m]
+    finally:
+        host.run("umount", "--recursive", tmp_path)
