@@ -151,8 +151,17 @@ static int note_to_string(const QuadletLine *l, const char *sentence, char **ret
         return pod_error_to_string(&errors.items[0], ret);
 }
 
-_printf_(4, 0) static int vnote(QuadletImport *x, const QuadletLine *l, char **ret, const char *format,
-                                va_list ap) {
+/**
+ * quadlet_vnote() - quadlet_note() with its arguments as a list
+ * @x:      the import
+ * @l:      where; its section and key may be NULL, its line 0
+ * @ret:    the whole text; may be NULL; to free()
+ * @format: printf: the sentence
+ * @ap:     its arguments
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int quadlet_vnote(QuadletImport *x, const QuadletLine *l, char **ret, const char *format, va_list ap) {
         _cleanup_free_ char *sentence = NULL, *text = NULL;
         char *copy;
         int r;
@@ -185,17 +194,9 @@ int quadlet_note(QuadletImport *x, const QuadletLine *line, char **ret, const ch
         int r;
 
         va_start(ap, format);
-        r = vnote(x, line, ret, format, ap);
+        r = quadlet_vnote(x, line, ret, format, ap);
         va_end(ap);
         return r;
-}
-
-/* A comment where the line would be, and on standard error. */
-static int note_at(Draft *d, size_t part, const QuadletLine *line, const char *sentence) {
-        _cleanup_free_ char *text = NULL;
-        int r = quadlet_note(d->import, line, &text, "%s", sentence);
-
-        return r < 0 ? r : draft_add(d, part, NULL, false, "# %s", text);
 }
 
 /**
@@ -207,14 +208,14 @@ static int note_at(Draft *d, size_t part, const QuadletLine *line, const char *s
  * Return: 0 or -ENOMEM.
  */
 int draft_note(Draft *d, const QuadletLine *line, const char *format, ...) {
-        _cleanup_free_ char *sentence = NULL;
+        _cleanup_free_ char *text = NULL;
         va_list ap;
-        int n;
+        int r;
 
         va_start(ap, format);
-        n = vasprintf(&sentence, format, ap);
+        r = quadlet_vnote(d->import, line, &text, format, ap);
         va_end(ap);
-        return n < 0 ? -ENOMEM : note_at(d, d->app, line, sentence);
+        return r < 0 ? r : draft_add(d, d->app, NULL, false, "# %s", text);
 }
 
 /**
@@ -231,7 +232,7 @@ int draft_refuse(Draft *d, const QuadletLine *line, const char *format, ...) {
 
         d->is_refused = true;
         va_start(ap, format);
-        r = vnote(d->import, line, NULL, format, ap);
+        r = quadlet_vnote(d->import, line, NULL, format, ap);
         va_end(ap);
         return r;
 }

@@ -3,6 +3,8 @@
  * line of Quadlet's that it is from. */
 #pragma once
 
+#include <stdarg.h>
+
 #include "podfile/quadlet.h"
 
 /* "KEY=VALUE", or a comment with its "#". */
@@ -72,6 +74,8 @@ int draft_refuse(Draft *d, const QuadletLine *line, const char *format, ...) _pr
 int draft_finish(Draft *d);
 int quadlet_note(QuadletImport *x, const QuadletLine *line, char **ret, const char *format, ...)
         _printf_(4, 5);
+int quadlet_vnote(QuadletImport *x, const QuadletLine *l, char **ret, const char *format, va_list ap)
+        _printf_(4, 0);
 int quadlet_add_result(QuadletImport *x, char *name, char *text, unsigned mode);
 int quadlet_valid_name(const char *name, char **ret);
 int quadlet_add_word(const char *word, char **text);

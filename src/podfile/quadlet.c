@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "basic/ini.h"
@@ -245,17 +244,14 @@ int quadlet_import_instance(QuadletImport *x, Quadlet *q, const char *instance) 
  */
 int quadlet_import_refuse(QuadletImport *x, const char *path, const char *format, ...) {
         const QuadletLine l = { .file = path };
-        _cleanup_free_ char *text = NULL;
         va_list ap;
-        int n;
+        int r;
 
-        va_start(ap, format);
-        n = vasprintf(&text, format, ap);
-        va_end(ap);
-        if (n < 0)
-                return -ENOMEM;
         x->n_refused++;
-        return quadlet_note(x, &l, NULL, "%s", text);
+        va_start(ap, format);
+        r = quadlet_vnote(x, &l, NULL, format, ap);
+        va_end(ap);
+        return r;
 }
 
 /* ---- what the modules ask ---- */
