@@ -55,17 +55,23 @@ static bool is_kept(Pod *p, const char *name, const char *keep) {
         return keep ? streq(name, keep) : pod_app_is_copied(p, name);
 }
 
+/* What is in a directory of the pod's; nothing if there is none. */
+static int list_beneath(Pod *p, const char *path, int *ret_dir, char ***ret_names) {
+        int dir = pod_open_beneath(pod_fd(p), path, O_RDONLY | O_DIRECTORY);
+
+        if (dir < 0)
+                return dir == -ENOENT ? 0 : dir;
+        *ret_dir = dir;
+        return dir_list_at(dir, ".", ret_names);
+}
+
 /* Removes what is in a directory but one name; keep is NULL in the directory of the apps. What was a directory and is
  * something else now, is the pod's own doing, and goes. */
 static int empty_but(Pod *p, const char *path, const char *keep) {
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int dir = -EBADF;
-        int r;
+        int r = list_beneath(p, path, &dir, &names);
 
-        dir = pod_open_beneath(pod_fd(p), path, O_RDONLY | O_DIRECTORY);
-        if (dir == -ENOENT)
-                return 0;
-        r = dir < 0 ? dir : dir_list_at(dir, ".", &names);
         STRV_FOREACH (n, names) {
                 struct stat st;
 
@@ -82,12 +88,8 @@ static int empty_but(Pod *p, const char *path, const char *keep) {
 static int empty_apps(Pod *p, const char *apps) {
         _cleanup_strv_free_ char **names = NULL;
         _cleanup_close_ int dir = -EBADF;
-        int r;
+        int r = list_beneath(p, apps, &dir, &names);
 
-        dir = pod_open_beneath(pod_fd(p), apps, O_RDONLY | O_DIRECTORY);
-        if (dir == -ENOENT)
-                return 0;
-        r = dir < 0 ? dir : dir_list_at(dir, ".", &names);
         STRV_FOREACH (n, names) {
                 _cleanup_free_ char *path = strf("%s/%s", apps, *n);
 
