@@ -90,6 +90,47 @@ int pod_units_reload(Error *e) {
         return r < 0 ? error_setf(e, r, "cannot reload systemd: %s", str_or(err.message, strerror(-r))) : 0;
 }
 
+typedef struct UnitFacts {
+        char *active, *load;   /* ActiveState, LoadState */
+        uint64_t began, ended; /* since when it was last active, inactive; usec since 1970, 0: never */
+} UnitFacts;
+
+static void unit_facts_done(UnitFacts *f) {
+        free(f->active);
+        free(f->load);
+}
+
+static int read_facts(const char *unit, UnitFacts *ret, Error *e) {
+        static const char interface[] = "org.freedesktop.systemd1.Unit";
+        const struct {
+                const char *name;
+                char **ret;
+        } words[] = { { "ActiveState", &ret->active }, { "LoadState", &ret->load } };
+        const struct {
+                const char *name;
+                uint64_t *ret;
+        } times[] = { { "ActiveEnterTimestamp", &ret->began }, { "InactiveEnterTimestamp", &ret->ended } };
+        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *path = NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = open_bus(&bus, e);
+
+        if (r < 0)
+                return r;
+        r = sd_bus_path_encode(SYSTEMD_BUS_PATH "/unit", unit, &path);
+        FOREACH_ARRAY (w, words, ELEMENTSOF(words))
+                if (r >= 0)
+                        r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, interface, w->name, &err,
+                                                       w->ret);
+        FOREACH_ARRAY (t, times, ELEMENTSOF(times))
+                if (r >= 0)
+                        r = sd_bus_get_property_trivial(bus, SYSTEMD_NAME, path, interface, t->name, &err,
+                                                        't', t->ret);
+        return r < 0 ? error_setf(e, r, "cannot ask systemd about %s: %s", unit,
+                                  str_or(err.message, strerror(-r)))
+                     : 0;
+}
+
 /**
  * pod_units_active_since() - when a unit became active
  * @unit: "pod@shop.socket"; need not be loaded
@@ -99,31 +140,12 @@ int pod_units_reload(Error *e) {
  * Return: 0; errors of the bus.
  */
 int pod_units_active_since(const char *unit, int64_t *ret, Error *e) {
-        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
-        _cleanup_free_ char *path = NULL, *state = NULL;
-        uint64_t usec = 0;
-        int r = open_bus(&bus, e);
+        _cleanup_(unit_facts_done) UnitFacts f = {};
+        int r = read_facts(unit, &f, e);
 
-        if (r < 0)
-                return r;
-        r = sd_bus_path_encode(SYSTEMD_BUS_PATH "/unit", unit, &path);
         if (r >= 0)
-                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
-                                               "ActiveState", &err, &state);
-        if (r >= 0)
-                r = sd_bus_get_property_trivial(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
-                                                "ActiveEnterTimestamp", &err, 't', &usec);
-        if (r < 0)
-                return error_setf(e, r, "cannot ask systemd about %s: %s", unit,
-                                  str_or(err.message, strerror(-r)));
-        *ret = streq(state, "active") ? (int64_t) (usec / 1000000) : 0;
-        return 0;
-}
-
-static int unit_time(sd_bus *bus, const char *path, const char *property, sd_bus_error *err, uint64_t *ret) {
-        return sd_bus_get_property_trivial(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit", property,
-                                           err, 't', ret);
+                *ret = streq(f.active, "active") ? (int64_t) (f.began / 1000000) : 0;
+        return r;
 }
 
 /**
@@ -135,30 +157,13 @@ static int unit_time(sd_bus *bus, const char *path, const char *property, sd_bus
  * Return: 0; errors of the bus.
  */
 int pod_units_is_fresh(const char *unit, bool *ret, Error *e) {
-        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
-        _cleanup_free_ char *path = NULL, *state = NULL, *load = NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
-        uint64_t began = 0, ended = 0;
-        int r = open_bus(&bus, e);
+        _cleanup_(unit_facts_done) UnitFacts f = {};
+        int r = read_facts(unit, &f, e);
 
-        if (r < 0)
-                return r;
-        r = sd_bus_path_encode(SYSTEMD_BUS_PATH "/unit", unit, &path);
         if (r >= 0)
-                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
-                                               "ActiveState", &err, &state);
-        if (r >= 0)
-                r = sd_bus_get_property_string(bus, SYSTEMD_NAME, path, "org.freedesktop.systemd1.Unit",
-                                               "LoadState", &err, &load);
-        if (r >= 0)
-                r = unit_time(bus, path, "ActiveEnterTimestamp", &err, &began);
-        if (r >= 0)
-                r = unit_time(bus, path, "InactiveEnterTimestamp", &err, &ended);
-        if (r < 0)
-                return error_setf(e, r, "cannot ask systemd about %s: %s", unit,
-                                  str_or(err.message, strerror(-r)));
-        *ret = streq(state, "inactive") && !streq(load, "masked") && began == 0 && ended == 0;
-        return 0;
+                *ret = streq(f.active, "inactive") && !streq(f.load, "masked") && f.began == 0 &&
+                       f.ended == 0;
+        return r;
 }
 
 /**
