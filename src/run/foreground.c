@@ -44,7 +44,6 @@
 #define LOOK_MSEC      1000 /* where the kernel does not tell of a mark */
 #define AGAIN_MSEC     1000
 #define AGAIN_MAX      5
-#define SIGNAL_HALT    (SIGRTMIN + 3) /* systemd(1) */
 
 /* Those that are not blocked do what they always do. */
 static const int blocked[] = { SIGCHLD, SIGTERM,  SIGINT, SIGHUP, SIGQUIT, SIGUSR1,   SIGUSR2,

@@ -27,7 +27,6 @@
 #define MACHINED_NAME  "org.freedesktop.machine1"
 #define MACHINED_PATH  "/org/freedesktop/machine1"
 #define MACHINED       "org.freedesktop.machine1.Manager"
-#define SIGNAL_HALT    (SIGRTMIN + 3) /* systemd(1): starts halt.target; what nspawn sends, too */
 #define BUS_TIMEOUT_US UINT64_C(25000000)
 #define START_MAX_US   UINT64_C(300000000) /* of a unit that has nothing to wait for */
 #define KILLED_MSEC    10000               /* by then the kernel has ended all processes of a pod */

@@ -3,11 +3,14 @@
  * The truth about "is it running" is the pod directory's lock (pod/pod.h); this is about whom to ask. */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "basic/error.h"
+
+#define SIGNAL_HALT (SIGRTMIN + 3) /* systemd(1): starts halt.target; what nspawn sends, too */
 
 typedef struct Machine {
         char *unit;   /* "pod@shop.service", "machine-rkt\\x2d....scope" */

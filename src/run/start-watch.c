@@ -16,12 +16,12 @@
 #include "basic/fd.h"
 #include "basic/str.h"
 #include "pod/pod.h"
+#include "run/machine.h"
 #include "run/manager-bus.h"
 #include "run/own-cgroup.h"
 
 #define PLACE           "stage1/rootfs/rkt"
 #define MARK            "rkt/starting" /* rkt-bare takes it away when signals are safe with it */
-#define SIGNAL_HALT     (SIGRTMIN + 3)
 #define LOOK_MSEC       100
 #define ANSWER_MAX_USEC UINT64_C(25000000)
 
