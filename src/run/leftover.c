@@ -22,6 +22,7 @@
 #include "run/network.h"
 #include "run/run.h"
 #include "run/start-failure.h"
+#include "run/userns.h"
 
 #define REFUSED_FILE "stage1/rootfs/rkt/refused"
 #define REFUSED_MAX  256U
@@ -130,8 +131,10 @@ int run_reset(Pod *p, Error *e) {
         r = network_down(p, e);
         if (r >= 0) /* how its apps ended is known until nothing can fail any more */
                 r = pod_reset(p, e);
-        if (r >= 0)
+        if (r >= 0) {
+                userns_forget(pod_fd(p));
                 remove_runtime(name);
+        }
         return r;
 }
 

@@ -299,7 +299,6 @@ static int open_users(Run *x, const RunOptions *o, Error *e) {
         _cleanup_free_ char *why = NULL, *message = NULL;
         int r;
 
-        userns_forget(x->pod_fd);
         if (!streq_ptr(word, USERS_AUTO))
                 return userns_open(word, x->machine, &x->users, e);
         if (!HAVE_SHARED_JOURNAL && x->log != POD_LOG_JOURNAL)
