@@ -97,7 +97,8 @@ static int ask(const char *app, AppEnd *ret) {
                                                 "ExecMainStatus", NULL, 'i', &end.status);
         if (r < 0)
                 return r;
-        *ret = (AppEnd){ .result = TAKE_PTR(end.result), .code = end.code, .status = end.status };
+        *ret = end;
+        end.result = NULL; /* the caller's now */
         return 0;
 }
 
