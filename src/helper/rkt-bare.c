@@ -6,7 +6,8 @@
  *
  * The command lines of APP.service that begin with "+" have all powers in the pod, and the variables of the image: what its
  * LD_PRELOAD names would run inside rkt-enter. So this program stands in front of it. It is linked statically, has no part
- * of ours but this file, and lets only those variables through that rkt-enter reads, as systemd may write them.
+ * of ours but this file and kernel-files.c, and lets only those variables through that rkt-enter reads, as systemd may write
+ * them.
  *
  * PID 1 of a namespace loses signals that it neither handles nor blocks. So those that stop a pod are blocked from here until
  * systemd reads them, and who asked before left a mark (pod/pod-stop.h).
@@ -22,6 +23,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "helper/kernel-files.h"
 
 #define PROGRAM   "/rkt/bin/rkt-enter"
 #define SYSTEMD   "/usr/lib/systemd/systemd"
@@ -70,9 +73,17 @@ static int become_systemd(char **argv) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[2] = {};
         char program[] = SYSTEMD;
+        const char *path = NULL;
+        int r;
 
         if (hold_signals())
                 return 0;
+        r = kernel_files_make(&path);
+        if (r < 0) {
+                (void) dprintf(STDERR_FILENO, "rkt-bare: cannot mount %s for the apps: %s\n",
+                               path ? path : "/rkt", strerrorname_np(-r));
+                return FAILED;
+        }
         if (syscall(SYS_capget, &header, data) >= 0) {
                 data[0].inheritable = data[1].inheritable = 0;
                 if (syscall(SYS_capset, &header, data) >= 0) {

@@ -14,6 +14,7 @@
 #include "basic/strv.h"
 #include "manifest/ac-seccomp.h"
 #include "pod/pod-compose.h"
+#include "run/kernel-files.h"
 #include "run/unit-text.h"
 
 #define CAPABILITIES "CapabilityBoundingSet"
@@ -24,30 +25,28 @@
 static const char default_capabilities[] = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_KILL "
                                            "CAP_NET_BIND_SERVICE CAP_SETGID CAP_SETUID";
 
-/* Of the kernel's files, besides those that ProtectKernelTunables= and its like hide or make read-only. "+": in the app's
- * root, "-": where the kernel has it. */
-static const char hidden_paths[] =
-        "-+/proc/acpi -+/proc/asound -+/proc/config.gz -+/proc/interrupts -+/proc/kallsyms -+/proc/kcore "
-        "-+/proc/keys "
-        "-+/proc/kpagecgroup -+/proc/kpagecount -+/proc/kpageflags -+/proc/latency_stats -+/proc/sched_debug "
-        "-+/proc/scsi -+/proc/timer_list -+/proc/timer_stats -+/sys/devices/virtual/powercap -+/sys/firmware "
-        "-+/sys/fs/bpf -+/sys/fs/pstore -+/sys/fs/selinux -+/sys/hypervisor -+/sys/module -+/sys/power";
+/* "+": in the app's root, "-": where the kernel has it. */
+#define HIDDEN(path) " -+" path
 
-/* "capability": a line that would take it away again is left out when people name it. */
+static const char hidden_paths[] = KERNEL_FILES_HIDDEN(HIDDEN);
+
+/* "capability": a line that would take it away again is left out when people name it. "in_trees": apps that get their trees of
+ * the kernel's files do not need it. */
 static const struct {
         const char *key, *value;
         InsecureFlags unless;
         const char *capability;
+        bool in_trees;
 } defaults[] = {
         { "NoNewPrivileges", "yes", 0 },
-        { "ProtectKernelTunables", "yes", INSECURE_PATHS },
+        { "ProtectKernelTunables", "yes", INSECURE_PATHS, .in_trees = true },
         { "ProtectKernelModules", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYS_MODULE" },
-        { "ProtectKernelLogs", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYSLOG" },
+        { "ProtectKernelLogs", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYSLOG", true },
         { "ProtectControlGroups", "yes", INSECURE_PATHS },
         { "ProtectClock", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYS_TIME" },
         { "ProtectHostname", "yes", INSECURE_PATHS },
-        { "ProtectProc", "invisible", INSECURE_PATHS },
-        { "InaccessiblePaths", hidden_paths, INSECURE_PATHS },
+        { "ProtectProc", "invisible", INSECURE_PATHS, .in_trees = true },
+        { "InaccessiblePaths", &hidden_paths[1], INSECURE_PATHS, .in_trees = true },
         { "DevicePolicy", "closed", INSECURE_PATHS },
         { "LockPersonality", "yes", INSECURE_SECCOMP },
         { "RestrictNamespaces", "yes", INSECURE_SECCOMP, "CAP_SYS_ADMIN" },
@@ -409,39 +408,83 @@ static bool is_given(const PodApp *a, const AppSettings *s, const char *device) 
 
 /* What else nspawn puts into /dev. The policy alone does not keep an app from it: it is enforced only where somebody needs that
  * (app_needs_bpf()). */
-static void hide_devices(const PodApp *a, const AppSettings *s, StrBuf *b) {
-        static const char *const devices[] = { "/dev/fuse", "/dev/net/tun" };
+#define DEVICE(path) path,
 
+static const char *const nspawn_devices[] = { KERNEL_FILES_DEVICES(DEVICE) };
+
+static void hide_devices(const PodApp *a, const AppSettings *s, StrBuf *b) {
         if (app_settings_has(s, "DevicePolicy"))
                 return;
-        FOREACH_ARRAY (d, devices, ELEMENTSOF(devices))
+        FOREACH_ARRAY (d, nspawn_devices, ELEMENTSOF(nspawn_devices))
                 if (!is_given(a, s, *d))
                         strbuf_addf(b, "InaccessiblePaths=-+%s\n", *d);
 }
 
 /**
- * app_confine() - all that bounds an app, except for the lines of the pod file, which come later
- * @a:        app, with its "app" object
- * @s:        what people said
+ * app_devices_are_hidden() - is none of the devices that nspawn adds to /dev for any app of the pod?
+ * @m:        pod
  * @insecure: what the administrator switched off
- * @b:        lines of [Service] are added
+ * @ret:      true: they can be hidden once for all; false for a pod whose apps come later, too
  *
  * Return: 0, -ENOMEM.
  */
-int app_confine(const PodApp *a, const AppSettings *s, InsecureFlags insecure, StrBuf *b) {
+int app_devices_are_hidden(const PodManifest *m, InsecureFlags insecure, bool *ret) {
+        bool hidden = !(insecure & INSECURE_PATHS) && !pod_manifest_is_mutable(m);
+
+        for (size_t i = 0; i < m->n_apps && hidden; i++) {
+                _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
+
+                if (app_settings_load(&m->apps[i], &s) < 0)
+                        return -ENOMEM;
+                hidden = !app_settings_has(&s, "DevicePolicy");
+                FOREACH_ARRAY (d, nspawn_devices, ELEMENTSOF(nspawn_devices))
+                        hidden = hidden && !is_given(&m->apps[i], &s, *d);
+        }
+        *ret = hidden;
+        return 0;
+}
+
+/* Not where people want to see the kernel's files otherwise, or another kernel's log: then systemd makes them for the app. */
+static bool suits_trees(const AppSettings *s, char *const *named, InsecureFlags insecure) {
+        static const char *const keys[] = {
+                "InaccessiblePaths",     "MountAPIVFS", FILTER,           "NetworkNamespacePath",
+                "PrivateNetwork",        "PrivatePIDs", "ProcSubset",     "ProtectKernelLogs",
+                "ProtectKernelTunables", "ProtectProc", "ReadWritePaths",
+        };
+
+        FOREACH_ARRAY (k, keys, ELEMENTSOF(keys))
+                if (app_settings_has(s, *k))
+                        return false;
+        return !(insecure & (INSECURE_PATHS | INSECURE_CAPABILITIES | INSECURE_SECCOMP)) &&
+               !strv_contains(named, "CAP_SYSLOG");
+}
+
+/**
+ * app_confine() - all that bounds an app, except for the lines of the pod file, which come later
+ * @a: app, with its "app" object
+ * @s: what people said
+ * @c: what the pod does
+ * @b: lines of [Service] are added
+ *
+ * Return: 0, -ENOMEM.
+ */
+int app_confine(const PodApp *a, const AppSettings *s, const AppBounds *c, StrBuf *b) {
         _cleanup_strv_free_ char **named = NULL;
         int r = named_capabilities(s, &named);
+        bool trees = c->kernel_files && suits_trees(s, named, c->insecure);
 
         add_resources(a, s, b);
+        if (trees)
+                strbuf_add(b, "BindPaths=" KERNEL_FILES_PROC ":/proc " KERNEL_FILES_SYS ":/sys\n");
         FOREACH_ARRAY (d, defaults, ELEMENTSOF(defaults))
-                if (!(insecure & d->unless) && !app_settings_has(s, d->key) &&
-                    !(d->capability && strv_contains(named, d->capability)))
+                if (!(c->insecure & d->unless) && !app_settings_has(s, d->key) &&
+                    !(d->capability && strv_contains(named, d->capability)) && !(trees && d->in_trees))
                         strbuf_addf(b, "%s=%s\n", d->key, d->value);
-        if (!(insecure & INSECURE_PATHS))
+        if (!(c->insecure & INSECURE_PATHS) && !c->devices_hidden)
                 hide_devices(a, s, b);
-        if (r >= 0 && !(insecure & INSECURE_CAPABILITIES) && !is_replaced(s->file, CAPABILITIES))
+        if (r >= 0 && !(c->insecure & INSECURE_CAPABILITIES) && !is_replaced(s->file, CAPABILITIES))
                 r = add_capabilities(a, s, b);
-        if (r >= 0 && !(insecure & INSECURE_SECCOMP) && !is_replaced(s->file, FILTER))
+        if (r >= 0 && !(c->insecure & INSECURE_SECCOMP) && !is_replaced(s->file, FILTER))
                 r = add_filter(a, s, named, b);
         add_profile(s, b);
         return r < 0 ? r : b->failed ? -ENOMEM : 0;

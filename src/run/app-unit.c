@@ -177,10 +177,23 @@ static void add_environment(StrBuf *b, const PodApp *a, const AppFacts *f, const
                 add_variable(b, "AC_METADATA_URL", c->metadata_url);
 }
 
+/* A volume may be one of them. */
+static bool has_kernel_files(const AppFacts *f, const AppUnitContext *c) {
+        for (size_t i = 0; i < f->n_binds; i++)
+                if (streq(f->binds[i].target, "/proc") || streq(f->binds[i].target, "/sys"))
+                        return false;
+        return c->kernel_files;
+}
+
 /* Everything that the app and those who enter it share. */
 static int add_sandbox(StrBuf *b, const PodApp *a, const AppFacts *f, const AppUnitContext *c,
                        const AppSettings *settings) {
         const char *directory = str_or(f->directory, a->app->working_directory);
+        const AppBounds bounds = {
+                .insecure = c->insecure,
+                .kernel_files = has_kernel_files(f, c),
+                .devices_hidden = c->devices_hidden,
+        };
 
         for (char **w = f->credentials; w && *w; w++)
                 strbuf_addf(b, "LoadCredential=%s\n", *w);
@@ -191,7 +204,7 @@ static int add_sandbox(StrBuf *b, const PodApp *a, const AppFacts *f, const AppU
         add_environment(b, a, f, c);
         if (!app_settings_has(settings, "IgnoreSIGPIPE"))
                 strbuf_add(b, "IgnoreSIGPIPE=no\n"); /* "yes | head" is to end */
-        return app_confine(a, settings, c->insecure, b);
+        return app_confine(a, settings, &bounds, b);
 }
 
 static void add_command(StrBuf *b, const PodApp *a, const AppFacts *f) {

@@ -57,6 +57,8 @@ typedef struct AppUnitContext {
         bool host_network;
         PodLogMode log;
         bool bind_log_sockets; /* systemd knows BindLogSockets= */
+        bool kernel_files;     /* the pod has trees of them (kernel-files.h) */
+        bool devices_hidden;   /* the pod hides those that nspawn adds */
         bool kubernetes_log;   /* apps that name a log file have one */
         bool interactive;      /* the only app has the terminal of who runs the pod */
         bool console;          /* what the app prints goes to the pod's console (console.h) */

@@ -38,6 +38,7 @@
 #include "run/console.h"
 #include "run/foreground.h"
 #include "run/hosts.h"
+#include "run/kernel-files.h"
 #include "run/kubernetes-log.h"
 #include "run/machine.h"
 #include "run/metadata.h"
@@ -481,6 +482,7 @@ static int app_context(const Run *x, const RunOptions *o, AppUnitContext *ret, E
                 .log = x->log,
                 .bind_log_sockets = HAVE_BIND_LOG_SOCKETS,
                 .kubernetes_log = kubernetes_log_dir(x->manifest),
+                .kernel_files = true,
                 .console = o->console,
                 .interactive = o->interactive,
                 .metadata_url = x->metadata_url,
@@ -745,6 +747,8 @@ int run_build_app(Pod *p, Store *s, PodManifest *m, RunApp *ret, Error *e) {
                 o.console = fstatat(x.stage1_fd, &CONSOLE_STDOUT[1], &st, AT_SYMLINK_NOFOLLOW) == 0;
         if (r >= 0)
                 r = app_context(&x, &o, &c, e);
+        if (r >= 0)
+                c.kernel_files = fstatat(x.stage1_fd, &KERNEL_FILES[1], &st, AT_SYMLINK_NOFOLLOW) == 0;
         if (r >= 0)
                 r = stage1_app_files(&m->apps[0], &x.facts[0], &c, &ret->files, e);
         if (r < 0)

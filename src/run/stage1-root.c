@@ -34,6 +34,7 @@
 #include "run/app-health.h"
 #include "run/app-hook.h"
 #include "run/app-stdio.h"
+#include "run/kernel-files.h"
 #include "run/stage1-root.h"
 #include "run/unit-text.h"
 
@@ -81,6 +82,8 @@ static const struct {
         { "rkt/stdio", "", ROOT_FILE_DIR },
         { "rkt/volumes", "", ROOT_FILE_DIR },
         { "rkt/empty", "", 0444 },
+        { &KERNEL_FILES_PROC[1], "", ROOT_FILE_DIR },
+        { &KERNEL_FILES_SYS[1], "", ROOT_FILE_DIR },
         { "bin", "usr/bin", ROOT_FILE_LINK },
         { "sbin", "usr/sbin", ROOT_FILE_LINK },
         { "lib", "usr/lib", ROOT_FILE_LINK },
@@ -477,6 +480,10 @@ int stage1_root_files(const PodManifest *m, const AppFacts *facts, const Stage1C
 
         app.log = c->log;
         r = add_common(ret, c->log);
+        if (r >= 0)
+                r = app_devices_are_hidden(m, app.insecure, &app.devices_hidden);
+        if (r >= 0 && app.devices_hidden)
+                r = root_files_add(ret, &KERNEL_FILES_NO_DEVICES[1], 0444, "");
         if (r >= 0)
                 r = add_users(ret, m, facts);
         if (r >= 0)

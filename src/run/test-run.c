@@ -91,6 +91,7 @@ static char *unit_text_of(const PodManifest *m) {
                 .os_release = "ID=test\n",
                 .log = log ? pod_log_mode_from_string(log) : POD_LOG_BOTH,
                 .app = { .pod = "shop",
+                         .kernel_files = !pod_manifest_annotation(m, "test/older"),
                          .host_network =
                                  streq_ptr(pod_manifest_annotation(m, POD_ANNOTATION_NETWORK), "host"),
                          .metadata_url = pod_manifest_annotation(m, POD_ANNOTATION_METADATA)

@@ -107,3 +107,45 @@ def test_who_enters_is_as_confined(pods, images, host, tmp_path, keys):
     app, shell = ((tmp_path / f).read_text().replace("sandbox-b", "sandbox-a").splitlines() for f in ("app", "shell"))
     assert app == shell
     assert ("Exchange full" in "".join(app)) is bool(keys)
+
+
+LOOK = ("cd /proc; for p in [a-z]* sys/* sys/kernel/* irq/* /sys/* /sys/fs/* /sys/kernel/* /sys/class/net/*; do "
+        "echo \"$p $(stat -c '%A %F' $p) $(head -c 1 $p 2>/dev/null | wc -c)\"; done")
+
+
+def options(mounts):
+    """{target: options of what is mounted there last}."""
+    return {li.split()[1]: li.split()[3] for li in mounts.splitlines() if li.split()[1].startswith(("/proc", "/sys"))}
+
+
+def at(mounts, path):
+    """Options of the mount that a path is on."""
+    return mounts.get(path) or at(mounts, str(pathlib.Path(path).parent))
+
+
+@pytest.mark.parametrize("users", ["no", "pick"])
+def test_kernel_files_are_the_same(host, pods, images, tmp_path, users):
+    """The kernel's files that a pod makes once for its apps are those that systemd makes for an app that wants something of its own:
+    nothing more can be seen, read or written."""
+    tmp_path.chmod(0o777)
+    look = f"cd /out/$AC_APP_NAME; cat /proc/self/mounts > mounts; ls -d /proc/1 > first; ({LOOK}) > files 2>&1; touch done; exec sleep 1000"
+    (tmp_path / "look").write_text(look)
+    apps = ""
+    for app, more in ("shared", ""), ("own", "ProtectProc=invisible\n"), ("user", "User=1000\nGroup=1000\n"):
+        (tmp_path / app).mkdir()
+        (tmp_path / app).chmod(0o777)
+        apps += f"[App {app}]\nImage={images.busybox}\nExec=/bin/sh /out/look\nVolume={tmp_path}:/out\n{more}"
+    name = pods.write(f"files-{users}", f"[Pod]\nNetwork=none\nInsecureOptions=image\nPrivateUsers={users}\n{apps}")
+    pods.start(name)
+    for app in "shared", "own", "user":
+        host.wait_for(f"what {app} sees", (tmp_path / app / "done").exists)
+    seen = {app: [(tmp_path / app / f).read_text() for f in ("mounts", "files", "first")] for app in ("shared", "own", "user")}
+    assert "/rkt/kernel/proc:/proc" in host.show("shared.service", "BindPaths", machine=name)
+    assert "/rkt/kernel" not in host.show("own.service", "BindPaths", machine=name)
+    shared, own = options(seen["shared"][0]), options(seen["own"][0])
+    assert not [t for t in own if at(own, t).startswith("ro") and not at(shared, t).startswith("ro")]
+    assert not [t for t in shared if at(shared, t).startswith("ro") != at(own, t).startswith("ro")]
+    assert shared["/proc"].startswith("rw,nosuid,nodev,noexec") and shared["/sys"].startswith("ro,nosuid,nodev,noexec")
+    assert ("hidepid" in shared["/proc"]) == ("hidepid" in own["/proc"])
+    assert seen["shared"][1] == seen["own"][1]
+    assert ("hidepid" in shared["/proc"]) == (not seen["user"][2])
