@@ -115,9 +115,11 @@ def test_isolators_of_a_pod_manifest(host, pods, images, tmp_path):  # pylint: d
 
 
 def test_app_over_its_limit_is_killed_and_said_so(host, pods, images):
-    """An app that wants more than MemoryMax= is killed; the pod fails and its journal names the reason."""
+    """An app that wants more than MemoryMax= is killed; the pod fails, and its journal and rkt status name the reason."""
     name = pods.shell("greedy", images.busybox, "x=a; while true; do x=$x$x$x$x; done",
                       app="MemoryMax=16M\nMemorySwapMax=0\n")
     pods.start(name, check=False)
     host.wait_for("the pod to fail", lambda: host.show(f"pod@{name}.service", "ActiveState") == "failed", timeout=120)
     assert "oom-kill" in host.journal("-u", f"pod@{name}").lower()
+    lines = host.rkt("status", pods.ours()[-1]["name"]).out.splitlines()
+    assert {"app-main=137", "signal-main=SIGKILL", "result-main=oom-kill"} <= set(lines)
