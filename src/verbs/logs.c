@@ -42,7 +42,8 @@ static int add_option(char ***argv, const char *name, const char *value) {
         return value ? strv_extendf(argv, "--%s=%s", name, value) : 0;
 }
 
-/* It has the pager that rkt would have, and the same conditions. */
+/* It has the pager that rkt would have, and the same conditions. What could command a terminal is shown as so many bytes of data
+ * there, but for "cat". */
 static int add_options(char ***argv, const LogsArgs *a, bool no_pager) {
         int r = strv_extend(argv, JOURNALCTL);
 
@@ -50,7 +51,7 @@ static int add_options(char ***argv, const LogsArgs *a, bool no_pager) {
                 r = strv_extend(argv, "--quiet");
         if (r >= 0 && no_pager)
                 r = strv_extend(argv, "--no-pager");
-        if (r >= 0)
+        if (r >= 0 && !isatty(STDOUT_FILENO))
                 r = strv_extend(argv, "--all");
         if (r >= 0)
                 r = add_option(argv, "output", str_or(a->output, "short"));

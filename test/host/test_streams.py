@@ -158,6 +158,20 @@ def test_rkt_logs(host, pods, images):
     assert {"a-one", "b-one", "b-last"} <= set(host.rkt("logs", "-o", "cat", uuid).out.splitlines())
 
 
+def test_rkt_logs_command_no_terminal(host, pods, images):
+    """rkt logs: an app's control characters do not reach a terminal; a pipe gets them."""
+    name = pods.shell("logs-esc", images.busybox, "printf 'a\\033]0;owned\\007b\\033[2Jc\\n\\033[31mred\\033[0m long-%0400d\\n' 7; echo last; "
+                      "exec sleep infinity")
+    pods.start(name)
+    host.wait_for("all lines", lambda: "last" in host.rkt("logs", "-o", "cat", name).out.splitlines())
+    assert "a\x1b]0;owned\x07b\x1b[2Jc" in host.rkt("logs", name).out
+    for flags in ([], ["--no-pager"]):
+        rc, out, _ = Execution(["rkt", "logs", name, *flags], tty=True, env=PAGER).done()
+        assert rc == 0 and "last" in out
+        assert "\x1b]" not in out and "\x07" not in out and "\x1b[2J" not in out and "blob data" in out, out
+        assert "red" in out and "0" * 399 + "7" in out, out
+
+
 def test_rkt_logs_of_the_host(host, pods, images):
     """rkt logs with Log=host: from the host's journal, of this start of the pod."""
     name = pods.shell("logs-host", images.busybox, "echo from-$$; exec sleep infinity", pod="Log=host\n")
