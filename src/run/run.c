@@ -400,8 +400,10 @@ static int make_apps(Run *x, Error *e) {
         const char *words = pod_manifest_annotation(x->manifest, POD_ANNOTATION_HOSTS);
         _cleanup_free_ char *resolv_conf = NULL, *host_file = NULL, *hosts = NULL, *shared = NULL;
         size_t size;
-        int r = resolv_conf_make(x->manifest, &x->network, &resolv_conf, &c.weak_resolv_conf, e);
+        int r = x->users.is_private ? users_check(x->manifest, e) : 0;
 
+        if (r >= 0)
+                r = resolv_conf_make(x->manifest, &x->network, &resolv_conf, &c.weak_resolv_conf, e);
         if (r < 0)
                 return r;
         c.resolv_conf = resolv_conf;

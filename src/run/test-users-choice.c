@@ -136,11 +136,44 @@ static void test_settings(void **state) {
         assert_true(users_need_capability("CAP_NET_BIND_SERVICE", true));
 }
 
+/* Of both, whoever said it; what the pod file says of a key is instead of the profile's. */
+static void test_check(void **state) {
+        static const struct {
+                const char *unit, *profile, *wrong;
+        } cases[] = {
+                { "Nice=-5", "Nice=-6", NULL },
+                { "Nice=-5\\nCPUSchedulingPolicy=fifo", "", "CPUSchedulingPolicy=fifo" },
+                { "MemoryMax=1G", "IPAddressDeny=any", "IPAddressDeny=any" },
+                { "IPAddressDeny=", "IPAddressDeny=any\\nMemoryMax=1G", NULL },
+                { "IPAddressAllow=", "IPAddressDeny=any", "IPAddressDeny=any" },
+        };
+
+        FOREACH_ARRAY (c, cases, sizeof(cases) / sizeof(*cases)) {
+                _cleanup_free_ char *unit = strf(ANNOTATION("rkt.systemd/unit",
+                                                            "%s") "," ANNOTATION("rkt.systemd/profile", "%s"),
+                                                 c->unit, c->profile),
+                                    *why = NULL, *wanted = NULL;
+                _cleanup_(pod_manifest_freep) PodManifest *m =
+                        make("\"user\":\"0\",\"group\":\"0\"", unit, "", "");
+                _cleanup_error_ Error e = ERROR_INIT;
+
+                assert_int_equal(users_check(m, &e), c->wrong ? -EINVAL : 0);
+                if (!c->wrong)
+                        continue;
+                wanted = strf("app 'a' has %s: the kernel does not let a pod with private users set it (use "
+                              "PrivateUsers=no)",
+                              c->wrong);
+                assert_string_equal(e.message, wanted);
+                assert_int_equal(users_need_of_pod(m, NETWORK_OWN, &why), 1);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_reasons),
                 cmocka_unit_test(test_whose_users),
                 cmocka_unit_test(test_settings),
+                cmocka_unit_test(test_check),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

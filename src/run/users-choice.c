@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Two kinds of reasons not to have private users: what the manifest asks for, which the kernel has only for the host's root, and
  * what turns out when the pod starts: volumes, or the disk of the pod, whose owners this kernel cannot translate. With
- * PrivateUsers=pick the former is an error where it would be silent, the latter always (podfile/pod-check.c, volume.c).
+ * PrivateUsers=pick the former is an error where it would be silent, the latter always (podfile/pod-check.c, users_check(), volume.c).
  * All of them are the administrator's words, or facts of the host: an image cannot widen what is the default. */
 #include "run/users-choice.h"
 
@@ -27,25 +27,49 @@ static int say(char **ret_why, char *sentence) {
         return 1;
 }
 
-static int need_of_setting(const PodApp *a, const char *line, char **ret_why) {
-        const char *eq = strchr(line, '=');
-        _cleanup_free_ char *key = eq ? strndup(line, (size_t) (eq - line)) : strdup("");
+static bool is_said(char *const *lines, const char *key, size_t n) {
+        for (; lines && *lines; lines++)
+                if (strncmp(*lines, key, n) == 0 && (*lines)[n] == '=' && (*lines)[n + 1] != '~')
+                        return true;
+        return false;
+}
 
-        if (!key)
-                return -ENOMEM;
-        if (!eq || users_need(key, eq + 1) == USERS_NEED_ANY)
-                return 0;
-        return say(ret_why, strf("app '%s' has %.200s", a->name, line));
+/* Of a list, the first line that needs as much, and that @instead does not say something else about. */
+static int find_line(char *const *lines, char *const *instead, UsersNeed least, const char **ret) {
+        for (; lines && *lines; lines++) {
+                const char *eq = strchr(*lines, '=');
+                _cleanup_free_ char *key = eq ? strndup(*lines, (size_t) (eq - *lines)) : NULL;
+
+                if (!eq || is_said(instead, *lines, (size_t) (eq - *lines)))
+                        continue;
+                if (!key)
+                        return -ENOMEM;
+                if (users_need(key, eq + 1) >= least) {
+                        *ret = *lines;
+                        return 1;
+                }
+        }
+        return 0;
+}
+
+/* What is said of an app that needs as much of the host; a profile is asked where the pod file is silent. */
+static int find_setting(const PodApp *a, UsersNeed least, char **ret) {
+        _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
+        const char *line = NULL;
+        int r = app_settings_load(a, &s);
+
+        if (r >= 0)
+                r = find_line(s.profile, s.file, least, &line);
+        if (r == 0)
+                r = find_line(s.file, NULL, least, &line);
+        return r > 0 ? say(ret, strdup(line)) : r;
 }
 
 static int need_of_settings(const PodApp *a, char **ret_why) {
-        _cleanup_app_settings_ AppSettings s = APP_SETTINGS_INIT;
-        int r = app_settings_load(a, &s);
+        _cleanup_free_ char *line = NULL;
+        int r = find_setting(a, USERS_NEED_HOST, &line);
 
-        for (size_t i = 0; i < 2 && r == 0; i++)
-                for (char **l = i == 0 ? s.profile : s.file; l && *l && r == 0; l++)
-                        r = need_of_setting(a, *l, ret_why);
-        return r;
+        return r > 0 ? say(ret_why, strf("app '%s' has %.200s", a->name, line)) : r;
 }
 
 static int need_of_capabilities(const PodApp *a, bool has_network, char **ret_why) {
@@ -121,6 +145,31 @@ int users_need_of_pod(const PodManifest *m, NetworkKind network, char **ret_why)
         for (size_t i = 0; i < m->n_apps && r == 0; i++)
                 r = need_of_app(&m->apps[i], network != NETWORK_NONE, ret_why);
         return r == 0 ? need_of_sysctls(m, network, ret_why) : r;
+}
+
+/**
+ * users_check() - does an app of a pod with private users have a setting that would bind nobody, or fail?
+ * @m: manifest; every app has its "app" object
+ * @e: sentence on failure; may be NULL
+ *
+ * A pod file is told so by file and line before (podfile/pod-check.c); profiles and flags are not known there.
+ *
+ * Return: 0; -EINVAL: there is one; -ENOMEM.
+ */
+int users_check(const PodManifest *m, Error *e) {
+        FOREACH_ARRAY (a, m->apps, m->n_apps) {
+                _cleanup_free_ char *line = NULL;
+                int r = find_setting(a, USERS_NEED_NEVER, &line);
+
+                if (r < 0)
+                        return error_oom(e);
+                if (r > 0)
+                        return error_setf(e, -EINVAL,
+                                          "app '%s' has %.200s: the kernel does not let a pod with private "
+                                          "users set it (use PrivateUsers=no)",
+                                          a->name, line);
+        }
+        return 0;
 }
 
 /* Everything that is the pod's own lies where its directory does. */

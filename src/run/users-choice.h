@@ -8,5 +8,6 @@
 #include "run/volume.h"
 
 int users_need_of_pod(const PodManifest *m, NetworkKind network, char **ret_why);
+int users_check(const PodManifest *m, Error *e);
 int users_choose(const VolumeContext *c, const char *machine, NetworkKind network, Userns *ret,
                  char **ret_why, Error *e);

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import re
+import shutil
 import signal
 import time
 
@@ -334,11 +335,24 @@ def test_auto_and_journal(host, pods, image):
 
 
 def test_impossible(host, pods, image):
-    """Who asks for private users is told by rkt pod check, with the line, what the kernel would not do."""
+    """Who asks for private users is told by rkt pod check, with the line, what the kernel would not do; what a profile says is
+    refused when the pod starts."""
     name = pods.shell("cannot", image, "true", pod="PrivateUsers=pick\n", app="IPAddressDeny=any\nNice=-1\n")
     done = host.rkt("pod", "check", f"/etc/rkt/pods/{name}.pod", check=1)
     assert "[App main] IPAddressDeny: the kernel does not let a pod with PrivateUsers=pick set it" in done.out
     assert "Nice" not in done.out
+    profile = pathlib.Path("/etc/rkt/profile/t-cannot")
+    profile.mkdir(parents=True)
+    try:
+        (profile / "a.conf").write_text("[App]\nIPAddressDeny=any\n")
+        said = "app 'main' has IPAddressDeny=any: the kernel does not let a pod with private users set it"
+        words = ["--insecure-options=image", "run", "--profile=t-cannot", image, "--name=main", "--exec=/bin/true"]
+        assert said in host.rkt(*words, "--private-users", check=254).err
+        assert said not in host.rkt(*words, "--private-users=auto").err
+        name = pods.shell("cannot", image, "true", pod="PrivateUsers=pick\nProfile=t-cannot\n")
+        assert pods.start(name, check=False).rc != 0 and said in host.status(f"pod@{name}")
+    finally:
+        shutil.rmtree(profile)
 
 
 def test_sysctl(host, pods, image, volume):
