@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The recipe of a pod that was started is kept in memory, for root alone: it may have the values of SetCredential=. It stays
- * when the pod has stopped, and so says, too, that the pod has been started since the machine was. */
+/* The recipe of a pod that was started is kept in memory. Who may read the pod's files may read it: it may have the values of
+ * SetCredential=. It stays when the pod has stopped, and so says, too, that the pod has been started since the machine was. */
 #include "podfile/pod-recipe.h"
 
 #include <errno.h>
@@ -50,6 +50,21 @@ int pod_entry_recipe(const PodEntry *entry, char **ret) {
         return r < 0 ? r : pod_recipe(text, ret);
 }
 
+static bool is_public(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) >= 0 && (st.st_mode & S_IROTH);
+}
+
+/* As far as its files are anybody's to read. To be asked before they are read: what is hidden first and written then stays so. */
+static mode_t mode_of(const PodEntry *entry) {
+        bool all = is_public(entry->path);
+
+        STRV_FOREACH (d, entry->dropins)
+                all = all && is_public(*d);
+        return all ? 0644 : 0600;
+}
+
 /**
  * pod_recipe_keep() - note the recipe of a pod that is about to start
  * @name: of the pod
@@ -64,6 +79,7 @@ int pod_recipe_keep(const char *name, Error *e) {
         _cleanup_pod_index_ PodIndex *index = NULL;
         _cleanup_free_ char *path = strf("%s/%s", POD_STARTED_DIR, name), *recipe = NULL;
         const PodEntry *entry;
+        mode_t mode;
         int r = path ? pod_index_load(NULL, &index) : -ENOMEM;
 
         if (r < 0)
@@ -71,13 +87,14 @@ int pod_recipe_keep(const char *name, Error *e) {
         entry = pod_index_find(index, name);
         if (!entry)
                 return error_setf(e, -ENOENT, "there is no pod file for '%s'", name);
+        mode = mode_of(entry);
         r = pod_entry_recipe(entry, &recipe);
         if (r >= 0)
                 r = mkdir_parents_at(AT_FDCWD, POD_STARTED_DIR, 0755);
-        if (r >= 0 && chmod(POD_STARTED_DIR, 0700) < 0)
+        if (r >= 0 && chmod(POD_STARTED_DIR, 0755) < 0) /* other versions made it for root alone */
                 r = -errno;
         if (r >= 0)
-                r = file_write_at(AT_FDCWD, path, recipe, strlen(recipe), 0600, FILE_WRITE_NO_SYNC);
+                r = file_write_at(AT_FDCWD, path, recipe, strlen(recipe), mode, FILE_WRITE_NO_SYNC);
         return r < 0 ? error_setf(e, r, "cannot write '%s': %s", path, strerror(-r)) : 0;
 }
 

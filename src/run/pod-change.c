@@ -26,6 +26,12 @@ static void change_done(PodFileChange *c) {
         free(c->path);
         free(c->diff);
         free(c->errors);
+        free(c->unread);
+}
+
+static int set_unread(PodFileChange *c, const char *path, int error) {
+        c->unread_error = error;
+        return str_replace(&c->unread, path);
 }
 
 /**
@@ -54,17 +60,32 @@ const char *pod_file_change_kind_to_string(PodFileChangeKind kind) {
 
 /**
  * pod_file_changes_complete() - was everything compared?
- * @c: all
- * @e: sentence if not; may be NULL
+ * @c:     all
+ * @names: of the pods that matter; NULL: all do
+ * @e:     sentence if not; may be NULL
  *
- * Return: 0; errno of reading what running pods were started with: only root may.
+ * What is anybody's to read in pod files and of running pods is so for this, too; the rest only root may read.
+ *
+ * Return: 0; errno of the first file that could not be read.
  */
-int pod_file_changes_complete(const PodFileChanges *c, Error *e) {
-        return c->recipe_error < 0 ? error_setf(e, c->recipe_error,
-                                                "cannot read in " POD_STARTED_DIR
-                                                " what running pods were started with: %s",
-                                                strerror(-c->recipe_error))
-                                   : 0;
+int pod_file_changes_complete(const PodFileChanges *c, char *const *names, Error *e) {
+        const PodFileChange *first = NULL;
+        size_t n = 0;
+
+        FOREACH_ARRAY (x, c->items, c->n)
+                if (x->unread && (!names || strv_contains(names, x->name))) {
+                        first = first ? first : x;
+                        n++;
+                }
+        if (!first)
+                return 0;
+        if (n == 1)
+                return error_setf(e, first->unread_error,
+                                  "pod '%s' was not compared whole: cannot read %s: %s", first->name,
+                                  first->unread, strerror(-first->unread_error));
+        return error_setf(e, first->unread_error,
+                          "pod '%s' and %zu more were not compared whole: cannot read %s: %s", first->name,
+                          n - 1, first->unread, strerror(-first->unread_error));
 }
 
 /**
@@ -230,14 +251,14 @@ static int compare_sockets(PodFileChange *c, const char *before, const char *aft
 }
 
 /* What the running pod was started with. Returns 1 when it is known and another. */
-static int compare_recipe(PodFileChange *c, const PodEntry *entry, StrBuf *diff, int *reterr_recipe) {
+static int compare_recipe(PodFileChange *c, const PodEntry *entry, StrBuf *diff) {
         _cleanup_free_ char *path = strf("%s/%s", POD_STARTED_DIR, c->name), *before = NULL, *after = NULL;
         size_t size;
         int r = path ? file_read_at(AT_FDCWD, path, POD_RECIPE_MAX, &before, &size) : -ENOMEM;
 
         c->was_started = r >= 0;
         if (r < 0 && r != -ENOENT && r != -ENOMEM && c->is_running)
-                *reterr_recipe = r;
+                return set_unread(c, path, r);
         if (r < 0)
                 return r == -ENOMEM ? r : 0; /* -ENOENT: started by another version */
         if (!entry || !c->is_running)
@@ -274,6 +295,16 @@ static void find_age(PodFileChange *c, const PodEntry *entry) {
                         c->changed = MAX(c->changed, (int64_t) st.st_mtim.tv_sec);
 }
 
+/* A file that is not for this user says nothing, neither good nor bad. */
+static int check_access(PodFileChange *c, const PodEntry *entry) {
+        const char *hidden = access(entry->path, R_OK) < 0 && errno == EACCES ? entry->path : NULL;
+
+        STRV_FOREACH (d, entry->dropins)
+                if (!hidden && access(*d, R_OK) < 0 && errno == EACCES)
+                        hidden = *d;
+        return hidden ? set_unread(c, hidden, -EACCES) : 0;
+}
+
 /* What is now: the mistakes, and the generator's files. */
 static int load_now(PodFileChange *c, const PodEntry *entry, UnitFiles *files) {
         _cleanup_pod_errors_ PodErrors errors = POD_ERRORS_INIT;
@@ -295,14 +326,17 @@ static int load_now(PodFileChange *c, const PodEntry *entry, UnitFiles *files) {
         return 0;
 }
 
-static int load_change(const Written *w, const PodEntry *entry, PodFileChange *c, int *reterr_recipe) {
+static int load_change(const Written *w, const PodEntry *entry, PodFileChange *c) {
         _cleanup_unit_files_ UnitFiles files = UNIT_FILES_INIT;
         _cleanup_strbuf_ StrBuf diff = STRBUF_INIT;
-        int units, recipe, r = entry ? load_now(c, entry, &files) : 0;
+        int units, recipe, r = entry ? check_access(c, entry) : 0;
 
+        if (r < 0 || c->unread)
+                return r;
+        r = entry ? load_now(c, entry, &files) : 0;
         if (r < 0)
                 return r;
-        recipe = c->errors ? 0 : compare_recipe(c, entry, &diff, reterr_recipe);
+        recipe = c->errors ? 0 : compare_recipe(c, entry, &diff);
         units = recipe < 0 ? recipe : compare_units(w, c, &files, &diff);
         if (units < 0)
                 return units;
@@ -349,7 +383,7 @@ static int add_change(const PodIndex *index, const Written *w, char *const *runn
         int r;
 
         c.name = strdup(name);
-        r = c.name ? load_change(w, pod_index_find(index, name), &c, &list->recipe_error) : -ENOMEM;
+        r = c.name ? load_change(w, pod_index_find(index, name), &c) : -ENOMEM;
         if (r < 0 || !GREEDY_GROW(list->items, list->n)) {
                 change_done(&c);
                 return r < 0 ? r : -ENOMEM;

@@ -34,12 +34,13 @@ typedef struct PodFileChange {
         int64_t changed;   /* the youngest of its files, seconds since 1970; 0: none */
         char *diff;        /* as diff -u; NULL: none */
         char *errors;      /* lines, when broken */
+        char *unread;      /* a file that could not be read, so that this is not all; NULL: none */
+        int unread_error;  /* why */
 } PodFileChange;
 
 typedef struct PodFileChanges {
         PodFileChange *items; /* sorted by name, all pods */
         size_t n;
-        int recipe_error; /* of reading what a running pod was started with; 0: all were read, or are not there */
 } PodFileChanges;
 
 #define POD_FILE_CHANGES_INIT      ((PodFileChanges){})
@@ -48,5 +49,5 @@ typedef struct PodFileChanges {
 void pod_file_changes_done(PodFileChanges *c);
 const char *pod_file_change_kind_to_string(PodFileChangeKind kind);
 int pod_file_changes_load(const PodIndex *index, char *const *running, PodFileChanges *ret, Error *e);
-int pod_file_changes_complete(const PodFileChanges *c, Error *e);
+int pod_file_changes_complete(const PodFileChanges *c, char *const *names, Error *e);
 PodFileChange *pod_file_changes_find(const PodFileChanges *c, const char *name);

@@ -285,7 +285,7 @@ static int load(const ApplyArgs *a, PodFileChanges *ret, PodErrors *errors, Erro
                 pod_recipe_forget(index, running);
         r = pod_file_changes_load(index, running, ret, e);
         if (r >= 0)
-                r = pod_file_changes_complete(ret, e);
+                r = pod_file_changes_complete(ret, NULL, e);
         if (r >= 0) {
                 *errors = index->errors;
                 index->errors = POD_ERRORS_INIT;

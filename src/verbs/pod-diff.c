@@ -116,7 +116,7 @@ static int diff_run(const VerbContext *context, int argc, char **args, void *opt
         else if (r >= 0)
                 print_text(&changes, argc, args);
         if (r >= 0)
-                r = pod_file_changes_complete(&changes, e);
+                r = pod_file_changes_complete(&changes, argc > 0 ? args : NULL, e);
         if (r >= 0 && no_running < 0)
                 r = error_setf(e, no_running, "cannot tell which pods run: %s",
                                error_text(&no_bus, no_running));
@@ -143,9 +143,8 @@ const Verb verb_pod_diff = {
         .description =
                 "Pod files as they are are compared with what the generator wrote at the last reload of "
                 "systemd, and with what running pods were started with. Comments do not count. The exit "
-                "code is 0 when there is no difference, 1 when there is one, as diff's, and another when not "
-                "all "
-                "could be compared.",
+                "code is 0 when there is no difference, 1 when there is one, as diff's, and 254 when not all "
+                "could be read: pod files that are for root alone are so here, too.",
         .options = diff_options,
         .options_size = sizeof(DiffArgs),
         .run = diff_run,

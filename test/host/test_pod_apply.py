@@ -2,6 +2,7 @@
 """rkt pod diff and rkt pod apply, with a real systemd: what is restarted, started and left alone. What differs in the generated units
 is pinned by test/generator-test.py. rkt-pods.path may reload at any moment between our steps: nothing here may depend on it."""
 import json
+import os
 import pathlib
 
 from conftest import POD_DIR, PREFIX
@@ -59,6 +60,29 @@ def test_apply(host, pods, images):
     assert host.rkt("pod", "apply", "--no-legend", names["new"]).out == "", "a pod that somebody stopped stays stopped"
     applied = rows(host.rkt("pod", "apply", "--prune", "--format=json", names["gone"]))
     assert applied["gone"]["action"] == "stopped" and host.show(f"pod@{names['gone']}", "ActiveState") == "inactive"
+
+
+def test_diff_without_root(host, pods, images):
+    """An ordinary user compares what anybody may read, running pods, too; of what is for root alone the name is told, with exit code 254;
+    names say which pods matter."""
+    names = {n: pods.shell(n, images.busybox, SLEEP) for n in ("open", "hidden", "late", "stopped")}
+    pathlib.Path(POD_DIR, f"{names['hidden']}.pod").chmod(0o600)
+    host.run("systemctl", "start", *(f"pod@{names[n]}" for n in ("open", "hidden", "late")), timeout=240)
+    pathlib.Path(POD_DIR, f"{names['hidden']}.pod").chmod(0o644)  # now; what it was started with was not
+    pathlib.Path(POD_DIR, f"{names['late']}.pod").chmod(0o600)
+    assert {n: os.stat(f"/run/rkt/started/{names[n]}").st_mode & 0o777 for n in ("open", "hidden")} == {"open": 0o644, "hidden": 0o600}
+
+    def diff(*wanted, check):
+        return host.run("runuser", "-u", "nobody", "--", "rkt", "pod", "diff", *(names[n] for n in wanted), check=check)
+
+    assert diff("open", "stopped", check=0).out == ""
+    pods.write("open", "[App main]\nEnvironment=A=1\n", reload=False, suffix=".d/10.conf")
+    assert "+Environment=A=1\n" in diff("open", check=1).out
+    for name, file in (("hidden", f"/run/rkt/started/{names['hidden']}"), ("late", f"{POD_DIR}/{names['late']}.pod")):
+        done = diff("open", name, check=254)
+        assert "+Environment=A=1\n" in done.out and "broken" not in done.out
+        assert done.err == f"diff: pod '{names[name]}' was not compared whole: cannot read {file}: Permission denied\n"
+    assert "and 1 more were not compared whole" in diff("open", "late", "hidden", check=254).err
 
 
 def test_apply_socket(host, pods, images, tmp_path):
