@@ -204,6 +204,32 @@ static int parse_seccomp(const char *value, Seccomp *s, Error *e) {
 }
 
 /**
+ * run_add_seccomp() - an app's filter of system calls, as people say it
+ * @app:        settings are added to
+ * @retain:     the set is what is kept; else it is taken away
+ * @set:        of ac_seccomp_filter()
+ * @errno_name: what the others answer; NULL: they kill the program
+ * @e:          sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM.
+ */
+int run_add_seccomp(AppSpec *app, bool retain, char *const *set, const char *errno_name, Error *e) {
+        _cleanup_strv_free_ char **values = NULL;
+
+        if (ac_seccomp_filter(retain, set, errno_name, &values) < 0)
+                return error_oom(e);
+        if (!values) /* "@appc.io/all" and the like: no filter at all */
+                return add_setting(app, "SystemCallFilter", strdup(""), e);
+        STRV_FOREACH (v, values) {
+                int r = add_setting(app, "SystemCallFilter", strdup(*v), e);
+
+                if (r < 0)
+                        return r;
+        }
+        return retain && errno_name ? add_setting(app, "SystemCallErrorNumber", strdup(errno_name), e) : 0;
+}
+
+/**
  * run_set_seccomp() - --seccomp=: replaces what the image says
  * @o:     the flag
  * @value: its value
@@ -214,7 +240,6 @@ static int parse_seccomp(const char *value, Seccomp *s, Error *e) {
  */
 int run_set_seccomp(const Option *o, const char *value, void *data, Error *e) {
         _cleanup_(seccomp_done) Seccomp s = {};
-        _cleanup_strv_free_ char **values = NULL;
         AppSpec *app = run_current_app(o, data, e);
         int r = app ? parse_seccomp(value, &s, e) : -EINVAL;
 
@@ -226,15 +251,5 @@ int run_set_seccomp(const Option *o, const char *value, void *data, Error *e) {
                 return error_setf(e, -EINVAL,
                                   "invalid argument \"%s\" for --seccomp: Linux has no error '%s'", value,
                                   s.errno_name);
-        if (ac_seccomp_filter(s.retain, s.set, s.errno_name, &values) < 0)
-                return error_oom(e);
-        if (!values) /* "@appc.io/all" and the like: no filter at all */
-                return add_setting(app, "SystemCallFilter", strdup(""), e);
-        STRV_FOREACH (v, values) {
-                r = add_setting(app, "SystemCallFilter", strdup(*v), e);
-                if (r < 0)
-                        return r;
-        }
-        return s.retain && s.errno_name ? add_setting(app, "SystemCallErrorNumber", strdup(s.errno_name), e)
-                                        : 0;
+        return run_add_seccomp(app, s.retain, s.set, s.errno_name, e);
 }

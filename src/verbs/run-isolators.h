@@ -11,3 +11,4 @@ int run_set_cpu_shares(const Option *o, const char *value, void *data, Error *e)
 int run_set_oom(const Option *o, const char *value, void *data, Error *e);
 int run_set_caps(const Option *o, const char *value, void *data, Error *e);
 int run_set_seccomp(const Option *o, const char *value, void *data, Error *e);
+int run_add_seccomp(AppSpec *app, bool retain, char *const *set, const char *errno_name, Error *e);

@@ -7,6 +7,7 @@
 
 #include "basic/fd.h"
 #include "basic/strv.h"
+#include "verbs/run-isolators.h"
 #include "verbs/run-manifest.h"
 
 #define MANIFEST_MAX (4 * 1024 * 1024)
@@ -65,6 +66,16 @@ static int take_isolators(AppSpec *s, const AcApp *app) {
         return r;
 }
 
+static int take_seccomp(AppSpec *s, const AcApp *app, Error *e) {
+        const AcIsolator *retain = ac_isolators_find(app->isolators, app->n_isolators,
+                                                     AC_ISOLATOR_SECCOMP_RETAIN),
+                         *i = retain ? retain
+                                     : ac_isolators_find(app->isolators, app->n_isolators,
+                                                         AC_ISOLATOR_SECCOMP_REMOVE);
+
+        return i ? run_add_seccomp(s, retain != NULL, i->set, i->errno_name, e) : 0;
+}
+
 static int add_app(RunArgs *a, const PodApp *app, Error *e) {
         AppSpec *s;
         int r;
@@ -73,6 +84,9 @@ static int add_app(RunArgs *a, const PodApp *app, Error *e) {
                 return error_oom(e);
         if (app->app && take_isolators(s, app->app) < 0)
                 return error_oom(e);
+        r = app->app ? take_seccomp(s, app->app, e) : 0;
+        if (r < 0)
+                return r;
         r = image_reference(&app->image, &s->image, e);
         return r < 0 ? error_prefixf(e, r, "app '%s'", app->name) : 0;
 }

@@ -183,12 +183,15 @@ def test_read_only_volumes(manifest, images, tmp_path):
 
 
 def test_isolators_and_users(host, manifest, images, tmp_path):
-    """PODM-22..29, 32: limits; a volume that two apps share; capabilities replaced, not merged; users by number, name and file."""
+    """PODM-22..29, 32: limits; a volume that two apps share; capabilities and system calls replaced, not merged; users by number, name and file."""
     image = manifest.image(images.busybox)
     keeps = manifest.image(images.make("example.com/caps", app=script("true", isolators=[retain("CAP_NET_ADMIN")])))
     caps = "echo $AC_APP_NAME $((0x$(sed -n 's/^CapBnd:\\s*//p' /proc/self/status) >> 12 & 1))"
     manifest.add("dropped", keeps, script(caps))
     manifest.add("replaced", image, script(caps, isolators=[retain("CAP_NET_ADMIN")]))
+    calls = "echo $AC_APP_NAME $(mount -t tmpfs x /mnt 2>&1 | grep -c 'permission denied')"  # else it is not implemented
+    manifest.add("filtered", image, script(calls))
+    manifest.add("unfiltered", image, script(calls, isolators=[{"name": "os/linux/seccomp-retain-set", "value": {"set": ["@appc.io/all"]}}]))
     manifest.add("limits", image, script("true", isolators=[CPU, MEMORY]))
     shared = [{"volume": "shared", "path": "/dir1"}]
     manifest.doc["volumes"].append({"name": "shared", "kind": "host", "source": str(tmp_path)})
@@ -197,7 +200,8 @@ def test_isolators_and_users(host, manifest, images, tmp_path):
     for name, user, group in (("number", "1000", "100"), ("name", "user1", "group1"), ("names", "root", "root"),
                               ("file", "/etc/passwd", "/etc/group")):
         manifest.add(name, image, script("echo $AC_APP_NAME $(id -u) $(id -g)", user=user, group=group))
-    assert manifest.both() == ["dropped 0", "file 0 0", "name 1000 100", "names 0 0", "number 1000 100", "replaced 1", "shared"]
+    assert manifest.both() == ["dropped 0", "file 0 0", "filtered 0", "name 1000 100", "names 0 0", "number 1000 100", "replaced 1",
+                               "shared", "unfiltered 1"]
     unit = next(p for p in host.run("find", f"/var/lib/rkt/pods/run/{manifest.uuid}/stage1", "-name", "limits.service").out.split())
     with open(unit, encoding="utf-8") as f:
         lines = f.read().splitlines()
