@@ -184,22 +184,25 @@ static int add_capabilities(const PodApp *a, const AppSettings *s, StrBuf *b) {
         return 0;
 }
 
-/* System calls that are of no use without a capability: who gives the one gives the other. */
+/* System calls that are of no use without a capability: who gives the one gives the other. Images call those of a set by their
+ * names, too. */
 static const struct {
-        const char *capability, *calls;
+        const char *capability, *calls, *names;
 } capability_calls[] = {
         { "CAP_BPF", "bpf" },
         { "CAP_DAC_READ_SEARCH", "open_by_handle_at" },
         { "CAP_PERFMON", "perf_event_open" },
         { "CAP_SYSLOG", "syslog" },
         { "CAP_SYS_ADMIN",
-          "@mount @swap bpf fanotify_init perf_event_open quotactl quotactl_fd setdomainname sethostname" },
-        { "CAP_SYS_BOOT", "@reboot" },
-        { "CAP_SYS_MODULE", "@module" },
+          "@mount @swap bpf fanotify_init perf_event_open quotactl quotactl_fd setdomainname sethostname",
+          "fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree pivot_root swapoff swapon "
+          "umount umount2" },
+        { "CAP_SYS_BOOT", "@reboot", "kexec_file_load kexec_load reboot" },
+        { "CAP_SYS_MODULE", "@module", "delete_module finit_module init_module" },
         { "CAP_SYS_PACCT", "acct" },
         { "CAP_SYS_PTRACE", "pidfd_getfd process_vm_readv process_vm_writev ptrace" },
-        { "CAP_SYS_RAWIO", "@raw-io" },
-        { "CAP_SYS_TIME", "@clock" },
+        { "CAP_SYS_RAWIO", "@raw-io", "ioperm iopl" },
+        { "CAP_SYS_TIME", "@clock", "adjtimex clock_adjtime clock_settime settimeofday stime" },
         { "CAP_SYS_TTY_CONFIG", "vhangup" },
 };
 
@@ -216,7 +219,31 @@ static void add_default_filter(const AppSettings *s, char *const *named, StrBuf 
                         strbuf_addf(b, "%s\n", *l);
 }
 
-/* An image's list of what it keeps is cut by what no image gets; its list of what it gives up is cut out of the default. */
+static bool has_word(const char *text, const char *word) {
+        size_t n = strlen(word);
+
+        for (const char *p = text; p && *p; p += strcspn(p, " "), p += strspn(p, " "))
+                if (strcspn(p, " ") == n && memcmp(p, word, n) == 0)
+                        return true;
+        return false;
+}
+
+/* What an image keeps of calls that go with a capability which people gave. */
+static int add_given_calls(const char *value, char *const *named, StrBuf *b) {
+        _cleanup_strv_free_ char **words = NULL;
+        int r = strv_split(value, " ", &words);
+
+        STRV_FOREACH (w, words)
+                FOREACH_ARRAY (c, capability_calls, ELEMENTSOF(capability_calls))
+                        if (strv_contains(named, c->capability) &&
+                            (has_word(c->calls, *w) || has_word(c->names, *w))) {
+                                strbuf_addf(b, FILTER "=%s\n", *w);
+                                break;
+                        }
+        return r;
+}
+
+/* An image's list of what it keeps is cut by what no image gets by itself; its list of what it gives up is cut out of the default. */
 static int add_filter(const PodApp *a, const AppSettings *s, char *const *named, StrBuf *b) {
         const AcIsolator *retain = find_isolator(a, AC_ISOLATOR_SECCOMP_RETAIN),
                          *i = retain ? retain : find_isolator(a, AC_ISOLATOR_SECCOMP_REMOVE);
@@ -237,6 +264,9 @@ static int add_filter(const PodApp *a, const AppSettings *s, char *const *named,
                 strbuf_addf(b, FILTER "=%s\n", *v);
         if (values && retain) {
                 strbuf_addf(b, FILTER "=~%s\n", ac_seccomp_denied);
+                STRV_FOREACH (v, values)
+                        if (r >= 0)
+                                r = add_given_calls(*v, named, b);
                 for (char **l = s->profile; l && *l; l++) { /* what it takes away stays away */
                         const char *v = value_of(*l, FILTER);
 
@@ -246,7 +276,7 @@ static int add_filter(const PodApp *a, const AppSettings *s, char *const *named,
                 if (i->errno_name)
                         strbuf_addf(b, FILTER_ERRNO "=%s\n", i->errno_name);
         }
-        return 0;
+        return r;
 }
 
 /* Of a profile: what neither the pod file replaces nor the functions above have written. */

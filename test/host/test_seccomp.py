@@ -37,7 +37,11 @@ def test_images(many):
     questions |= {"sec-09": (TRY, busybox, "--group=100"), "sec-10": (TRY, busybox, "--user=1000"),
                   "sec-11": (FILTER, image, "--seccomp=mode=retain,@appc.io/all"),
                   "sec-12": (TRY, busybox, "--seccomp=mode=remove,errno=EXFULL,mkdir,mkdirat")}
+    mounts, mount = many.image(**retain("@docker/default-whitelist", "mount", errno="EPERM")), "mount -t tmpfs x /mnt && echo mounted"
+    questions |= {"given": (mount, mounts, "--caps-retain=CAP_SYS_ADMIN"), "cut": (mount, mounts)}
     said = many.ask(questions)
+    assert said.pop("given") == "mounted\n"  # who gives a capability gives its calls to an image that keeps them
+    assert "permission denied" in said.pop("cut")
     for name, text in said.items():
         assert text.startswith("drwx"), (name, text)
         assert ("Exchange full" in text) is (name in ("sec-06", "sec-12")), (name, text)
