@@ -75,13 +75,20 @@ def bench_ten():
     compare("Ten apps", f"{APPS} apps (`sh` that waits) in one pod, no network, all made before; 9 rounds.", found, ours)
 
 
+def at_once():
+    """How many pods: a pod's systemd and journald take three inotify instances of root's, and the machine's limit is not ours to raise."""
+    limit = int(pathlib.Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+    return min(MANY, (limit - 16) // 12 * 4)
+
+
 def bench_hundred():
     """Many pods at once."""
     there = image()
-    units = [pod_file(f"bench-h{i}", ["main"]) for i in range(MANY)]
+    many = at_once()
+    units = [pod_file(f"bench-h{i}", ["main"]) for i in range(many)]
     run("systemctl", "daemon-reload")
     rows = []
-    for count in (MANY // 4, MANY // 2, MANY):
+    for count in (many // 4, many // 2, many):
         start = clock()
         failed = run("systemctl", "start", *units[:count], check=False).returncode != 0
         took = clock() - start
@@ -94,12 +101,13 @@ def bench_hundred():
     if there:
         command = " ".join(PODMAN) + " run -d --network=none --pids-limit=0 --name=bench-h{} bench-pods /bin/sleep infinity"
         start = clock()
-        run(*ALIKE, "sh", "-c", f"seq {MANY} | xargs -P 4 -I '{{}}' {command}", check=False)
+        run(*ALIKE, "sh", "-c", f"seq {many} | xargs -P 4 -I '{{}}' {command}", check=False)
         took = clock() - start
         active = len(run(*PODMAN, "ps", "-q", "--filter=name=bench-h").stdout.split())
         run("sh", "-c", f"{' '.join(PODMAN)} ps -aq --filter=name=bench-h | xargs {' '.join(PODMAN)} rm -f -t 0", check=False)
-        rows.append([f"podman run -d of {MANY}, four at once", f"{took:.0f}", f"{took / MANY:.1f}", str(active)])
-    print(f"## {MANY} pods at once\n\nOne app each, no network; until the command comes back.\n")
+        rows.append([f"podman run -d of {many}, four at once", f"{took:.0f}", f"{took / many:.1f}", str(active)])
+    print(f"## Many pods at once\n\n{MANY} wanted, {many} tried (fs.inotify.max_user_instances of this machine; sysctl.d/10-rkt.conf "
+          "raises it). One app each, no network; until the command comes back.\n")
     table(["command", "wall ms", "ms each", "running"], rows)
 
 
