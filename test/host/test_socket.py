@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from conftest import app_section
+
 
 @pytest.fixture
 def greet(images):
@@ -80,6 +82,26 @@ def test_a_typo_takes_no_socket_and_no_limit(host, pods, greet, tmp_path):
     assert look() == before
     pods.stop(name)
     assert look()[:2] == before[:2]
+
+
+def test_datagrams(host, pods, images, tmp_path):
+    """ListenDatagram=: the first datagram starts the pod, and is the app's to read, as is one that comes while it runs; so it is
+    again after the pod's end."""
+    tmp_path.chmod(0o777)
+    script = "for n in 1 2; do dd bs=2048 count=1 of=/out/new <&3; echo -n .$LISTEN_FDS >> /out/new; mv /out/new /out/$n; done"
+    name = pods.write("sock-udp", f"[Pod]\nNetwork=none\nInsecureOptions=image\n\n{app_section('main', images.busybox, script)}"
+                      f"Volume={tmp_path}:/out\n[Socket]\nListenDatagram=127.0.0.1:18091\n")
+    host.run("systemctl", "start", f"pod@{name}.socket")
+    for start in ("first", "second"):
+        assert host.show(f"pod@{name}", "ActiveState") == "inactive"
+        for n in "12":
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.sendto(f"{start}-{n}".encode(), ("127.0.0.1", 18091))
+            host.wait_for("it is read", (tmp_path / n).exists, timeout=60)
+            assert (tmp_path / n).read_text() == f"{start}-{n}.1"
+            (tmp_path / n).unlink()
+        assert pods.ended(name)["Result"] == "success"
+    assert host.show(f"pod@{name}.socket", "ActiveState") == "active"
 
 
 def test_stop_keeps_listening(host, pods, greet):
