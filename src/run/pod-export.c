@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/fs-at.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "image/output-file.h"
@@ -80,8 +82,11 @@ static int open_root(PodExport *x, Error *e) {
                 c.stage1_fd = stage1;
                 return app_mount_root(&c, x->app->name, &x->root, e);
         }
-        x->root = openat(pod, place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return x->root < 0 ? error_setf(e, -errno, "cannot open %s/%s: %s", path, place, strerror(errno)) : 0;
+        /* the pod may have put links on the way */
+        x->root = open_resolved(pod, place, O_RDONLY | O_DIRECTORY, 0,
+                                RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+        return x->root < 0 ? error_setf(e, x->root, "cannot open %s/%s: %s", path, place, strerror(-x->root))
+                           : 0;
 }
 
 static int write_archive(const PodExport *x, TarSink sink, void *userdata, Error *e) {

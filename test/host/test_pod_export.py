@@ -57,6 +57,18 @@ def test_private_users(host, made, flags):
     assert "ThisIsATest" in host.rkt(UNSIGNED, "run", "--net=none", out, *READ).out
 
 
+def test_link_on_the_way(host, made, tmp_path):
+    """A pod's own systemd can write where a copied root lies: a link that it leaves there does not lead to the host's files."""
+    uuid, out = made(SAY, flags=["--no-overlay"])
+    (tmp_path / "host/app0/rootfs").mkdir(parents=True)
+    (tmp_path / "host/app0/rootfs/secret").write_text("of the host")
+    place = next(pathlib.Path("/var/lib/rkt/pods").glob(f"*/{uuid}")) / "stage1/rootfs/opt/stage2"
+    place.rename(place.with_name("moved"))
+    place.symlink_to(tmp_path / "host")
+    assert "Too many levels of symbolic links" in host.rkt("export", uuid, out, check=254).err
+    assert not out.exists()
+
+
 def test_one_of_two(host, made):
     """EXP-03: only the app that was asked for; without --app the apps are named."""
     uuid, out = made(SAY, "echo other > /dir/other.txt")
