@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include "basic/macro.h"
 #include "basic/str.h"
+#include "pod/pod-compose.h"
 #include "podfile/users-check.h"
 #include "run/users-choice.h"
 
@@ -72,6 +74,24 @@ static void test_reasons(void **state) {
                         assert_string_equal(why, c->why);
                 else
                         assert_null(why);
+        }
+}
+
+/* Which device of a volume an app may open is for its device policy, which needs a filter that only the host's root can load. */
+static void test_devices(void **state) {
+        static const char *const options[] = { "v:dev", "v:suid,dev,noexec", "v:suid", "w:dev" };
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++) {
+                _cleanup_(pod_manifest_freep) PodManifest *m =
+                        make("\"user\":\"0\",\"group\":\"0\"", "", "", "");
+                _cleanup_free_ char *why = NULL;
+                AcVolume *v;
+
+                assert_int_equal(pod_manifest_add_volume(m, "v", &v), 0);
+                assert_int_equal(pod_app_add_mount(&m->apps[0], "v", "/v"), 0);
+                assert_int_equal(pod_manifest_set_annotation(m, POD_ANNOTATION_VOLUMES, options[i]), 0);
+                assert_int_equal(users_need_of_pod(m, NETWORK_OWN, &why), i < 2 ? 1 : 0);
+                assert_string_equal(str_or(why, ""), i < 2 ? "a volume has the option dev" : "");
         }
 }
 
@@ -170,9 +190,8 @@ static void test_check(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_reasons),
-                cmocka_unit_test(test_whose_users),
-                cmocka_unit_test(test_settings),
+                cmocka_unit_test(test_reasons),     cmocka_unit_test(test_devices),
+                cmocka_unit_test(test_whose_users), cmocka_unit_test(test_settings),
                 cmocka_unit_test(test_check),
         };
 

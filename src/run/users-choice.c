@@ -140,6 +140,8 @@ int users_need_of_pod(const PodManifest *m, NetworkKind network, char **ret_why)
                 return say(ret_why, strdup("its network is the host's"));
         if (streq_ptr(pod_manifest_annotation(m, POD_ANNOTATION_IPC), "parent"))
                 return say(ret_why, strdup("its semaphores and shared memory are the host's"));
+        if (volume_has_devices(m)) /* the policy of an app would bind nobody */
+                return say(ret_why, strdup("a volume has the option dev"));
         if (insecure & INSECURE_CAPABILITIES)
                 return say(ret_why, strdup("its capabilities are not limited"));
         for (size_t i = 0; i < m->n_apps && r == 0; i++)
