@@ -17,7 +17,8 @@
 #include "basic/tmpfile.h"
 #include "pod/pod-internal.h"
 
-#define LOCK_FILE "pod.lck" /* rkt's */
+#define LOCK_FILE "pod.lck"            /* rkt's */
+#define WANTED    "appsinfo/%s/wanted" /* it was started, and nobody has stopped it since */
 #define STAGE1    "stage1/rootfs/"
 
 /**
@@ -232,4 +233,69 @@ int pod_app_clear_status(Pod *p, const char *app, Error *e) {
         if (r >= 0)
                 r = remove_suffixed(p, POD_STATUS_DIR, app, POD_MARK_END);
         return r < 0 ? error_setf(e, r, "cannot clear the state of app '%.100s': %s", app, strerror(-r)) : 0;
+}
+
+/**
+ * pod_app_set_wanted() - note that somebody started an app, or stopped it
+ * @p:      pod, its apps locked
+ * @app:    of its manifest
+ * @wanted: started
+ * @e:      says what failed
+ *
+ * Return: 0, -ENOMEM, errno of the file system.
+ */
+int pod_app_set_wanted(Pod *p, const char *app, bool wanted, Error *e) {
+        _cleanup_free_ char *path = strf(WANTED, app);
+        int r = !path    ? -ENOMEM
+                : wanted ? file_write_at(pod_fd(p), path, "", 0, 0644, FILE_WRITE_NO_SYNC)
+                         : RET_NERRNO(unlinkat(pod_fd(p), path, 0));
+
+        return r < 0 && r != -ENOENT
+                       ? error_setf(e, r, "cannot keep the state of app '%.100s': %s", app, strerror(-r))
+                       : 0;
+}
+
+/**
+ * pod_apps_again() - of a pod whose apps come and go, those that are to run when it starts once more
+ * @p:   pod
+ * @m:   its manifest
+ * @ret: names; free with strv_free()
+ * @e:   says what failed
+ *
+ * Return: 0, -ENOMEM.
+ */
+int pod_apps_again(Pod *p, const PodManifest *m, char ***ret, Error *e) {
+        _cleanup_strv_free_ char **names = NULL;
+
+        FOREACH_ARRAY (a, m->apps, m->n_apps) {
+                _cleanup_free_ char *path = strf(WANTED, a->name);
+                struct stat st;
+
+                if (!path || (fstatat(pod_fd(p), path, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
+                              strv_extend(&names, a->name) < 0))
+                        return error_oom(e);
+        }
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+/**
+ * pod_apps_mark() - what the states of its apps go by in a pod that is about to start once more
+ * @p:     pod; the place for it is there
+ * @m:     its manifest
+ * @again: what pod_apps_again() said
+ * @e:     says what failed
+ *
+ * Return: 0, what pod_app_set_mark() returns.
+ */
+int pod_apps_mark(Pod *p, const PodManifest *m, char *const *again, Error *e) {
+        int r = 0;
+
+        FOREACH_ARRAY (a, m->apps, m->n_apps) {
+                if (r >= 0)
+                        r = pod_app_set_mark(p, a->name, POD_APP_CREATED, e);
+                if (r >= 0 && strv_contains(again, a->name))
+                        r = pod_app_set_mark(p, a->name, POD_APP_STARTED, e);
+        }
+        return r;
 }

@@ -21,5 +21,8 @@ int pod_app_forget(Pod *p, const char *app, Error *e);
 int pod_volumes_forget(Pod *p, const PodManifest *m, Error *e);
 int pod_app_set_mark(Pod *p, const char *app, PodAppMark mark, Error *e);
 int pod_app_clear_status(Pod *p, const char *app, Error *e);
+int pod_app_set_wanted(Pod *p, const char *app, bool wanted, Error *e);
+int pod_apps_again(Pod *p, const PodManifest *m, char ***ret, Error *e);
+int pod_apps_mark(Pod *p, const PodManifest *m, char *const *again, Error *e);
 int pod_app_detours(Pod *p, const char *app, char ***ret);
 int pod_app_created_usec(Pod *p, const char *app, usec_t *ret);

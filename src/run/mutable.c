@@ -396,6 +396,8 @@ static int check_app(const MutablePod *x, const char *app, Error *e) {
  * @app: its name
  * @e:   sentence on failure; may be NULL
  *
+ * It is one of those that start with the pod from then on, if the pod is started once more, until mutable_pod_stop().
+ *
  * Return: 0, also if it runs; -ENOENT, -EBUSY (the pod does not run), -EIO (it did not start), -ETIME.
  */
 int mutable_pod_start(MutablePod *x, const char *app, Error *e) {
@@ -411,6 +413,8 @@ int mutable_pod_start(MutablePod *x, const char *app, Error *e) {
         r = pod_app_clear_status(x->pod, app, e);
         if (r >= 0)
                 r = pod_app_set_mark(x->pod, app, POD_APP_STARTED, e);
+        if (r >= 0)
+                r = pod_app_set_wanted(x->pod, app, true, e);
         return r < 0 ? r : run_job(x, "StartUnit", app, "cannot start", e);
 }
 
@@ -427,6 +431,8 @@ int mutable_pod_stop(MutablePod *x, const char *app, Error *e) {
 
         if (r >= 0)
                 r = check_running(x, e);
+        if (r >= 0)
+                r = pod_app_set_wanted(x->pod, app, false, e);
         return r < 0 ? r : run_job(x, "StopUnit", app, "cannot stop", e);
 }
 

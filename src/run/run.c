@@ -25,6 +25,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "config.h"
+#include "pod/pod-apps.h"
 #include "pod/pod-compose.h"
 #include "pod/pod-credentials.h"
 #include "podfile/users-check.h"
@@ -497,8 +498,10 @@ static int app_context(const Run *x, const RunOptions *o, AppUnitContext *ret, E
 }
 
 static int write_stage1(Run *x, const RunOptions *o, Error *e) {
+        const bool is_mutable = pod_manifest_is_mutable(x->manifest);
         _cleanup_root_files_ RootFiles files = ROOT_FILES_INIT;
         _cleanup_free_ char *os_release = NULL;
+        _cleanup_strv_free_ char **again = NULL;
         Stage1Context c = {
                 .uuid = pod_uuid(x->pod),
                 .hostname = x->hostname,
@@ -508,12 +511,17 @@ static int write_stage1(Run *x, const RunOptions *o, Error *e) {
 
         if (r >= 0)
                 r = read_os_release(&os_release, e);
+        if (r >= 0 && is_mutable)
+                r = pod_apps_again(x->pod, x->manifest, &again, e);
         if (r < 0)
                 return r;
         c.os_release = os_release;
+        c.again = again;
         r = stage1_root_files(x->manifest, x->facts, &c, &files, e);
         if (r >= 0)
                 r = root_files_write(&files, x->stage1_fd, e);
+        if (r >= 0 && is_mutable)
+                r = pod_apps_mark(x->pod, x->manifest, again, e);
         return r < 0 ? r : copy_program(x, e);
 }
 

@@ -281,29 +281,34 @@ static int add_pod_bounds(RootFiles *f, const PodManifest *m) {
         return b.size == none ? 0 : root_files_take(f, UNITS "system.slice.d/10-rkt.conf", 0644, &b);
 }
 
+/* Who adds an app to a pod starts it, too: of those, the ones that ran last time. */
+static bool is_started(const PodManifest *m, const Stage1Context *c, const PodApp *a) {
+        return !pod_manifest_is_mutable(m) || strv_contains(c->again, a->name);
+}
+
 static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context *c) {
         StrBuf target = STRBUF_INIT, ended = STRBUF_INIT, ready = STRBUF_INIT;
-        size_t n_apps = pod_manifest_is_mutable(m) ? 0 : m->n_apps;
         int r;
 
         strbuf_add(&target, "[Unit]\n");
         unit_text_line(&target, "Description", c->app.pod);
         strbuf_add(&target, SHUTDOWN "Wants=dbus.socket\nAfter=dbus.socket\nAllowIsolate=yes\n");
-        /* who adds an app to a pod starts it, too */
-        for (size_t i = 0; i < n_apps; i++)
-                strbuf_addf(&target, "Wants=%s.service\nAfter=%s.service\n", m->apps[i].name,
-                            m->apps[i].name);
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (is_started(m, c, a))
+                        strbuf_addf(&target, "Wants=%s.service\nAfter=%s.service\n", a->name, a->name);
         strbuf_add(&target, "Wants=rkt-ready.service\n");
         strbuf_add(&ready, "[Unit]\nDescription=All apps are ready\n" SHUTDOWN);
-        for (size_t i = 0; i < n_apps; i++)
-                strbuf_addf(&ready, "After=%s.service\n", m->apps[i].name);
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (is_started(m, c, a))
+                        strbuf_addf(&ready, "After=%s.service\n", a->name);
         /* or a pod whose apps are done at once would end before it was ready, which is a failure for the host: it stays until
          * systemd has said READY=1, when no job is left */
         if (c->app.exit_policy != POD_EXIT_NEVER)
                 strbuf_add(&ready, "Wants=rkt-running.target\n");
         strbuf_add(&ready, "\n[Service]\nType=notify\nExecStart=/rkt/bin/rkt-enter ready");
-        for (size_t i = 0; i < n_apps; i++)
-                strbuf_addf(&ready, " %s", m->apps[i].name);
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (is_started(m, c, a))
+                        strbuf_addf(&ready, " %s", a->name);
         strbuf_add(&ready, "\n");
         r = root_files_take(f, UNITS "default.target", 0644, &target);
         if (r >= 0)

@@ -12,6 +12,7 @@ typedef struct Stage1Context {
         const char *hostname;   /* inside */
         const char *os_release; /* text of the host's os-release */
         PodLogMode log;
+        char *const *again; /* where apps come and go: those that are started with the pod; NULL: none */
         AppUnitContext app;
 } Stage1Context;
 

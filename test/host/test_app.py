@@ -130,6 +130,31 @@ def test_apps_come_and_go(sandbox):
     assert s.rkt("stop", "--app=any").out == f'pod "{s.uuid}" is already stopped\n'
 
 
+def test_start_once_more(sandbox, host):
+    """rkt start of a sandbox that has ended: its apps are there with what they wrote; those run that were started and not stopped, also
+    one that had ended by itself; another can be started, stopped, removed, and what is removed stays away."""
+    s = sandbox()
+    sleep = "echo x >> /n; exec sleep 1000"
+    for name, script in (("runs", sleep), ("ended", "echo x >> /n"), ("stopped", sleep), ("new", sleep), ("gone", sleep)):
+        s.add(name, script, start=name != "new")
+    s.rkt("stop", "--app=stopped")
+    s.rkt("rm", "--app=gone")
+    s.wait_state(runs="running", ended="exited", stopped="exited", new="created")
+    s.end()
+    for runs in (2, 3):
+        with subprocess.Popen(["rkt", "start", s.uuid], stdout=subprocess.DEVNULL) as process:
+            s.process = process
+            host.wait_for("it runs", lambda: host.rkt("status", s.uuid).out.startswith("state=running"), timeout=60)
+            host.rkt("status", "--wait-ready=60s", s.uuid)
+            s.wait_state(runs="running", ended="exited", stopped="created", new="created")
+            assert set(s.states()) == {"runs", "ended", "stopped", "new"}
+            assert host.rkt("app", "exec", "--app=runs", s.uuid, "cat", "/n").out == "x\n" * runs
+            s.rkt("start", "--app=stopped")
+            assert host.rkt("app", "exec", "--app=stopped", s.uuid, "cat", "/n").out == "x\n" * runs
+            s.rkt("stop", "--app=stopped")
+            s.end()
+
+
 def test_names_and_annotations(sandbox, images):
     """SBX-02 SBX-06 SBX-07: the app's name from its image, annotations of pod and app exactly as given."""
     s = sandbox("--annotation=foo=bar", "--user-annotation=ayy=lmao", "--user-label=a=b,c=\"d\"\ne")
