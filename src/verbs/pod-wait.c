@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Waiting for a pod. A running pod is one whose directory is locked, so its end is waited for by asking for the lock: the kernel
- * wakes us. What a pod that does not run yet waits for is a rename, which inotify reports. */
+ * wakes us. What a pod that does not run yet waits for is a rename, which inotify reports; when the user has no instance of that
+ * left (there are 128, and every systemd takes some), we look from time to time. */
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -59,11 +60,15 @@ static int wait_unlocked(Pod *p, int64_t until) {
         return r == -EINTR ? -ETIMEDOUT : r;
 }
 
-/* Waits for something to happen in a directory. */
+/* Waits for something to happen in a directory; without inotify, a moment. */
 static int wait_event(int inotify, int64_t usec) {
         struct pollfd pfd = { .fd = inotify, .events = POLLIN };
         char buffer[4096];
-        int r = poll(&pfd, 1, usec >= INT64_C(1000) * INT_MAX ? -1 : (int) (usec / 1000 + 1));
+        int r;
+
+        if (inotify < 0)
+                usec = MIN(usec, RECHECK_MS * INT64_C(1000));
+        r = poll(&pfd, 1, usec >= INT64_C(1000) * INT_MAX ? -1 : (int) (usec / 1000 + 1));
 
         if (r < 0)
                 return errno == EINTR ? 0 : -errno;
@@ -81,8 +86,8 @@ static int wait_moved(Pod *p, const char *data_dir, int64_t until) {
 
         if (!path)
                 return -ENOMEM;
-        if (inotify < 0 || inotify_add_watch(inotify, path, IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0)
-                return -errno;
+        if (inotify >= 0 && inotify_add_watch(inotify, path, IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0)
+                inotify = fd_close(inotify);
         for (;;) {
                 r = pod_refresh(p);
                 if (r < 0 || pod_directory(p) != was)
@@ -142,8 +147,6 @@ int pod_wait_ready(Pod *p, int64_t usec, Error *e) {
         _cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         int64_t until = deadline(usec);
 
-        if (inotify < 0)
-                return error_setf(e, -errno, "error waiting for pod readiness: %s", strerror(errno));
         for (;;) {
                 _cleanup_free_ char *dir = NULL;
                 int r = pod_refresh(p);

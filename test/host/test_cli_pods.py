@@ -80,7 +80,7 @@ def test_json(host, running):
     assert host.rkt("status", uuid, "--format=json-pretty").out.startswith('{\n\t"name": ')
 
 
-def test_status(host, pods, running):
+def test_status(host, pods, images, running):
     """rkt.md 1.7 status: lines in rkt's order; a prefix and a name stand for the UUID."""
     name, uuid = running
     lines = host.rkt("status", uuid).out.splitlines()
@@ -92,6 +92,12 @@ def test_status(host, pods, running):
     assert host.rkt("status", uuid[:10]).out == host.rkt("status", name).out
     assert "error waiting for pod to finish" in host.rkt("status", "--wait=100ms", name, check=254).err
     host.rkt("status", "--wait-ready", name, timeout=10)
+    prepared = host.rkt("--insecure-options=image", "prepare", "--quiet", images.busybox, "--exec=/bin/true").out.strip()
+    for pod, flag, rc in ((uuid, "--wait-ready=60s", 0), (prepared, "--wait=100ms", 254)):  # who has no inotify left looks
+        done = host.run("unshare", "--user", "--map-root-user", "sh", "-euc",
+                        'echo 0 > /proc/sys/user/max_inotify_instances; exec rkt status "$@"', "sh", flag, pod, check=rc)
+        assert rc == 0 or "time is up" in done.err
+    host.rkt("rm", prepared)
     pods.stop(name)
     lines = host.rkt("status", uuid).out.splitlines()
     assert lines[0] == "state=exited garbage" and lines[-3:] == ["exited=true", "app-main=0", "signed-main=no"]
