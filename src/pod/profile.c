@@ -49,6 +49,10 @@ static int on_item(const IniItem *i, void *userdata) {
         key = unit_key_find(i->key);
         if (!key || !(key->places & UNIT_KEY_APP) || startswith(i->key, "Exec") || streq(i->key, "Type"))
                 return fail(p, i->line, i->key, "this key has no place in a profile");
+        if (*i->value == '\0' && !unit_key_is_list(key)) { /* or it would replace a default by nothing */
+                unit_settings_forget(p->settings, i->key);
+                return 0;
+        }
         wrong = *i->value ? value_check(key->check, i->value) : NULL;
         if (wrong)
                 return fail(p, i->line, i->key, wrong);

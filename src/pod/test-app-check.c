@@ -174,7 +174,9 @@ static void test_profiles(void **state) {
         static const struct {
                 const char *text, *error;
         } cases[] = {
-                { "[App]\nCapabilityBoundingSet=\nTasksMax=7\n[X-Mine]\nA=1\n", NULL },
+                { "[App]\nCapabilityBoundingSet=\nNoNewPrivileges=no\nTasksMax=7\nNoNewPrivileges=\n[X-Mine]"
+                  "\nA=1\n",
+                  NULL },
                 { "[Pod]\nNetwork=none\n", "1: [Pod]: a profile has one section, [App]" },
                 { "[App]\nUser=0\n", "2: [App] User: this key has no place in a profile" },
                 { "[App]\nType=notify\n", "2: [App] Type: this key has no place in a profile" },

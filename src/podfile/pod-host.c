@@ -114,15 +114,7 @@ static int check_install(PodLoader *l, const PodPart *part, const PodLine *line,
 /* An empty value forgets what the pod file has said so far. Returns whether it must be written, too: systemd cannot reset
  * dependencies, and links are ours. */
 static bool reset(const PodPart *part, const PodLine *line, UnitSettings *settings) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < settings->n; i++)
-                if (streq(settings->items[i].key, pod_line_key(line))) {
-                        free(settings->items[i].key);
-                        free(settings->items[i].value);
-                } else
-                        settings->items[n++] = settings->items[i];
-        settings->n = n;
+        unit_settings_forget(settings, pod_line_key(line));
         return part->section != POD_SECTION_INSTALL && line->unit_key->check != CHECK_UNITS;
 }
 

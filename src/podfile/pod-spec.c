@@ -26,6 +26,23 @@ int unit_settings_add(UnitSettings *u, const char *key, const char *value, PodPl
 }
 
 /**
+ * unit_settings_forget() - forget a key
+ * @u:   settings
+ * @key: not NULL
+ */
+void unit_settings_forget(UnitSettings *u, const char *key) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < u->n; i++)
+                if (streq(u->items[i].key, key)) {
+                        free(u->items[i].key);
+                        free(u->items[i].value);
+                } else
+                        u->items[n++] = u->items[i];
+        u->n = n;
+}
+
+/**
  * unit_settings_cut() - forget the last settings
  * @u: settings
  * @n: how many stay

@@ -199,6 +199,7 @@ AppSpec *pod_spec_find_app(const PodSpec *s, const char *name);
 VolumeSpec *pod_spec_find_volume(const PodSpec *s, const char *name);
 
 int unit_settings_add(UnitSettings *u, const char *key, const char *value, PodPlace place);
+void unit_settings_forget(UnitSettings *u, const char *key);
 void unit_settings_cut(UnitSettings *u, size_t n);
 void unit_settings_done(UnitSettings *u);
 const char *unit_settings_last(const UnitSettings *u, const char *key);

@@ -262,11 +262,11 @@ static int unknown_key(Reading *in, const IniItem *item, const UnitKey *elsewher
 }
 
 /* Forgets the lines of one key. */
-static void forget(PodPart *p, const PodKey *key) {
+static void forget(PodPart *p, const PodLine *line) {
         size_t n = 0;
 
         for (size_t i = 0; i < p->n_lines; i++)
-                if (p->lines[i].key == key)
+                if (p->lines[i].key == line->key && p->lines[i].unit_key == line->unit_key)
                         pod_line_done(&p->lines[i]);
                 else
                         p->lines[n++] = p->lines[i];
@@ -288,7 +288,13 @@ static int on_assignment(Reading *in, const IniItem *item) {
         if (!line.key && (!line.unit_key || !(line.unit_key->places & pod_section_unit_keys(section))))
                 return unknown_key(in, item, line.unit_key);
         if (line.key && (!(line.key->flags & POD_KEY_LIST) || *item->value == '\0'))
-                forget(in->part, line.key);
+                forget(in->part, &line);
+        /* systemd ignores the line, but for us it would be what replaces a default */
+        if (section == POD_SECTION_APP && !line.key && *item->value == '\0' &&
+            !unit_key_is_list(line.unit_key)) {
+                forget(in->part, &line);
+                return 0;
+        }
         if (line.key && *item->value == '\0')
                 return line.key->flags & POD_KEY_NOT_EMPTY
                                ? pod_errors_addf(in->errors, in->file, item->line, in->title, item->key,

@@ -141,16 +141,38 @@ static void test_settings(void **state) {
              "ExecStartPre=/bin/a \"b  c\"\n[Unit]\nDescription=%p %H %%\nAfter=db.pod web@x.pod a.service\n",
              NULL, &x);
         s = &x.spec->apps[0].settings;
-        assert_int_equal(s->n, 5);
+        assert_int_equal(s->n, 4);
         assert_string_equal(unit_settings_last(s, "MemoryMax"), "50%");
         assert_string_equal(unit_settings_last(s, "SyslogIdentifier"), "shop-100%%");
         assert_string_equal(unit_settings_last(s, "KillSignal"), "TERM");
-        assert_string_equal(unit_settings_last(s, "LimitNOFILE"), "");
+        assert_null(unit_settings_last(s, "LimitNOFILE"));
         assert_string_equal(unit_settings_last(s, "ExecStartPre"), "/bin/a \"b  c\"");
         assert_null(x.spec->unsupported);
         assert_string_equal(unit_settings_last(&x.spec->unit, "Description"), "shop %H %%");
         assert_string_equal(unit_settings_last(&x.spec->unit, "After"),
                             "pod@db.service pod@web-x.service a.service");
+}
+
+/* An empty value takes back what was said, here and in the files before; only a list can be an empty one. */
+static void test_empty_settings(void **state) {
+        _cleanup_loaded_ Loaded x = {};
+        UnitSettings *s;
+
+        load("[App]\nImage=i\nNoNewPrivileges=no\nProtectProc=default\nRestrictNamespaces=user\nDevicePolicy="
+             "\n"
+             "CapabilityBoundingSet=CAP_KILL\nExecStop=/bin/a\n",
+             "[App]\nNoNewPrivileges=\nProtectProc=\nRestrictNamespaces=\nCapabilityBoundingSet=\nExecStop=\n"
+             "SystemCallFilter=\nNoNewPrivileges=yes\n",
+             &x);
+        s = &x.spec->apps[0].settings;
+        assert_null(unit_settings_last(s, "ProtectProc"));
+        assert_null(unit_settings_last(s, "RestrictNamespaces"));
+        assert_null(unit_settings_last(s, "DevicePolicy"));
+        assert_string_equal(unit_settings_last(s, "NoNewPrivileges"), "yes");
+        assert_string_equal(unit_settings_last(s, "CapabilityBoundingSet"), "");
+        assert_string_equal(unit_settings_last(s, "ExecStop"), "");
+        assert_string_equal(unit_settings_last(s, "SystemCallFilter"), "");
+        assert_int_equal(s->n, 6);
 }
 
 static void test_volumes(void **state) {
@@ -159,10 +181,12 @@ static void test_volumes(void **state) {
         VolumeSpec *v;
 
         load("[App]\nImage=i\nVolume=data:/data//x/:ro /srv/a/:/a:norbind :/scratch \"/b c:/d\"\n"
-             "[Volume data]\nMode=01777\nUID=7\nGID=8\nPersistent=yes\nReadOnly=no\n[Volume empty]\n",
+             "ShmSize=1.5M\n[Volume data]\nMode=01777\nUID=7\nGID=8\nPersistent=yes\nReadOnly=no\n[Volume "
+             "empty]\n",
              NULL, &x);
         a = x.spec->apps;
         assert_int_equal(a->n_mounts, 4);
+        assert_string_equal(a->shm_size, "1572864");
         assert_string_equal(a->mounts[0].volume, "data");
         assert_string_equal(a->mounts[0].target, "/data/x");
         assert_int_equal(a->mounts[0].read_only, 1);
@@ -439,6 +463,7 @@ static void test_value_checks(void **state) {
                 { CHECK_SYSCALLS, "@system-service|~mount umount2|read:EPERM", "a=b" },
                 { CHECK_NICE, "-20|19|+5|0", "20|x|--1" },
                 { CHECK_PATHS, "/a|-/a /b|\"/a b\" +/c", "a|/a b" },
+                { CHECK_APP_TMPFS, "/a:size=1G|/a:size=50%|/a", "/a:size=1.5G|/a:size=x|/" },
                 { CHECK_SYSCTL, "net.core.x=1|kernel/y=", "x|=1" },
                 { CHECK_BANDWIDTH, "/dev/sda 5M|/srv infinity", "5M|/dev/sda" },
                 { CHECK_COMMAND, "/bin/x|-/bin/x|@x y", "+/x|!x|-" },
@@ -529,15 +554,25 @@ static void test_broken_unit(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),      cmocka_unit_test(test_environment),
-                cmocka_unit_test(test_merge),         cmocka_unit_test(test_settings),
-                cmocka_unit_test(test_volumes),       cmocka_unit_test(test_sockets),
-                cmocka_unit_test(test_specifiers_p9), cmocka_unit_test(test_template),
-                cmocka_unit_test(test_auto_update),   cmocka_unit_test(test_network),
-                cmocka_unit_test(test_not_yet),       cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_error_order),   cmocka_unit_test(test_tables_are_sorted),
-                cmocka_unit_test(test_value_checks),  cmocka_unit_test(test_private_users),
-                cmocka_unit_test(test_order),         cmocka_unit_test(test_broken_unit),
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_merge),
+                cmocka_unit_test(test_settings),
+                cmocka_unit_test(test_empty_settings),
+                cmocka_unit_test(test_volumes),
+                cmocka_unit_test(test_sockets),
+                cmocka_unit_test(test_specifiers_p9),
+                cmocka_unit_test(test_template),
+                cmocka_unit_test(test_auto_update),
+                cmocka_unit_test(test_network),
+                cmocka_unit_test(test_not_yet),
+                cmocka_unit_test(test_errors),
+                cmocka_unit_test(test_error_order),
+                cmocka_unit_test(test_tables_are_sorted),
+                cmocka_unit_test(test_value_checks),
+                cmocka_unit_test(test_private_users),
+                cmocka_unit_test(test_order),
+                cmocka_unit_test(test_broken_unit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -525,6 +525,33 @@ const UnitKey *unit_key_find(const char *name) {
 }
 
 /**
+ * unit_key_is_list() - do assignments of a key add up, so that an empty one says something to systemd?
+ * @key: row
+ *
+ * Of what is not checked, nothing counts as a list: an empty value is the same as none.
+ *
+ * Return: true when systemd makes an empty list of an empty value; false when it ignores one.
+ */
+bool unit_key_is_list(const UnitKey *key) {
+        switch (key->check) {
+        case CHECK_ADDRESSES:
+        case CHECK_ARCHITECTURES:
+        case CHECK_BANDWIDTH:
+        case CHECK_CAPABILITIES:
+        case CHECK_COMMAND:
+        case CHECK_CPUS:
+        case CHECK_DEVICE:
+        case CHECK_ENVIRONMENT:
+        case CHECK_EXIT_STATUS:
+        case CHECK_FAMILIES:
+        case CHECK_PATHS:
+        case CHECK_SYSCALLS:
+        case CHECK_UNITS: return true;
+        default: return false;
+        }
+}
+
+/**
  * unit_key_table() - all rows
  * @ret_n: how many
  *

@@ -2,6 +2,7 @@
 /* Every key of systemd that a pod file may contain: where it belongs, and what its value looks like. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "podfile/value-check.h"
@@ -23,4 +24,5 @@ typedef struct UnitKey {
 } UnitKey;
 
 const UnitKey *unit_key_find(const char *name);
+bool unit_key_is_list(const UnitKey *key);
 const UnitKey *unit_key_table(size_t *ret_n);

@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from conftest import ISOLATED, app_section
 from many import Many, caps
 
 NNP = "grep NoNewPrivs /proc/self/status"
@@ -85,6 +86,27 @@ def test_node_as_a_volume(many):
     assert "Invalid argument" in many.one("cat /tmp/loop-control", verb=("run", "--net=host", *volume))
     said = many.one(NODES, insecure="image,paths", verb=("run", "--net=host", "--profile=rkt-1", *volume))
     assert "ptmx made" in said
+
+
+EMPTY = ("NoNewPrivileges", "RestrictNamespaces", "LockPersonality", "DevicePolicy", "ProtectProc", "ProtectKernelTunables",
+         "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups", "ProtectClock", "ProtectHostname", "TasksMax")
+
+
+def test_an_empty_value_switches_nothing_off(host, pods, images):
+    """KEY= takes back what was said before, and the default counts, in a pod file as in systemd. A list that is made empty
+    is an empty list."""
+    empty = "".join(f"{key}=\n" for key in EMPTY)
+    before = "NoNewPrivileges=no\nProtectProc=default\nDevicePolicy=auto\n"
+    name = pods.write("empty", ISOLATED + app_section("plain", images.busybox, "exec sleep infinity") +
+                      app_section("empty", images.busybox, "exec sleep infinity", before + empty) +
+                      app_section("lists", images.busybox, "exec sleep infinity", "CapabilityBoundingSet=\nSystemCallArchitectures=\n"))
+    pods.start(name)
+    properties = (*EMPTY, "CapabilityBoundingSet", "SystemCallArchitectures")
+    plain, empty, lists = (host.show(f"{app}.service", *properties, machine=name) for app in ("plain", "empty", "lists"))
+    assert empty == plain
+    assert (plain["NoNewPrivileges"], plain["ProtectProc"], plain["DevicePolicy"]) == ("yes", "invisible", "closed")
+    assert {k for k in lists if lists[k] != plain[k]} == {"CapabilityBoundingSet", "SystemCallArchitectures"}
+    assert lists["CapabilityBoundingSet"] == ""
 
 
 SAME = ("grep -E '^(Cap|NoNew|Seccomp:|Uid|Gid|Groups)' /proc/self/status; cat /proc/self/oom_score_adj; pwd; ls -ld /proc/keys "
