@@ -33,7 +33,8 @@ static int on_bad(unsigned line, const char *what, void *userdata) {
         return error_setf(p->error, -EINVAL, "%s:%u: %s", p->path, line, what);
 }
 
-/* Keys of how a service is started and ended are an app's own business. */
+/* Keys of how a service is started and ended are an app's own business; and the host's systemd must know the times, which has
+ * them from the pod file (pod-time.c). */
 static int on_item(const IniItem *i, void *userdata) {
         Profile *p = userdata;
         const UnitKey *key;
@@ -47,7 +48,8 @@ static int on_item(const IniItem *i, void *userdata) {
         if (!i->key)
                 return 0;
         key = unit_key_find(i->key);
-        if (!key || !(key->places & UNIT_KEY_APP) || startswith(i->key, "Exec") || streq(i->key, "Type"))
+        if (!key || !(key->places & UNIT_KEY_APP) || startswith(i->key, "Exec") ||
+            startswith(i->key, "Timeout") || streq(i->key, "Type"))
                 return fail(p, i->line, i->key, "this key has no place in a profile");
         if (*i->value == '\0' && !unit_key_is_list(key)) { /* or it would replace a default by nothing */
                 unit_settings_forget(p->settings, i->key);

@@ -180,6 +180,8 @@ static void test_profiles(void **state) {
                 { "[Pod]\nNetwork=none\n", "1: [Pod]: a profile has one section, [App]" },
                 { "[App]\nUser=0\n", "2: [App] User: this key has no place in a profile" },
                 { "[App]\nType=notify\n", "2: [App] Type: this key has no place in a profile" },
+                { "[App]\nTimeoutStopSec=7\n",
+                  "2: [App] TimeoutStopSec: this key has no place in a profile" },
                 { "[App]\nTasksMax=many\n", "2: [App] TasksMax: " },
                 { "[App]\nnonsense\n", "2: " },
         };

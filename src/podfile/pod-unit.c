@@ -5,21 +5,16 @@
  * A broken pod gets the same files, without the lines that are wrong: its unit loads, and "rkt-pod start" then reads the
  * file again, says what is wrong, and exits with 78. A pod that runs meanwhile keeps its sockets and limits, which systemd
  * takes away at a reload when nothing mentions them any more. */
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "basic/parse.h"
 #include "basic/path.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "config.h"
 #include "podfile/pod-credential.h"
-#include "podfile/pod-order.h"
+#include "podfile/pod-time.h"
 #include "podfile/pod-unit.h"
-
-#define STOP_DEFAULT (90 * USEC_PER_SEC) /* of an app, systemd's default inside the pod */
-#define STOP_MARGIN  (15 * USEC_PER_SEC) /* for the pod's own units */
 
 /**
  * unit_files_done() - free all files and links
@@ -99,58 +94,6 @@ static void add_head(StrBuf *b, const PodEntry *entry) {
         add_path_setting(b, "SourcePath", entry->path);
 }
 
-static usec_t stop_time(const AppSpec *a) {
-        usec_t t = STOP_DEFAULT;
-
-        FOREACH_ARRAY (s, a->settings.items, a->settings.n) {
-                if (!streq(s->key, "TimeoutStopSec") && !streq(s->key, "TimeoutSec"))
-                        continue;
-                if (*s->value == '\0' || parse_sec(s->value, &t) < 0)
-                        t = STOP_DEFAULT;
-                if (t == 0)
-                        t = USEC_INFINITY; /* systemd.service(5): 0 is no limit */
-        }
-        return t;
-}
-
-static uint64_t sum(const uint64_t *weights, size_t n) {
-        uint64_t total = 0;
-
-        for (size_t i = 0; i < n; i++)
-                if (__builtin_add_overflow(total, weights[i], &total))
-                        return UINT64_MAX;
-        return total;
-}
-
-/* Apps that wait for each other stop one after the other: the pod must be given the sum of the longest such chain. */
-static int add_stop_timeout(StrBuf *b, const PodSpec *s) {
-        _cleanup_free_ uint64_t *weights = new0(uint64_t, s->n_apps);
-        const char *app = NULL;
-        uint64_t longest;
-        int r;
-
-        if (!weights)
-                return -ENOMEM;
-        if (s->n_apps == 0)
-                return 0; /* what runs has some */
-        for (size_t i = 0; i < s->n_apps; i++)
-                weights[i] = stop_time(&s->apps[i]);
-        r = pod_spec_longest_chain(s, weights, &longest, &app);
-        if (r == -ELOOP)
-                longest =
-                        sum(weights, s->n_apps); /* no chain is longer; it was said that there is a circle */
-        else if (r < 0)
-                return r;
-        if (longest == STOP_DEFAULT)
-                return 0; /* pod@.service has it */
-        if (longest > USEC_INFINITY - STOP_MARGIN - USEC_PER_SEC)
-                strbuf_add(b, "TimeoutStopSec=infinity\n");
-        else
-                strbuf_addf(b, "TimeoutStopSec=%" PRIu64 "\n",
-                            (longest + STOP_MARGIN + USEC_PER_SEC - 1) / USEC_PER_SEC);
-        return 0;
-}
-
 static int compare_strings(const void *a, const void *b) {
         return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
@@ -213,7 +156,7 @@ static int service_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *fi
         if (s->n_sockets > 0)
                 strbuf_addf(&b, "Requires=pod@%s.socket\nAfter=pod@%s.socket\n", s->name, s->name);
         add_settings(&b, &s->unit);
-        r = add_stop_timeout(&service, s);
+        r = pod_time_add_lines(s, &service);
         if (r >= 0)
                 r = add_devices(&service, s);
         if (r < 0)

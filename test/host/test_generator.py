@@ -64,6 +64,18 @@ def test_messages_are_logged(host, pods):
     host.wait_for("records", lambda: host.journal("-t", "rkt-pod-generator", since=since).count(f"/{name}.pod:") >= 3)
 
 
+def test_the_pod_has_the_time_of_its_apps(host, pods):
+    """TimeoutStartSec= and TimeoutStopSec= of the apps count for the pod, each phase of them; what [Service] says wins."""
+    slow = "[App]\nImage=example.com/x\nTimeoutStartSec=10min\nTimeoutStopSec=3.5min\nExecStop=/bin/true\n"
+    texts = {"slow": slow, "said": f"{slow}[Service]\nTimeoutStartSec=7min\nTimeoutStopSec=1min\n",
+             "job": "[App]\nImage=example.com/x\nType=oneshot\n", "plain": "[App]\nImage=example.com/x\n"}
+    names = {name: pods.write(name, text, reload=False) for name, text in texts.items()}
+    host.run("systemctl", "daemon-reload")
+    times = {k: tuple(host.show(f"pod@{name}", p) for p in ("TimeoutStartUSec", "TimeoutStopUSec")) for k, name in names.items()}
+    assert times == {"slow": ("10min 30s", "7min 15s"), "said": ("7min", "1min"), "job": ("infinity", "1min 45s"),
+                     "plain": ("2min", "1min 45s")}
+
+
 def test_repaired_file_starts(host, pods, image):
     """After the repair nothing else is needed."""
     name = pods.write("repair", BROKEN)
