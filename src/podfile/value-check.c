@@ -16,6 +16,7 @@
 #include "podfile/pod-spec.h"
 #include "podfile/port-mapping.h"
 #include "podfile/value-check.h"
+#include "podfile/value-words.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -44,13 +45,6 @@ static bool all_words(const char *s, WordCheck check) {
                         return false;
                 s += n;
         }
-}
-
-static bool in_words(const char *s, const char *words) {
-        for (; *words; words += strlen(words) + 1)
-                if (streq(s, words))
-                        return true;
-        return false;
 }
 
 static bool integer_between(const char *s, long min, long max) {
@@ -213,29 +207,8 @@ static bool is_errno(const char *s) {
         return streq(s, "EAGAIN") || streq(s, "EDEADLOCK") || streq(s, "EOPNOTSUPP");
 }
 
-static bool is_capability(const char *s) {
-        static const char names[] =
-                "chown\0dac_override\0dac_read_search\0fowner\0fsetid\0kill\0setgid\0setuid\0setpcap\0"
-                "linux_immutable\0net_bind_service\0net_broadcast\0net_admin\0net_raw\0ipc_lock\0ipc_owner\0"
-                "sys_module\0sys_rawio\0sys_chroot\0sys_ptrace\0sys_pacct\0sys_admin\0sys_boot\0sys_nice\0"
-                "sys_resource\0sys_time\0sys_tty_config\0mknod\0lease\0audit_write\0audit_control\0setfcap\0"
-                "mac_override\0mac_admin\0syslog\0wake_alarm\0block_suspend\0audit_read\0perfmon\0bpf\0"
-                "checkpoint_restore\0";
-        char lower[32];
-        unsigned v;
-        size_t n = strlen(s);
-
-        if (parse_uint(s, 62, &v) >= 0)
-                return true;
-        if (n >= sizeof(lower) || strncasecmp(s, "CAP_", 4) != 0)
-                return false;
-        for (size_t i = 4; i <= n; i++)
-                lower[i - 4] = (char) tolower((unsigned char) s[i]);
-        return in_words(lower, names);
-}
-
 static bool are_capabilities(const char *s) {
-        return all_words(s, is_capability);
+        return all_words(s, value_is_capability);
 }
 
 /* A line of ExecStartPre= and the like: "+" and "!" would run it outside of the app. */
@@ -244,39 +217,29 @@ static bool is_command(const char *s) {
         return *s != '\0' && *s != '+' && *s != '!';
 }
 
-static bool is_architecture(const char *s) {
-        return in_words(
-                s, /* NOLINTNEXTLINE(bugprone-string-literal-with-embedded-nul) "x86" is no digits of \x */
-                "native\0"
-                "x86\0"
-                "x86-64\0"
-                "x32\0"
-                "arm\0arm64\0loongarch64\0mips\0mips64\0mips64-n32\0mips-le\0"
-                "mips64-le\0mips64-le-n32\0parisc\0parisc64\0ppc\0ppc64\0ppc64-le\0riscv64\0s390\0s390x\0");
-}
-
 static bool are_architectures(const char *s) {
-        return all_words(s, is_architecture);
-}
-
-static bool is_family(const char *s) {
-        return startswith(s, "AF_") && s[3] && str_in_set(s + 3, UPPER DIGITS "_");
+        return all_words(s, value_is_architecture);
 }
 
 static bool are_families(const char *s) {
-        return streq(s, "none") || all_words(s, is_family);
+        return streq(s, "none") || all_words(s, value_is_family);
 }
 
 static bool is_namespace(const char *s) {
-        return in_words(s, "cgroup\0ipc\0net\0mnt\0pid\0user\0uts\0time\0");
+        return value_in_words(s, "cgroup\0ipc\0net\0mnt\0pid\0user\0uts\0time\0");
 }
 
 static bool are_namespaces(const char *s) {
         return is_boolean(s) || all_words(s, is_namespace);
 }
 
+/* "@group", "call", each with ":ERROR" or without. */
 static bool is_syscall(const char *s) {
-        return str_in_set(s + (*s == '@'), LOWER UPPER DIGITS "_-:") && *s != ':';
+        size_t n;
+
+        s += *s == '@';
+        n = strspn(s, LOWER UPPER DIGITS "_-");
+        return n > 0 && (s[n] == '\0' || (s[n] == ':' && is_errno(s + n + 1)));
 }
 
 static bool are_syscalls(const char *s) {
@@ -306,7 +269,7 @@ static bool is_address(const char *s) {
         unsigned bits;
         char *slash;
 
-        if (in_words(s, "any\0localhost\0link-local\0multicast\0"))
+        if (value_in_words(s, "any\0localhost\0link-local\0multicast\0"))
                 return true;
         if (strlen(s) >= sizeof(copy))
                 return false;
@@ -322,6 +285,43 @@ static bool is_address(const char *s) {
 
 static bool are_addresses(const char *s) {
         return all_words(s, is_address);
+}
+
+static bool is_host_name(const char *s) {
+        size_t n = strlen(s);
+
+        if (n == 0 || n > 64 || strstr(s, "..") || strstr(s, ".-") || strstr(s, "-."))
+                return false;
+        return str_in_set(s, LOWER UPPER DIGITS ".-") && !strchr(".-", s[0]) && !strchr(".-", s[n - 1]);
+}
+
+static bool is_control_groups(const char *s) {
+        return is_boolean(s) || value_in_words(s, "private\0strict\0");
+}
+
+/* "yes", "private", since systemd 258 each with ":NAME" */
+static bool is_protect_hostname(const char *s) {
+        size_t n = strcspn(s, ":");
+        char word[8];
+
+        if (n >= sizeof(word) || (s[n] && !is_host_name(s + n + 1)))
+                return false;
+        memcpy(word, s, n);
+        word[n] = '\0';
+        return is_boolean(word) || streq(word, "private");
+}
+
+static bool is_pressure_watch(const char *s) {
+        return is_boolean(s) || value_in_words(s, "auto\0skip\0");
+}
+
+static bool is_secure_bit(const char *s) {
+        return value_in_words(s, "keep-caps\0keep-caps-locked\0no-setuid-fixup\0no-setuid-fixup-locked\0"
+                                 "noroot\0noroot-locked\0");
+}
+
+static bool are_secure_bits(const char *s) {
+        return all_words(s, is_secure_bit);
 }
 
 static bool is_cpus(const char *s) {
@@ -356,21 +356,13 @@ static bool is_unit(const char *s) {
         const char *dot = strrchr(s, '.');
 
         return dot && dot != s && str_in_set(s, LOWER UPPER DIGITS ":-_.\\@%") &&
-               in_words(dot + 1,
-                        "service\0socket\0target\0mount\0automount\0swap\0path\0timer\0slice\0scope\0"
-                        "device\0pod\0");
+               value_in_words(dot + 1,
+                              "service\0socket\0target\0mount\0automount\0swap\0path\0timer\0slice\0scope\0"
+                              "device\0pod\0");
 }
 
 static bool are_units(const char *s) {
         return all_words(s, is_unit);
-}
-
-static bool is_host_name(const char *s) {
-        size_t n = strlen(s);
-
-        if (n == 0 || n > 64 || strstr(s, "..") || strstr(s, ".-") || strstr(s, "-."))
-                return false;
-        return str_in_set(s, LOWER UPPER DIGITS ".-") && !strchr(".-", s[0]) && !strchr(".-", s[n - 1]);
 }
 
 static bool is_port_mapping(const char *s) {
@@ -471,6 +463,24 @@ static const struct {
                                  "unknown capability (CAP_NET_BIND_SERVICE, CAP_CHOWN ...)" },
         [CHECK_COMMAND] = { is_command, NULL,
                             "not a command (a program and its arguments, without '+' or '!')" },
+        [CHECK_CONTROL_GROUPS] = { is_control_groups, NULL, "not a boolean (yes, no; private or strict)" },
+        [CHECK_EXIT_TYPE] = { NULL, "main\0cgroup\0", "unknown type (main or cgroup)" },
+        [CHECK_FAILURE_MODE] = { NULL, "terminate\0abort\0kill\0",
+                                 "unknown mode (terminate, abort or kill)" },
+        [CHECK_KEYRING_MODE] = { NULL, "inherit\0private\0shared\0",
+                                 "unknown mode (inherit, private or shared)" },
+        [CHECK_NOTIFY_ACCESS] = { NULL, "none\0main\0exec\0all\0", "unknown word (none, main, exec or all)" },
+        [CHECK_NUMA_POLICY] = { NULL, "default\0preferred\0bind\0interleave\0local\0",
+                                "unknown policy (default, preferred, bind, interleave or local)" },
+        [CHECK_OOM_POLICY] = { NULL, "continue\0stop\0kill\0", "unknown policy (continue, stop or kill)" },
+        [CHECK_PRESSURE_WATCH] = { is_pressure_watch, NULL, "not a boolean (yes, no; auto or skip)" },
+        [CHECK_PROC_SUBSET] = { NULL, "all\0pid\0", "unknown word (all or pid)" },
+        [CHECK_PROTECT_HOSTNAME] = { is_protect_hostname, NULL, "not a boolean (yes, no; or private)" },
+        [CHECK_PROTECT_PROC] = { NULL, "noaccess\0invisible\0ptraceable\0default\0",
+                                 "unknown word (noaccess, invisible, ptraceable or default)" },
+        [CHECK_SECURE_BITS] = { are_secure_bits, NULL,
+                                "not a list of secure bits (keep-caps, no-setuid-fixup, noroot, each also "
+                                "with -locked)" },
         [CHECK_CPUS] = { is_cpus, NULL, "not a list of CPUs (0-3,7)" },
         [CHECK_CPU_POLICY] = { NULL, "other\0batch\0idle\0fifo\0rr\0",
                                "unknown policy (other, batch, idle, fifo or rr)" },
@@ -484,7 +494,8 @@ static const struct {
         [CHECK_EXIT_STATUS] = { are_exit_statuses, NULL,
                                 "not a list of exit statuses (0 to 255, or signals)" },
         [CHECK_FAMILIES] = { are_families, NULL,
-                             "not a list of address families (AF_UNIX AF_INET AF_INET6, or none)" },
+                             "not a list of address families that Linux has (AF_UNIX AF_INET AF_INET6, or "
+                             "none)" },
         [CHECK_HOST_NAME] = { is_host_name, NULL,
                               "not a host name (letters, digits, '-' and '.', at most 64 characters)" },
         [CHECK_IO_CLASS] = { NULL,
@@ -534,7 +545,9 @@ static const struct {
         [CHECK_SIGNAL] = { is_signal, NULL, "unknown signal (SIGTERM, SIGRTMIN+3 ...)" },
         [CHECK_SIZE] = { is_size, NULL, "not a size (64M)" },
         [CHECK_SYSCALLS] = { are_syscalls, NULL,
-                             "not a list of system calls and groups (@system-service ~reboot)" },
+                             "not a list of system calls and groups, each with an error of its own or "
+                             "without "
+                             "(@system-service mount:EPERM)" },
         [CHECK_TASKS] = { is_tasks, NULL, "not a number of tasks (512, 10% or infinity)" },
         [CHECK_UINT] = { is_uint, NULL, "not a number" },
         [CHECK_UNITS] = { are_units, NULL, "not a list of units (network.target, db.service, NAME.pod)" },
@@ -553,6 +566,6 @@ const char *value_check(ValueCheck check, const char *value) {
         if (checks[check].is_valid)
                 return checks[check].is_valid(value) ? NULL : checks[check].wrong;
         if (checks[check].words)
-                return in_words(value, checks[check].words) ? NULL : checks[check].wrong;
+                return value_in_words(value, checks[check].words) ? NULL : checks[check].wrong;
         return NULL;
 }
