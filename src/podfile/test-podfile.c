@@ -468,6 +468,7 @@ static void test_value_checks(void **state) {
                 { CHECK_PROTECT_HOSTNAME, "yes|private|no|private:a.b|yes:a",
                   "privat|no:-|private:|privately-long" },
                 { CHECK_PROTECT_PROC, "invisible|noaccess|ptraceable|default", "invisble|yes" },
+                { CHECK_JOB_MODE, "replace|ignore-dependencies", "0755|replaces" },
                 { CHECK_SECURE_BITS, "keep-caps noroot-locked", "noroots" },
                 { CHECK_NICE, "-20|19|+5|0", "20|x|--1" },
                 { CHECK_PATHS, "/a|-/a /b|\"/a b\" +/c", "a|/a b" },

@@ -467,6 +467,11 @@ static const struct {
         [CHECK_EXIT_TYPE] = { NULL, "main\0cgroup\0", "unknown type (main or cgroup)" },
         [CHECK_FAILURE_MODE] = { NULL, "terminate\0abort\0kill\0",
                                  "unknown mode (terminate, abort or kill)" },
+        [CHECK_JOB_MODE] = { NULL,
+                             "fail\0replace\0replace-irreversibly\0isolate\0flush\0ignore-"
+                             "dependencies\0ignore-requirements\0",
+                             "unknown mode (fail, replace, replace-irreversibly, isolate, flush, "
+                             "ignore-dependencies or ignore-requirements)" },
         [CHECK_KEYRING_MODE] = { NULL, "inherit\0private\0shared\0",
                                  "unknown mode (inherit, private or shared)" },
         [CHECK_NOTIFY_ACCESS] = { NULL, "none\0main\0exec\0all\0", "unknown word (none, main, exec or all)" },

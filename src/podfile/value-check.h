@@ -37,6 +37,7 @@ typedef enum ValueCheck {
         CHECK_HOST_NAME,
         CHECK_IO_CLASS,
         CHECK_IO_WEIGHT,
+        CHECK_JOB_MODE,
         CHECK_KEYRING_MODE,
         CHECK_KILL_MODE,
         CHECK_LOG_FACILITY,
