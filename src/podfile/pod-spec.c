@@ -6,19 +6,27 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "podfile/pod-spec.h"
+#include "podfile/unit-keys.h"
+#include "podfile/value-words.h"
 
 /**
  * unit_settings_add() - append one KEY=VALUE
  * @u:     grows
  * @key:   copied
- * @value: unit file text, copied; "" resets the list
+ * @value: unit file text, copied; "" resets the list. Capabilities are given their names, in capitals: others compare words
  * @place: where it was written
  *
  * Return: 0 or -ENOMEM.
  */
 int unit_settings_add(UnitSettings *u, const char *key, const char *value, PodPlace place) {
-        _cleanup_free_ char *k = strdup(key), *v = strdup(value);
+        const UnitKey *known = unit_key_find(key);
+        _cleanup_free_ char *k = strdup(key), *v = NULL;
 
+        if (known && known->check == CHECK_CAPABILITIES) {
+                if (value_capabilities_to_names(value, &v) < 0)
+                        return -ENOMEM;
+        } else
+                v = strdup(value);
         if (!k || !v || !GREEDY_GROW(u->items, u->n))
                 return -ENOMEM;
         u->items[u->n++] = (UnitSetting){ .key = TAKE_PTR(k), .value = TAKE_PTR(v), .place = place };

@@ -162,7 +162,7 @@ static void test_empty_settings(void **state) {
              "\n"
              "CapabilityBoundingSet=CAP_KILL\nExecStop=/bin/a\n",
              "[App]\nNoNewPrivileges=\nProtectProc=\nRestrictNamespaces=\nCapabilityBoundingSet=\nExecStop=\n"
-             "SystemCallFilter=\nNoNewPrivileges=yes\n",
+             "SystemCallFilter=\nNoNewPrivileges=yes\nAmbientCapabilities=~cap_sys_time 39  Cap_Chown 62\n",
              &x);
         s = &x.spec->apps[0].settings;
         assert_null(unit_settings_last(s, "ProtectProc"));
@@ -170,9 +170,11 @@ static void test_empty_settings(void **state) {
         assert_null(unit_settings_last(s, "DevicePolicy"));
         assert_string_equal(unit_settings_last(s, "NoNewPrivileges"), "yes");
         assert_string_equal(unit_settings_last(s, "CapabilityBoundingSet"), "");
+        assert_string_equal(unit_settings_last(s, "AmbientCapabilities"),
+                            "~CAP_SYS_TIME CAP_BPF CAP_CHOWN 62");
         assert_string_equal(unit_settings_last(s, "ExecStop"), "");
         assert_string_equal(unit_settings_last(s, "SystemCallFilter"), "");
-        assert_int_equal(s->n, 6);
+        assert_int_equal(s->n, 7);
 }
 
 static void test_volumes(void **state) {

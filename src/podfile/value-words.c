@@ -2,12 +2,12 @@
 /* Long lists of names; by libc alone. */
 #include "podfile/value-words.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "basic/parse.h"
 #include "basic/str.h"
+#include "basic/strv.h"
 
 /**
  * value_in_words() - is this one of them?
@@ -23,31 +23,101 @@ bool value_in_words(const char *s, const char *words) {
         return false;
 }
 
+/* In the order of their numbers. */
+static const char *const capabilities[] = {
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "DAC_READ_SEARCH",
+        "FOWNER",
+        "FSETID",
+        "KILL",
+        "SETGID",
+        "SETUID",
+        "SETPCAP",
+        "LINUX_IMMUTABLE",
+        "NET_BIND_SERVICE",
+        "NET_BROADCAST",
+        "NET_ADMIN",
+        "NET_RAW",
+        "IPC_LOCK",
+        "IPC_OWNER",
+        "SYS_MODULE",
+        "SYS_RAWIO",
+        "SYS_CHROOT",
+        "SYS_PTRACE",
+        "SYS_PACCT",
+        "SYS_ADMIN",
+        "SYS_BOOT",
+        "SYS_NICE",
+        "SYS_RESOURCE",
+        "SYS_TIME",
+        "SYS_TTY_CONFIG",
+        "MKNOD",
+        "LEASE",
+        "AUDIT_WRITE",
+        "AUDIT_CONTROL",
+        "SETFCAP",
+        "MAC_OVERRIDE",
+        "MAC_ADMIN",
+        "SYSLOG",
+        "WAKE_ALARM",
+        "BLOCK_SUSPEND",
+        "AUDIT_READ",
+        "PERFMON",
+        "BPF",
+        "CHECKPOINT_RESTORE",
+};
+
+/* What comes after "CAP_"; NULL for one that has no name, or is none. */
+static const char *capability_name(const char *s) {
+        unsigned v;
+
+        if (parse_uint(s, ELEMENTSOF(capabilities) - 1, &v) >= 0)
+                return capabilities[v];
+        if (strncasecmp(s, "CAP_", 4) != 0)
+                return NULL;
+        FOREACH_ARRAY (c, capabilities, ELEMENTSOF(capabilities))
+                if (strcasecmp(s + 4, *c) == 0)
+                        return *c;
+        return NULL;
+}
+
 /**
  * value_is_capability() - has Linux such a capability?
  * @s: "CAP_CHOWN", in any case, or a number
  *
- * Return: true or false.
+ * Return: true or false; true for numbers to come.
  */
 bool value_is_capability(const char *s) {
-        static const char names[] =
-                "chown\0dac_override\0dac_read_search\0fowner\0fsetid\0kill\0setgid\0setuid\0setpcap\0"
-                "linux_immutable\0net_bind_service\0net_broadcast\0net_admin\0net_raw\0ipc_lock\0ipc_owner\0"
-                "sys_module\0sys_rawio\0sys_chroot\0sys_ptrace\0sys_pacct\0sys_admin\0sys_boot\0sys_nice\0"
-                "sys_resource\0sys_time\0sys_tty_config\0mknod\0lease\0audit_write\0audit_control\0setfcap\0"
-                "mac_override\0mac_admin\0syslog\0wake_alarm\0block_suspend\0audit_read\0perfmon\0bpf\0"
-                "checkpoint_restore\0";
-        char lower[32];
         unsigned v;
-        size_t n = strlen(s);
 
-        if (parse_uint(s, 62, &v) >= 0)
-                return true;
-        if (n >= sizeof(lower) || strncasecmp(s, "CAP_", 4) != 0)
-                return false;
-        for (size_t i = 4; i <= n; i++)
-                lower[i - 4] = (char) tolower((unsigned char) s[i]);
-        return value_in_words(lower, names);
+        return capability_name(s) || parse_uint(s, 62, &v) >= 0;
+}
+
+/**
+ * value_capabilities_to_names() - write a list of capabilities in one way, so that words can be compared
+ * @value: of CapabilityBoundingSet= or AmbientCapabilities=, also with "~"
+ * @ret:   "CAP_CHOWN" for "cap_chown" and "0", with a blank between words; what is unknown stays; to free()
+ *
+ * Return: 0, -ENOMEM.
+ */
+int value_capabilities_to_names(const char *value, char **ret) {
+        _cleanup_strv_free_ char **words = NULL;
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+        const char *blank = "";
+
+        if (strv_split(value + (*value == '~'), " \t\n", &words) < 0)
+                return -ENOMEM;
+        strbuf_add(&b, *value == '~' ? "~" : "");
+        STRV_FOREACH (w, words) {
+                const char *name = capability_name(*w);
+
+                if (**w == '\0')
+                        continue;
+                strbuf_addf(&b, "%s%s%s", blank, name ? "CAP_" : "", name ? name : *w);
+                blank = " ";
+        }
+        return strbuf_steal(&b, ret);
 }
 
 /**

@@ -7,4 +7,5 @@
 bool value_in_words(const char *s, const char *words);
 bool value_is_architecture(const char *s);
 bool value_is_capability(const char *s);
+int value_capabilities_to_names(const char *value, char **ret);
 bool value_is_family(const char *s);

@@ -94,13 +94,16 @@ EMPTY = ("NoNewPrivileges", "RestrictNamespaces", "LockPersonality", "DevicePoli
 
 def test_an_empty_value_switches_nothing_off(host, pods, images):
     """KEY= takes back what was said before, and the default counts, in a pod file as in systemd. A list that is made empty
-    is an empty list."""
+    is an empty list. A capability in small letters gives what the same in capitals gives."""
     empty = "".join(f"{key}=\n" for key in EMPTY)
     before = "NoNewPrivileges=no\nProtectProc=default\nDevicePolicy=auto\n"
     name = pods.write("empty", ISOLATED + app_section("plain", images.busybox, "exec sleep infinity") +
                       app_section("empty", images.busybox, "exec sleep infinity", before + empty) +
-                      app_section("lists", images.busybox, "exec sleep infinity", "CapabilityBoundingSet=\nSystemCallArchitectures=\n"))
+                      app_section("lists", images.busybox, "exec sleep infinity", "CapabilityBoundingSet=\nSystemCallArchitectures=\n") +
+                      app_section("small", images.busybox, "exec sleep infinity", "CapabilityBoundingSet=cap_sys_time\n"))
     pods.start(name)
+    assert host.show("small.service", "CapabilityBoundingSet", "ProtectClock", machine=name) == {
+        "CapabilityBoundingSet": "cap_sys_time", "ProtectClock": "no"}
     properties = (*EMPTY, "CapabilityBoundingSet", "SystemCallArchitectures")
     plain, empty, lists = (host.show(f"{app}.service", *properties, machine=name) for app in ("plain", "empty", "lists"))
     assert empty == plain
