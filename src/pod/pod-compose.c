@@ -27,19 +27,6 @@ typedef struct Compose {
         char **warnings;
 } Compose;
 
-/* Names that units of the pod itself have. */
-static bool name_is_reserved(const char *name) {
-        static const char *const reserved[] = { "dbus",       "rkt-exit",   "rkt-metadata",
-                                                "rkt-ready",  "rkt-reboot", "rkt-sysctl",
-                                                "init",       "root",       "systemd-journald",
-                                                "messagebus", "nobody",     "rkt-proxy" };
-
-        FOREACH_ARRAY (r, reserved, ELEMENTSOF(reserved))
-                if (streq(*r, name))
-                        return true;
-        return false;
-}
-
 static int set_strv(char ***p, char *const *v) {
         char **copy;
         int r = strv_copy(v, &copy);
@@ -466,7 +453,7 @@ static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Erro
         PodApp *a;
         int r;
 
-        if (name_is_reserved(s->name))
+        if (app_name_is_reserved(s->name))
                 return error_setf(e, -EINVAL,
                                   "this name is taken by a unit of the pod itself: choose another one");
         r = find_app(c, s, &a);

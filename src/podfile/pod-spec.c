@@ -370,6 +370,22 @@ bool app_name_is_valid(const char *name) {
         return name_is_valid(name, 200);
 }
 
+/**
+ * app_name_is_reserved() - has a pod something of its own by this name?
+ * @name: valid
+ *
+ * Return: true for units of the pod's frame, and for users of its own: an app is both.
+ */
+bool app_name_is_reserved(const char *name) {
+        static const char *const names[] = { "basic", "container-shell", "dbus",   "dbus-broker",
+                                             "init",  "messagebus",      "nobody", "root" };
+
+        FOREACH_ARRAY (n, names, ELEMENTSOF(names))
+                if (streq(*n, name))
+                        return true;
+        return startswith(name, "systemd-") || startswith(name, "rkt-") || startswith(name, "enter-");
+}
+
 static int word_index(const char *const *words, size_t n, const char *s) {
         for (size_t i = 0; i < n; i++)
                 if (streq(words[i], s))

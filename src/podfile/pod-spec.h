@@ -209,6 +209,7 @@ int environment_set(char ***env, const char *assignment);
 
 bool pod_name_is_valid(const char *name);
 bool app_name_is_valid(const char *name);
+bool app_name_is_reserved(const char *name);
 
 #define CREDENTIAL_ID_MAX 255U
 bool credential_id_is_valid(const char *id, size_t n);

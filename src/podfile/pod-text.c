@@ -100,16 +100,6 @@ static int unknown_section(Reading *in, unsigned line, const char *type) {
                 "unknown section (Unit, Pod, App, Volume, Socket, Service, Timer, Install, or X-...)");
 }
 
-/* Names that units of the pod's own frame have. */
-static bool is_reserved_app(const char *name) {
-        static const char *const names[] = { "dbus", "dbus-broker", "container-shell", "init", "basic" };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (streq(name, names[i]))
-                        return true;
-        return startswith(name, "systemd-") || startswith(name, "rkt-") || startswith(name, "enter-");
-}
-
 /* Is the name right for such a section? A message is recorded if not: returns 1, 0, or -ENOMEM. */
 static int check_name(Reading *in, unsigned line, PodSection section, const char *name) {
         bool may =
@@ -126,9 +116,9 @@ static int check_name(Reading *in, unsigned line, PodSection section, const char
         else if (name && !app_name_is_valid(name))
                 r = pod_errors_addf(in->errors, in->file, line, in->title, NULL,
                                     "'%s' is not a name (lower-case letters, digits and inner '-')", name);
-        else if (name && section == POD_SECTION_APP && is_reserved_app(name))
+        else if (name && section == POD_SECTION_APP && app_name_is_reserved(name))
                 r = pod_errors_addf(in->errors, in->file, line, in->title, NULL,
-                                    "'%s' is the name of a unit of the pod itself (choose another)", name);
+                                    "'%s' is a unit or a user of the pod itself (choose another)", name);
         else
                 return 1;
         return r;
