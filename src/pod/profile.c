@@ -52,13 +52,15 @@ static int on_item(const IniItem *i, void *userdata) {
             startswith(i->key, "Timeout") || streq(i->key, "Type"))
                 return fail(p, i->line, i->key, "this key has no place in a profile");
         if (*i->value == '\0' && !unit_key_is_list(key)) { /* or it would replace a default by nothing */
-                unit_settings_forget(p->settings, i->key);
+                unit_settings_forget(p->settings, unit_key_in_app(key));
                 return 0;
         }
         wrong = *i->value ? value_check(key->check, i->value) : NULL;
         if (wrong)
                 return fail(p, i->line, i->key, wrong);
-        return unit_settings_add(p->settings, i->key, i->value, (PodPlace){}) < 0 ? error_oom(p->error) : 0;
+        return unit_settings_add(p->settings, unit_key_in_app(key), i->value, (PodPlace){}) < 0
+                       ? error_oom(p->error)
+                       : 0;
 }
 
 static int load_file(int dir_fd, const char *name, Profile *p) {

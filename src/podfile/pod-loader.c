@@ -313,6 +313,8 @@ static bool has_percent(ValueCheck c) {
 
 static int add_setting(PodLoader *l, const PodPart *part, const PodLine *line, UnitSettings *settings,
                        ValueCheck check, SpecifierMode mode) {
+        bool is_in_app = part->section == POD_SECTION_APP && line->unit_key;
+        const char *key = is_in_app ? unit_key_in_app(line->unit_key) : pod_line_key(line);
         _cleanup_free_ char *text = NULL;
         int r;
 
@@ -330,7 +332,7 @@ static int add_setting(PodLoader *l, const PodPart *part, const PodLine *line, U
                 if (r <= 0)
                         return r;
         }
-        return unit_settings_add(settings, pod_line_key(line), text, line->place);
+        return unit_settings_add(settings, key, text, line->place);
 }
 
 /**

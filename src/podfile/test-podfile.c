@@ -162,7 +162,8 @@ static void test_empty_settings(void **state) {
              "\n"
              "CapabilityBoundingSet=CAP_KILL\nExecStop=/bin/a\n",
              "[App]\nNoNewPrivileges=\nProtectProc=\nRestrictNamespaces=\nCapabilityBoundingSet=\nExecStop=\n"
-             "SystemCallFilter=\nNoNewPrivileges=yes\nAmbientCapabilities=~cap_sys_time 39  Cap_Chown 62\n",
+             "SystemCallFilter=\nNoNewPrivileges=yes\nAmbientCapabilities=~cap_sys_time 39  Cap_Chown 62\n"
+             "StartLimitIntervalSec=1.5min\n",
              &x);
         s = &x.spec->apps[0].settings;
         assert_null(unit_settings_last(s, "ProtectProc"));
@@ -174,7 +175,8 @@ static void test_empty_settings(void **state) {
                             "~CAP_SYS_TIME CAP_BPF CAP_CHOWN 62");
         assert_string_equal(unit_settings_last(s, "ExecStop"), "");
         assert_string_equal(unit_settings_last(s, "SystemCallFilter"), "");
-        assert_int_equal(s->n, 7);
+        assert_string_equal(unit_settings_last(s, "StartLimitInterval"), "1.5min"); /* in [Service] */
+        assert_int_equal(s->n, 8);
 }
 
 static void test_volumes(void **state) {

@@ -431,7 +431,7 @@ static const UnitKey unit_keys[] = {
         { "StartLimitAction", UNIT | SERVICE, CHECK_ANY, "use [Pod] ExitPolicy=" },
         { "StartLimitBurst", UNIT | SERVICE | APP, CHECK_UINT },
         { "StartLimitInterval", UNIT | SERVICE | APP, CHECK_SECONDS },
-        { "StartLimitIntervalSec", UNIT, CHECK_SECONDS },
+        { "StartLimitIntervalSec", UNIT | APP, CHECK_SECONDS },
         { "StartupAllowedCPUs", SERVICE | SOCKET | APP, CHECK_CPUS },
         { "StartupAllowedMemoryNodes", SERVICE | SOCKET | APP, CHECK_CPUS },
         { "StartupBlockIOWeight", SERVICE | SOCKET, CHECK_IO_WEIGHT },
@@ -549,6 +549,16 @@ bool unit_key_is_list(const UnitKey *key) {
         case CHECK_UNITS: return true;
         default: return false;
         }
+}
+
+/**
+ * unit_key_in_app() - the name of a key in [Service] of an app's unit
+ * @key: row of one that [App] takes
+ *
+ * Return: a constant: its name, or the older one of what systemd takes in [Unit] by the new name only.
+ */
+const char *unit_key_in_app(const UnitKey *key) {
+        return strcmp(key->name, "StartLimitIntervalSec") == 0 ? "StartLimitInterval" : key->name;
 }
 
 /**

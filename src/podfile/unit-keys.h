@@ -25,4 +25,5 @@ typedef struct UnitKey {
 
 const UnitKey *unit_key_find(const char *name);
 bool unit_key_is_list(const UnitKey *key);
+const char *unit_key_in_app(const UnitKey *key);
 const UnitKey *unit_key_table(size_t *ret_n);

@@ -6,15 +6,18 @@ from conftest import ISOLATED, app_section
 
 
 def test_app_restarts_within_the_pod(host, pods, images):
-    """Restart=always in [App]: the same pod, a new process."""
+    """Restart=always in [App]: the same pod, a new process. The limit is the app's own, by the name that systemd has for it
+    in [Unit]."""
     name = pods.write("apprst", ISOLATED +
                       app_section("main", images.busybox, "echo run >> /v/runs; sleep 0.3; exit 1",
-                                  "Restart=always\nRestartSec=100ms\nVolume=v:/v") +
+                                  "Restart=always\nRestartSec=100ms\nStartLimitIntervalSec=77s\nStartLimitBurst=99\nVolume=v:/v") +
                       app_section("other", images.busybox, "exec sleep infinity", "Volume=v:/v") + "[Volume v]\n")
     pods.start(name)
     uuid, other = pods.uuid(name), host.show("other.service", "MainPID", machine=name)
     host.wait_for("three runs", lambda: pods.shell_in(f"other@{name}", "/bin/cat", "/v/runs").count("run") >= 3, 30)
     assert int(host.show("main.service", "NRestarts", machine=name)) >= 2
+    assert host.show("main.service", "StartLimitIntervalUSec", "StartLimitBurst", machine=name) == {
+        "StartLimitIntervalUSec": "1min 17s", "StartLimitBurst": "99"}
     assert pods.uuid(name) == uuid and host.show("other.service", "MainPID", machine=name) == other
     assert host.is_active(f"pod@{name}")
 
