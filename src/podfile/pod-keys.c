@@ -45,7 +45,7 @@ static const PodKey pod_table[] = {
 static const PodKey app_table[] = {
         { "After",                   set_app_names,        APP(after), CHECK_ANY, LIST },
         { "Annotation",              set_assignments,      APP(annotations), CHECK_ANY, LIST },
-        { "Args",                    set_command,          APP(args), CHECK_ANY, 0 },
+        { "Args",                    set_command,          APP(args), CHECK_ANY, POD_KEY_EMPTY },
         { "Before",                  set_app_names,        APP(before), CHECK_ANY, LIST },
         { "BindsTo",                 set_app_names,        APP(binds_to), CHECK_ANY, LIST },
         { "Device",                  set_words,            APP(devices), CHECK_APP_DEVICE, LIST },

@@ -26,6 +26,7 @@ struct PodLine;
 typedef enum PodKeyFlags {
         POD_KEY_LIST = 1 << 0,      /* lines add up; an empty one forgets those before */
         POD_KEY_NOT_EMPTY = 1 << 1, /* an empty value is a mistake, not a reset */
+        POD_KEY_EMPTY = 1 << 2,     /* an empty value is one, too */
 } PodKeyFlags;
 
 typedef struct PodKey {

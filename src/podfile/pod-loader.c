@@ -225,7 +225,7 @@ int set_tristate(PodLoader *l, const PodPart *part, const PodLine *line, void *t
  * @line:   the line
  * @target: struct with the field at the row's offset
  *
- * Words as in ExecStart=, but "$" is an ordinary character: nothing is put in for variables.
+ * Words as in ExecStart=, but "$" is an ordinary character: nothing is put in for variables. Only Args= can be empty.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -238,7 +238,7 @@ int set_command(PodLoader *l, const PodPart *part, const PodLine *line, void *ta
         r = loader_words(l, part, line, &words);
         if (r <= 0)
                 return r;
-        if (!is_args && (*words[0] == '\0' || has_control(words[0])))
+        if (!is_args && (!words || *words[0] == '\0' || has_control(words[0])))
                 return loader_bad(l, part, line, "the first word is no program (a path, or a name in PATH)");
         (void) strv_free(*p);
         *p = TAKE_PTR(words);

@@ -285,7 +285,7 @@ static int on_assignment(Reading *in, const IniItem *item) {
                 forget(in->part, &line);
                 return 0;
         }
-        if (line.key && *item->value == '\0')
+        if (line.key && *item->value == '\0' && !(line.key->flags & POD_KEY_EMPTY))
                 return line.key->flags & POD_KEY_NOT_EMPTY
                                ? pod_errors_addf(in->errors, in->file, item->line, in->title, item->key,
                                                  "the value is missing (leave the key out for the default)")

@@ -121,6 +121,7 @@ static void test_merge(void **state) {
         assert_string_equal(a->image, "three");
         expect_strv(a->exec, "/a");
         assert_null(a->args);
+        assert_true(a->has_args); /* none */
         assert_null(a->after);
         expect_strv(a->wants, "db");
         expect_strv(a->environment, "B=2");
