@@ -23,6 +23,31 @@ static const PodLine *line_of(const PodPart *p, const char *key) {
         return NULL;
 }
 
+static bool same_place(const char *tmpfs, const char *path, size_t n) {
+        return strcspn(tmpfs, ":") == n && strncmp(tmpfs, path, n) == 0;
+}
+
+/* What is mounted first would be hidden by the other, whichever that is. */
+static int check_places(PodLoader *l, const PodPart *part, const AppSpec *a) {
+        const PodLine *line = line_of(part, "TemporaryFileSystem");
+        int r = 0;
+
+        for (char **t = a->tmpfs; t && *t && r >= 0; t++) {
+                size_t n = strcspn(*t, ":");
+                bool twice = false;
+
+                for (char **other = a->tmpfs; other < t; other++)
+                        twice = twice || same_place(*other, *t, n);
+                FOREACH_ARRAY (m, a->mounts, a->n_mounts)
+                        twice = twice || same_place(*t, m->target, strlen(m->target));
+                if (twice)
+                        r = loader_bad(l, part, line,
+                                       "'%.*s' is mounted twice (TemporaryFileSystem=, Volume=)",
+                                       (int) MIN(n, 200U), *t);
+        }
+        return r;
+}
+
 static int check_app(PodLoader *l, const PodPart *part, const AppSpec *a) {
         const char *type = unit_settings_last(&a->settings, "Type"),
                    *restart = unit_settings_last(&a->settings, "Restart");
@@ -234,6 +259,8 @@ int loader_check(PodLoader *l, const PodText *text) {
                         return r;
                 if (p->section == POD_SECTION_APP) {
                         r = check_app(l, p, &s->apps[app]);
+                        if (r >= 0)
+                                r = check_places(l, p, &s->apps[app]);
                         if (r >= 0)
                                 r = check_users(l, p, &s->apps[app]);
                         if (r >= 0)
