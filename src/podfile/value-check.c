@@ -433,93 +433,108 @@ bool value_is_environment(const char *value) {
 
 static const struct {
         bool (*is_valid)(const char *value);
-        const char *words; /* instead: these words, each with its NUL */
         const char *wrong; /* what is wrong (what would be right) */
 } checks[_CHECK_MAX] = {
-        [CHECK_AC_NAME] = { app_name_is_valid, NULL,
-                            "not a name (lower-case letters, digits and inner '-')" },
-        [CHECK_ADD_HOST] = { is_add_host, NULL, "not NAME:IP (or host)" },
-        [CHECK_APP_DEVICE] = { place_is_device, NULL, PLACE_DEVICE_WRONG },
-        [CHECK_APP_TMPFS] = { place_is_tmpfs, NULL, PLACE_TMPFS_WRONG },
-        [CHECK_PRIVATE_USERS] = { place_is_private_users, NULL, PLACE_USERS_WRONG },
-        [CHECK_AUTO_UPDATE] = { NULL, "no\0registry\0", "unknown word (no or registry)" },
-        [CHECK_DNS_OPTION] = { is_dns_option, NULL, "not an option of resolv.conf(5)" },
-        [CHECK_DNS] = { is_dns, NULL, "not an address (or host, or none)" },
-        [CHECK_HEALTH_ACTION] = { NULL, "none\0restart\0stop\0", "unknown word (none, restart or stop)" },
-        [CHECK_PORT] = { is_port, NULL, "not a port (1 to 65535)" },
-        [CHECK_STANDARD_INPUT] = { NULL, "null\0tty\0stream\0interactive\0",
-                                   "unknown word (null, tty, stream or interactive)" },
-        [CHECK_STANDARD_OUTPUT] = { NULL, "null\0journal\0tty\0stream\0interactive\0",
-                                    "unknown word (null, journal, tty, stream or interactive)" },
-        [CHECK_SYSCTL] = { is_sysctl, NULL, "not NAME=VALUE (net.core.somaxconn=1024)" },
-        [CHECK_ADDRESSES] = { are_addresses, NULL,
+        [CHECK_AC_NAME] = { app_name_is_valid, "not a name (lower-case letters, digits and inner '-')" },
+        [CHECK_ADD_HOST] = { is_add_host, "not NAME:IP (or host)" },
+        [CHECK_APP_DEVICE] = { place_is_device, PLACE_DEVICE_WRONG },
+        [CHECK_APP_TMPFS] = { place_is_tmpfs, PLACE_TMPFS_WRONG },
+        [CHECK_PRIVATE_USERS] = { place_is_private_users, PLACE_USERS_WRONG },
+        [CHECK_DNS_OPTION] = { is_dns_option, "not an option of resolv.conf(5)" },
+        [CHECK_DNS] = { is_dns, "not an address (or host, or none)" },
+        [CHECK_PORT] = { is_port, "not a port (1 to 65535)" },
+        [CHECK_SYSCTL] = { is_sysctl, "not NAME=VALUE (net.core.somaxconn=1024)" },
+        [CHECK_ADDRESSES] = { are_addresses,
                               "not a list of addresses (10.0.0.0/8, ::1, any, localhost, link-local, "
                               "multicast)" },
-        [CHECK_ARCHITECTURES] = { are_architectures, NULL,
-                                  "unknown architecture (native, x86-64, arm64 ...)" },
-        [CHECK_BANDWIDTH] = { is_bandwidth, NULL, "not a path and a value (/dev/sda 5M)" },
-        [CHECK_BOOLEAN] = { is_boolean, NULL, "not a boolean (yes or no)" },
-        [CHECK_CAPABILITIES] = { are_capabilities, NULL,
+        [CHECK_ARCHITECTURES] = { are_architectures, "unknown architecture (native, x86-64, arm64 ...)" },
+        [CHECK_BANDWIDTH] = { is_bandwidth, "not a path and a value (/dev/sda 5M)" },
+        [CHECK_BOOLEAN] = { is_boolean, "not a boolean (yes or no)" },
+        [CHECK_CAPABILITIES] = { are_capabilities,
                                  "unknown capability (CAP_NET_BIND_SERVICE, CAP_CHOWN ...)" },
-        [CHECK_COMMAND] = { is_command, NULL,
-                            "not a command (a program and its arguments, without '+' or '!')" },
-        [CHECK_CONTROL_GROUPS] = { is_control_groups, NULL, "not a boolean (yes, no; private or strict)" },
-        [CHECK_EXIT_TYPE] = { NULL, "main\0cgroup\0", "unknown type (main or cgroup)" },
-        [CHECK_FAILURE_MODE] = { NULL, "terminate\0abort\0kill\0",
-                                 "unknown mode (terminate, abort or kill)" },
-        [CHECK_JOB_MODE] = { NULL,
-                             "fail\0replace\0replace-irreversibly\0isolate\0flush\0ignore-"
+        [CHECK_COMMAND] = { is_command, "not a command (a program and its arguments, without '+' or '!')" },
+        [CHECK_CONTROL_GROUPS] = { is_control_groups, "not a boolean (yes, no; private or strict)" },
+        [CHECK_PRESSURE_WATCH] = { is_pressure_watch, "not a boolean (yes, no; auto or skip)" },
+        [CHECK_PROTECT_HOSTNAME] = { is_protect_hostname, "not a boolean (yes, no; or private)" },
+        [CHECK_SECURE_BITS] = { are_secure_bits,
+                                "not a list of secure bits (keep-caps, no-setuid-fixup, noroot, each also "
+                                "with -locked)" },
+        [CHECK_CPUS] = { is_cpus, "not a list of CPUs (0-3,7)" },
+        [CHECK_CPU_QUOTA] = { is_cpu_quota, "not a share of one CPU (50%)" },
+        [CHECK_CPU_WEIGHT] = { is_cpu_weight, "not a weight (1 to 10000, or idle)" },
+        [CHECK_DEVICE] = { is_device, "not a device (/dev/NAME, char-NAME or block-NAME, then r, w, m)" },
+        [CHECK_ENVIRONMENT] = { is_assignment, "not a list of assignments (NAME=VALUE)" },
+        [CHECK_ERRNO] = { is_errno, "unknown error (EPERM, EACCES ..., a number, or kill)" },
+        [CHECK_EXIT_STATUS] = { are_exit_statuses, "not a list of exit statuses (0 to 255, or signals)" },
+        [CHECK_FAMILIES] = { are_families,
+                             "not a list of address families that Linux has (AF_UNIX AF_INET AF_INET6, or "
+                             "none)" },
+        [CHECK_HOST_NAME] = { is_host_name,
+                              "not a host name (letters, digits, '-' and '.', at most 64 characters)" },
+        [CHECK_IO_WEIGHT] = { is_io_weight, "not a weight (1 to 10000)" },
+        [CHECK_MEMORY] = { is_memory, "not a size (512M, 50% or infinity)" },
+        [CHECK_MODE] = { is_mode, "not an octal mode (0755)" },
+        [CHECK_NAMESPACES] = { are_namespaces,
+                               "not a boolean and not a list of namespaces (user mnt net ...)" },
+        [CHECK_NICE] = { is_nice, "not a number from -20 to 19" },
+        [CHECK_OOM_ADJUST] = { is_oom_adjust, "not a number from -1000 to 1000" },
+        [CHECK_PATH] = { is_path, "not an absolute path" },
+        [CHECK_PATHS] = { are_paths, "not a list of absolute paths" },
+        [CHECK_PORT_MAPPING] = { is_port_mapping, "not [HOSTIP:]HOSTPORT:PORT[/tcp|udp|sctp]" },
+        [CHECK_RLIMIT] = { is_rlimit, "not a limit (SOFT:HARD, a number or infinity)" },
+        [CHECK_SECONDS] = { is_seconds, "not a time (30s, 5min, infinity)" },
+        [CHECK_SIGNAL] = { is_signal, "unknown signal (SIGTERM, SIGRTMIN+3 ...)" },
+        [CHECK_SIZE] = { is_size, "not a size (64M)" },
+        [CHECK_SYSCALLS] = { are_syscalls,
+                             "not a list of system calls and groups, each with an error of its own or "
+                             "without "
+                             "(@system-service mount:EPERM)" },
+        [CHECK_TASKS] = { is_tasks, "not a number of tasks (512, 10% or infinity)" },
+        [CHECK_UINT] = { is_uint, "not a number" },
+        [CHECK_UNITS] = { are_units, "not a list of units (network.target, db.service, NAME.pod)" },
+        [CHECK_USER] = { is_user, "not a user or group (a name, a number, or a path whose owner counts)" },
+};
+
+static const struct {
+        const char *words; /* each with its NUL */
+        const char *wrong; /* what is wrong (what would be right) */
+} lists[_CHECK_MAX] = {
+        [CHECK_AUTO_UPDATE] = { "no\0registry\0", "unknown word (no or registry)" },
+        [CHECK_HEALTH_ACTION] = { "none\0restart\0stop\0", "unknown word (none, restart or stop)" },
+        [CHECK_STANDARD_INPUT] = { "null\0tty\0stream\0interactive\0",
+                                   "unknown word (null, tty, stream or interactive)" },
+        [CHECK_STANDARD_OUTPUT] = { "null\0journal\0tty\0stream\0interactive\0",
+                                    "unknown word (null, journal, tty, stream or interactive)" },
+        [CHECK_EXIT_TYPE] = { "main\0cgroup\0", "unknown type (main or cgroup)" },
+        [CHECK_FAILURE_MODE] = { "terminate\0abort\0kill\0", "unknown mode (terminate, abort or kill)" },
+        [CHECK_JOB_MODE] = { "fail\0replace\0replace-irreversibly\0isolate\0flush\0ignore-"
                              "dependencies\0ignore-requirements\0",
                              "unknown mode (fail, replace, replace-irreversibly, isolate, flush, "
                              "ignore-dependencies or ignore-requirements)" },
-        [CHECK_KEYRING_MODE] = { NULL, "inherit\0private\0shared\0",
-                                 "unknown mode (inherit, private or shared)" },
-        [CHECK_NOTIFY_ACCESS] = { NULL, "none\0main\0exec\0all\0", "unknown word (none, main, exec or all)" },
-        [CHECK_NUMA_POLICY] = { NULL, "default\0preferred\0bind\0interleave\0local\0",
+        [CHECK_KEYRING_MODE] = { "inherit\0private\0shared\0", "unknown mode (inherit, private or shared)" },
+        [CHECK_NOTIFY_ACCESS] = { "none\0main\0exec\0all\0", "unknown word (none, main, exec or all)" },
+        [CHECK_NUMA_POLICY] = { "default\0preferred\0bind\0interleave\0local\0",
                                 "unknown policy (default, preferred, bind, interleave or local)" },
-        [CHECK_OOM_POLICY] = { NULL, "continue\0stop\0kill\0", "unknown policy (continue, stop or kill)" },
-        [CHECK_PRESSURE_WATCH] = { is_pressure_watch, NULL, "not a boolean (yes, no; auto or skip)" },
-        [CHECK_PROC_SUBSET] = { NULL, "all\0pid\0", "unknown word (all or pid)" },
-        [CHECK_PROTECT_HOSTNAME] = { is_protect_hostname, NULL, "not a boolean (yes, no; or private)" },
-        [CHECK_PROTECT_PROC] = { NULL, "noaccess\0invisible\0ptraceable\0default\0",
+        [CHECK_OOM_POLICY] = { "continue\0stop\0kill\0", "unknown policy (continue, stop or kill)" },
+        [CHECK_PROC_SUBSET] = { "all\0pid\0", "unknown word (all or pid)" },
+        [CHECK_PROTECT_PROC] = { "noaccess\0invisible\0ptraceable\0default\0",
                                  "unknown word (noaccess, invisible, ptraceable or default)" },
-        [CHECK_SECURE_BITS] = { are_secure_bits, NULL,
-                                "not a list of secure bits (keep-caps, no-setuid-fixup, noroot, each also "
-                                "with -locked)" },
-        [CHECK_CPUS] = { is_cpus, NULL, "not a list of CPUs (0-3,7)" },
-        [CHECK_CPU_POLICY] = { NULL, "other\0batch\0idle\0fifo\0rr\0",
+        [CHECK_CPU_POLICY] = { "other\0batch\0idle\0fifo\0rr\0",
                                "unknown policy (other, batch, idle, fifo or rr)" },
-        [CHECK_CPU_QUOTA] = { is_cpu_quota, NULL, "not a share of one CPU (50%)" },
-        [CHECK_CPU_WEIGHT] = { is_cpu_weight, NULL, "not a weight (1 to 10000, or idle)" },
-        [CHECK_DEVICE] = { is_device, NULL,
-                           "not a device (/dev/NAME, char-NAME or block-NAME, then r, w, m)" },
-        [CHECK_DEVICE_POLICY] = { NULL, "auto\0closed\0strict\0", "unknown policy (auto, closed or strict)" },
-        [CHECK_ENVIRONMENT] = { is_assignment, NULL, "not a list of assignments (NAME=VALUE)" },
-        [CHECK_ERRNO] = { is_errno, NULL, "unknown error (EPERM, EACCES ..., a number, or kill)" },
-        [CHECK_EXIT_STATUS] = { are_exit_statuses, NULL,
-                                "not a list of exit statuses (0 to 255, or signals)" },
-        [CHECK_FAMILIES] = { are_families, NULL,
-                             "not a list of address families that Linux has (AF_UNIX AF_INET AF_INET6, or "
-                             "none)" },
-        [CHECK_HOST_NAME] = { is_host_name, NULL,
-                              "not a host name (letters, digits, '-' and '.', at most 64 characters)" },
-        [CHECK_IO_CLASS] = { NULL,
-                             "0\0"
+        [CHECK_DEVICE_POLICY] = { "auto\0closed\0strict\0", "unknown policy (auto, closed or strict)" },
+        [CHECK_IO_CLASS] = { "0\0"
                              "1\0"
                              "2\0"
                              "3\0"
                              "none\0realtime\0best-effort\0idle\0",
                              "unknown class (none, realtime, best-effort or idle)" },
-        [CHECK_IO_WEIGHT] = { is_io_weight, NULL, "not a weight (1 to 10000)" },
-        [CHECK_KILL_MODE] = { NULL, "control-group\0mixed\0process\0none\0",
+        [CHECK_KILL_MODE] = { "control-group\0mixed\0process\0none\0",
                               "unknown mode (control-group, mixed, process or none)" },
-        [CHECK_LOG_FACILITY] = { NULL,
-                                 "kern\0user\0mail\0daemon\0auth\0syslog\0lpr\0news\0uucp\0cron\0authpriv\0ft"
+        [CHECK_LOG_FACILITY] = { "kern\0user\0mail\0daemon\0auth\0syslog\0lpr\0news\0uucp\0cron\0authpriv\0ft"
                                  "p\0local0\0"
                                  "local1\0local2\0local3\0local4\0local5\0local6\0local7\0",
                                  "unknown facility (daemon, user, local0 ...)" },
-        [CHECK_LOG_LEVEL] = { NULL,
-                              "emerg\0alert\0crit\0err\0warning\0notice\0info\0debug\0"
+        [CHECK_LOG_LEVEL] = { "emerg\0alert\0crit\0err\0warning\0notice\0info\0debug\0"
                               "0\0"
                               "1\0"
                               "2\0"
@@ -529,35 +544,13 @@ static const struct {
                               "6\0"
                               "7\0",
                               "unknown level (emerg, alert, crit, err, warning, notice, info or debug)" },
-        [CHECK_MEMORY] = { is_memory, NULL, "not a size (512M, 50% or infinity)" },
-        [CHECK_MODE] = { is_mode, NULL, "not an octal mode (0755)" },
-        [CHECK_NAMESPACES] = { are_namespaces, NULL,
-                               "not a boolean and not a list of namespaces (user mnt net ...)" },
-        [CHECK_NICE] = { is_nice, NULL, "not a number from -20 to 19" },
-        [CHECK_OOM_ADJUST] = { is_oom_adjust, NULL, "not a number from -1000 to 1000" },
-        [CHECK_PATH] = { is_path, NULL, "not an absolute path" },
-        [CHECK_PATHS] = { are_paths, NULL, "not a list of absolute paths" },
-        [CHECK_PORT_MAPPING] = { is_port_mapping, NULL, "not [HOSTIP:]HOSTPORT:PORT[/tcp|udp|sctp]" },
-        [CHECK_RESTART] = { NULL, "no\0always\0on-success\0on-failure\0on-abnormal\0on-abort\0on-watchdog\0",
+        [CHECK_RESTART] = { "no\0always\0on-success\0on-failure\0on-abnormal\0on-abort\0on-watchdog\0",
                             "unknown word (no, always, on-success, on-failure, on-abnormal, on-abort or "
                             "on-watchdog)" },
-        [CHECK_RESTART_MODE] = { NULL, "normal\0direct\0debug\0", "unknown mode (normal, direct or debug)" },
-        [CHECK_RLIMIT] = { is_rlimit, NULL, "not a limit (SOFT:HARD, a number or infinity)" },
-        [CHECK_SECONDS] = { is_seconds, NULL, "not a time (30s, 5min, infinity)" },
-        [CHECK_SERVICE_TYPE] = { NULL, "simple\0exec\0forking\0oneshot\0notify\0notify-reload\0idle\0",
+        [CHECK_RESTART_MODE] = { "normal\0direct\0debug\0", "unknown mode (normal, direct or debug)" },
+        [CHECK_SERVICE_TYPE] = { "simple\0exec\0forking\0oneshot\0notify\0notify-reload\0idle\0",
                                  "unknown type (simple, exec, forking, oneshot, notify, notify-reload or "
                                  "idle)" },
-        [CHECK_SIGNAL] = { is_signal, NULL, "unknown signal (SIGTERM, SIGRTMIN+3 ...)" },
-        [CHECK_SIZE] = { is_size, NULL, "not a size (64M)" },
-        [CHECK_SYSCALLS] = { are_syscalls, NULL,
-                             "not a list of system calls and groups, each with an error of its own or "
-                             "without "
-                             "(@system-service mount:EPERM)" },
-        [CHECK_TASKS] = { is_tasks, NULL, "not a number of tasks (512, 10% or infinity)" },
-        [CHECK_UINT] = { is_uint, NULL, "not a number" },
-        [CHECK_UNITS] = { are_units, NULL, "not a list of units (network.target, db.service, NAME.pod)" },
-        [CHECK_USER] = { is_user, NULL,
-                         "not a user or group (a name, a number, or a path whose owner counts)" },
 };
 
 /**
@@ -570,7 +563,7 @@ static const struct {
 const char *value_check(ValueCheck check, const char *value) {
         if (checks[check].is_valid)
                 return checks[check].is_valid(value) ? NULL : checks[check].wrong;
-        if (checks[check].words)
-                return value_in_words(value, checks[check].words) ? NULL : checks[check].wrong;
+        if (lists[check].words)
+                return value_in_words(value, lists[check].words) ? NULL : lists[check].wrong;
         return NULL;
 }
