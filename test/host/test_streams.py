@@ -311,7 +311,7 @@ def count_lines(host, uuid):
 
 
 @pytest.mark.parametrize("mode", ["tty", "stream"])
-def test_attach(host, images, mode):
+def test_attach(host, images, mode, tmp_path):
     """ATT-01, ATT-02: an app of rkt run with a terminal or with streams is attached to, by several at once, which may go without
     its noticing; rkt stop ends pod and clients."""
     process, uuid = running(host, images.busybox, "--name=main", "--exec=/bin/sh", f"--stdin={mode}", f"--stdout={mode}",
@@ -321,10 +321,18 @@ def test_attach(host, images, mode):
     wrong = "stdout" if mode == "tty" else "tty"
     assert f'no endpoint "{wrong}"' in host.rkt("attach", f"--mode={wrong}", uuid, check=254).err
     assert "cannot simultaneously attach" in host.rkt("attach", "--mode=tty,stdout", uuid, check=254).err
-    watcher = host.spawn("rkt", "attach", "--mode=" + ("tty-out" if mode == "tty" else "stdout"), uuid,
-                         stdin=subprocess.DEVNULL)
+    heard = tmp_path / "heard"
+    with heard.open("wb") as out:
+        watcher = subprocess.Popen(["rkt", "attach", "--mode=" + ("tty-out" if mode == "tty" else "stdout"), uuid], stdin=subprocess.DEVNULL,
+                                   stdout=out)
     t = Terminal("rkt", "attach", uuid)
     t.expect("detaches")
+
+    def hears():
+        t.send("ping\r" if mode == "tty" else "ping\n")
+        return b"Received text: ping" in heard.read_bytes()
+
+    host.wait_for("the other one is attached, too", hears, timeout=60, interval=0.2)
     t.send("some_input\r" if mode == "tty" else "some_input\n")
     t.expect("Received text: some_input")
     t.expect("stdin is a terminal" if mode == "tty" else "stdin is not a terminal")
@@ -338,8 +346,7 @@ def test_attach(host, images, mode):
     assert "state=running" in host.rkt("status", uuid).out
     host.wait_for("the journal", lambda: "Received text: some_input" in host.rkt("logs", uuid).out)
     host.rkt("stop", uuid)
-    said = watcher.communicate(timeout=120)[0]
-    assert watcher.returncode == 0 and "Received text: some_input" in said
+    assert watcher.wait(timeout=120) == 0 and b"Received text: some_input" in heard.read_bytes()
     process.communicate(timeout=120)
     assert process.returncode == 0
     host.rkt("rm", uuid)
