@@ -55,11 +55,11 @@ def links_root(case):
 
 def image(images, case):
     """An image with these links."""
-    return images.make(app={"exec": ["/bin/sh"]}, root=links_root(case), file=f"links_{case}", compression="plain")
+    return images.make("example.com/links", app={"exec": ["/bin/sh"]}, root=links_root(case), file=f"links_{case}", compression="plain")
 
 
 def test_run(host, pods, images, tmp_path):  # pylint: disable=unused-argument
-    """Row 60, ROB 5: rkt run."""
+    """ROB 5: rkt run, all cases in one pod."""
     said = Many(host, images, tmp_path).ask({case: (SCRIPT, image(images, case)) for case in CASES})
     assert {case: text.split() for case, text in said.items()} == {case: ANSWERS for case in CASES}
 
