@@ -29,13 +29,17 @@ static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *reterr) {
  * Return: 0, or a negative errno.
  */
 int manager_job_watch(ManagerJob *j, sd_bus *bus, const char *service) {
+        _cleanup_(sd_bus_error_free) sd_bus_error err = SD_BUS_ERROR_NULL;
         int r = sd_bus_match_signal(bus, &j->slot, service, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
                                     "JobRemoved", on_removed, j);
 
-        if (r >= 0)
-                r = sd_bus_call_method(bus, service, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "Subscribe", NULL,
-                                       NULL, "");
-        return r < 0 ? r : 0;
+        if (r < 0)
+                return r;
+        r = sd_bus_call_method(bus, service, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "Subscribe", &err, NULL,
+                               "");
+        if (r < 0 && !sd_bus_error_has_name(&err, "org.freedesktop.systemd1.AlreadySubscribed"))
+                return r;
+        return 0;
 }
 
 /* Until the bus, or @fd, has something to read, or the time is over. */
