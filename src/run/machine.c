@@ -150,25 +150,11 @@ static int kill_unit(sd_bus *bus, const char *unit, Error *e) {
         return r < 0 ? bus_failed(e, r, &err, "cannot kill the pod's processes") : 0;
 }
 
-/* Stop job first, so that Restart= is off, then the kill: the job ends with the last process. */
-static int stop_unit(sd_bus *bus, const char *unit, bool force, Error *e) {
+/* As run_job(). */
+static int stop_job(sd_bus *bus, const char *unit, const char *what, usec_t usec, Error *e) {
         _cleanup_bus_reply_ sd_bus_message *call = NULL;
-        _cleanup_free_ char *what = strf("cannot stop %s", unit);
         int r;
 
-        if (!what)
-                return error_oom(e);
-        if (force) {
-                _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
-
-                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "StopUnit",
-                                       &err, NULL, "ss", unit, "replace");
-                if (r < 0)
-                        return bus_failed(e, r, &err, what);
-                r = kill_unit(bus, unit, e);
-                if (r < 0)
-                        return r;
-        }
         r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
                                            "StopUnit");
         if (r >= 0)
@@ -177,7 +163,31 @@ static int stop_unit(sd_bus *bus, const char *unit, bool force, Error *e) {
                 r = sd_bus_message_set_allow_interactive_authorization(call, true);
         if (r < 0)
                 return error_setf(e, r, "%s: %s", what, strerror(-r));
-        return run_job(bus, call, what, 0, e);
+        return run_job(bus, call, what, usec, e);
+}
+
+/* Stop job first, so that Restart= is off, then the kill, if need be: the job ends with the last process. */
+static int stop_unit(sd_bus *bus, const char *unit, usec_t patience, Error *e) {
+        _cleanup_free_ char *what = strf("cannot stop %s", unit);
+        int r = 0;
+
+        if (!what)
+                return error_oom(e);
+        if (patience == 0) {
+                _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+
+                r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER, "StopUnit",
+                                       &err, NULL, "ss", unit, "replace");
+                if (r < 0)
+                        return bus_failed(e, r, &err, what);
+        } else {
+                r = stop_job(bus, unit, what, patience == USEC_INFINITY ? 0 : patience, e);
+                if (r != -ETIME || patience == USEC_INFINITY)
+                        return r;
+                error_done(e);
+        }
+        r = kill_unit(bus, unit, e);
+        return r < 0 ? r : stop_job(bus, unit, what, 0, e);
 }
 
 /* A property of a unit, which need not be loaded. */
@@ -269,17 +279,18 @@ static int stop_foreground(sd_bus *bus, const char *name, const char *dir, bool 
 
 /**
  * machine_stop() - stop a running pod
- * @name:  machine name
- * @dir:   the pod's directory
- * @force: kill instead of asking
- * @e:     sentence on failure; may be NULL
+ * @name:     machine name
+ * @dir:      the pod's directory
+ * @patience: microseconds after which a pod of a service that is not down is killed; USEC_INFINITY: never, but systemd's own
+ *            timeouts count; 0: kill instead of asking
+ * @e:        sentence on failure; may be NULL
  *
  * For a pod of a service the call returns when it is down. For one in the foreground it returns when it has been told, by its
- * init or by the marks in its directory; the pod's lock tells when it is over.
+ * init or by the marks in its directory; the pod's lock tells when it is over, and the caller kills it by another call.
  *
  * Return: 0; 1: told, not yet down; errors of the bus and of leaving the marks.
  */
-int machine_stop(const char *name, const char *dir, bool force, Error *e) {
+int machine_stop(const char *name, const char *dir, usec_t patience, Error *e) {
         _cleanup_bus_ sd_bus *bus = NULL;
         _cleanup_machine_ Machine m = MACHINE_INIT;
         _cleanup_free_ char *unit = NULL;
@@ -289,13 +300,13 @@ int machine_stop(const char *name, const char *dir, bool force, Error *e) {
         if (r >= 0)
                 r = lookup(bus, name, &m, e);
         if (r >= 0 && startswith(m.unit, "pod@") && endswith(m.unit, ".service"))
-                return stop_unit(bus, m.unit, force, e);
+                return stop_unit(bus, m.unit, patience, e);
         if (r == -ENOENT) {
                 r = find_starting(bus, name, &unit, e);
                 if (r > 0)
-                        return stop_unit(bus, unit, force, e);
+                        return stop_unit(bus, unit, patience, e);
         }
-        return r < 0 ? r : stop_foreground(bus, name, dir, force, e);
+        return r < 0 ? r : stop_foreground(bus, name, dir, patience == 0, e);
 }
 
 /* A job, and then the unit has to be active. */
@@ -382,7 +393,7 @@ int machine_stop_unit(const char *unit, Error *e) {
 
         if (r >= 0)
                 r = unit_property(bus, unit, "ActiveState", &state, e);
-        return r < 0 || streq(state, "inactive") ? r : stop_unit(bus, unit, false, e);
+        return r < 0 || streq(state, "inactive") ? r : stop_unit(bus, unit, USEC_INFINITY, e);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "basic/clock.h"
 #include "basic/error.h"
 
 #define SIGNAL_HALT (SIGRTMIN + 3) /* systemd(1): starts halt.target; what nspawn sends, too */
@@ -23,7 +24,7 @@ typedef struct Machine {
 void machine_done(Machine *m);
 int machine_lookup(const char *name, Machine *ret, Error *e);
 void machine_forget(const char *name);
-int machine_stop(const char *name, const char *dir, bool force, Error *e);
+int machine_stop(const char *name, const char *dir, usec_t patience, Error *e);
 int machine_restart_unit(const char *unit, Error *e);
 int machine_try_restart_unit(const char *unit, Error *e);
 int machine_start_unit(const char *unit, Error *e);

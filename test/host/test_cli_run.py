@@ -163,6 +163,23 @@ def test_stop_force(host, run):
     assert "no matches found" in host.rkt("status", uuid, check=254).err
 
 
+def test_stop_timeout(host, run, pods):
+    """--timeout: the pod is down when the command returns, and can be removed; killed if it must be; so with one of a pod file."""
+    for script, timeout, status in (("trap 'exit 0' TERM; while :; do sleep 0.1; done", "60s", 0),
+                                    ("trap '' TERM; while :; do sleep 0.1; done", "500ms", -signal.SIGKILL)):
+        process, uuid = run.start(script)
+        assert host.rkt("stop", f"--timeout={timeout}", uuid).out == f'"{uuid}"\n'
+        assert host.rkt("rm", uuid).out == f'"{uuid}"\n'
+        assert process.wait(timeout=120) == status
+        (run.tmp / "uuid").unlink()
+    name = pods.shell("stubborn", run.image, "trap '' TERM; while :; do sleep 0.1; done")
+    pods.start(name)
+    host.rkt("stop", "--timeout=500ms", pods.uuid(name))
+    assert host.show(f"pod@{name}", "ActiveState") in ("inactive", "failed")
+    for bad in ("10", "-1s", "x", ""):
+        assert "it must be a duration such as 10s" in host.rkt("stop", f"--timeout={bad}", "any", check=254).err
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_stop_in_order(run, number):
     """SIGTERM and SIGINT to rkt run shut the pod down: its app may finish."""
