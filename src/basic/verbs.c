@@ -309,19 +309,38 @@ void verb_open_pager(const VerbContext *c) {
 }
 
 /**
- * verb_set_dir() - another data directory, unless --dir was given
- * @c:   global flags, all taken
+ * verb_dir_is_given() - did the user say where the data is?
+ * @c: global flags, all taken
+ *
+ * Return: true if --dir was given, or configuration was read that says so.
+ */
+bool verb_dir_is_given(const VerbContext *c) {
+        return c->dir != global_options[DIR_ROW].fallback;
+}
+
+/**
+ * verb_set_dir() - the data directory: --dir if it was given, else this one
+ * @c:   global flags, all taken; its dir is absolute afterwards: helpers and services do not work where we do
  * @dir: copied
  *
- * Return: 0, -ENOMEM.
+ * Return: 0; -ENOMEM; errno of getcwd(), for a relative one.
  */
 int verb_set_dir(const VerbContext *c, const char *dir) {
+        _cleanup_free_ char *cwd = NULL, *absolute = NULL;
         VerbContext *x = context_of(c);
 
-        if (c->dir != global_options[DIR_ROW].fallback)
-                return 0;
-        if (str_replace(&x->configured_dir, dir) < 0)
+        if (verb_dir_is_given(c))
+                dir = c->dir;
+        if (!path_is_absolute(dir)) {
+                cwd = getcwd(NULL, 0);
+                if (!cwd)
+                        return -errno;
+        }
+        absolute = cwd ? path_join(cwd, dir) : strdup(dir);
+        if (!absolute)
                 return -ENOMEM;
+        free(x->configured_dir);
+        x->configured_dir = TAKE_PTR(absolute);
         x->dir = x->configured_dir;
         return 0;
 }
@@ -339,16 +358,6 @@ void verb_options_parser(const VerbContext *c, const Verb *v, char **args, void 
                                .argv = args };
         for (size_t i = 0; i < VERB_TABLES_MAX; i++)
                 ret->tables[i] = (OptionTable){ verb_options(v, i), options };
-}
-
-/**
- * verb_dir_is_given() - did the user say where the data is?
- * @c: global flags, all taken
- *
- * Return: true if --dir was given, or configuration was read that says so.
- */
-bool verb_dir_is_given(const VerbContext *c) {
-        return c->dir != global_options[DIR_ROW].fallback;
 }
 
 static int check_count(const Verb *v, size_t n, Error *e) {

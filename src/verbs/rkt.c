@@ -67,7 +67,11 @@ static int on_ready(const VerbContext *c, Error *e) {
         _cleanup_free_ char *dir = NULL;
         int r = config_data_dir(&dirs, c->dir, &dir, e);
 
-        return r < 0 ? r : verb_set_dir(c, dir) < 0 ? error_oom(e) : 0;
+        if (r < 0)
+                return r;
+        r = verb_set_dir(c, dir);
+        return r < 0 ? error_setf(e, r, "cannot find the data directory \"%s\": %s", c->dir, strerror(-r))
+                     : 0;
 }
 
 #define EXIT_PROGRAM_FAILED 1 /* of a program that is none of rkt's: as docker2aci had it */

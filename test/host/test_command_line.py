@@ -77,7 +77,7 @@ def test_uuids(host, pods, images):
             assert sentence in done.err and done.out == "" and len(done.err) < 140000
 
 
-def test_data_directory(host, pods, tmp_path):
+def test_data_directory(host, pods, images, tmp_path):
     """C4: --dir relative and through a link; one that is a file, and one that cannot be written to."""
     assert pods
     (tmp_path / "real").mkdir()
@@ -85,6 +85,13 @@ def test_data_directory(host, pods, tmp_path):
     (tmp_path / "file").write_text("")
     for where in ("real", "link", "./link/../real"):
         assert host.rkt(f"--dir={where}", "image", "list", "--no-legend", cwd=tmp_path).out == ""
+    for flags in (["--net=none"], ["--net=none", "--detach"]):
+        done = host.rkt("--dir=real", "--insecure-options=image", "run", *flags, images.busybox, "--exec=/bin/true", cwd=tmp_path)
+        uuid = done.out.strip() if "--detach" in flags else ""
+    host.rkt("--dir=real", "status", "--wait=60s", uuid, cwd=tmp_path)
+    assert "app-busybox=0" in host.rkt(f"--dir={tmp_path}/real", "status", uuid).out
+    host.rkt("--dir=link", "gc", "--grace-period=0s", cwd=tmp_path)
+    assert host.rkt("--dir=real", "list", "--no-legend", cwd=tmp_path).out == ""
     for where in ("file", "/proc/1", "no/such"):
         done = host.rkt(f"--dir={where}", "fetch", "--insecure-options=image", "/no.aci", cwd=tmp_path, check=254)
         assert where in done.err or "No such file" in done.err, done
