@@ -178,11 +178,7 @@ static int load(const char *dir, StoreImageList *ret, Error *e) {
         }
         if (r >= 0)
                 r = store_image_list(store, ret, e);
-        if (r < 0)
-                return r;
-        STRV_FOREACH (i, ret->errors)
-                log_warning("%s; fetch that image again, or remove the file by rkt image gc", *i);
-        return 0;
+        return r;
 }
 
 static int list_run(const VerbContext *c, int argc, char **args, void *options, Error *e) {
@@ -202,6 +198,9 @@ static int list_run(const VerbContext *c, int argc, char **args, void *options, 
                 r = table_select(t, a->fields, e);
         if (r >= 0)
                 r = load(c->dir, &list, e);
+        if (format == TABLE_TEXT) /* drivers read both outputs as one, and want JSON alone */
+                STRV_FOREACH (i, list.errors)
+                        log_warning("%s; fetch that image again, or remove the file by rkt image gc", *i);
         if (r >= 0)
                 r = sort_images(&list, a, e);
         if (r < 0)

@@ -84,6 +84,8 @@ def test_damaged_ref(host, images, damage):
     DAMAGES[damage](ref)
     listed = host.rkt("image", "list", "--no-legend", "--fields=id", "--full")
     assert listed.out.split() == [other] and f"{ref}' is damaged" in listed.err
+    listed = host.rkt("image", "list", "--format=json", "--fields=id", "--full")
+    assert other in listed.out and listed.err == ""
     failed(host.rkt("fetch", "--pull-policy=never", "example.com/tiny", check=False), "example.com/tiny")
     failed(host.rkt("image", "cat-manifest", key, check=False), key)
     host.rkt("image", "cat-manifest", "example.com/busybox")
