@@ -232,6 +232,12 @@ static int parse_any(ImageName *n, const char *s, Error *e) {
         }
         if (is_oci(s))
                 return parse_oci(n, s, e);
+        if (startswith(s, "cimd:"))
+                return error_setf(
+                        e, -EOPNOTSUPP,
+                        "image '%.300s': of rkt's cimd: forms only cimd:docker: is known; write the "
+                        "NAME:VERSION, the URL or the path that it stands for",
+                        s);
         if (strstr(s, "://") && !is_clearly_path(s))
                 return error_setf(e, -EINVAL,
                                   "invalid image string \"%s\": images come by https://, http://, file:// or "

@@ -78,6 +78,8 @@ static const struct {
         { "cimd:docker:v=0:registry-1.docker.io/library/redis:7", IMAGE_NAME_DOCKER,
           "docker://docker.io/library/redis:7", NULL },
         { "cimd:docker:v=9:redis", -EOPNOTSUPP, "version 0", NULL },
+        { "cimd:appc:v=0:example.com/app?version=1.0", -EOPNOTSUPP, "only cimd:docker:", NULL },
+        { "cimd:aci-archive:v=0:file%3A%2F%2Fa.aci", -EOPNOTSUPP, "only cimd:docker:", NULL },
         { "docker://", -EINVAL, "docker://", NULL },
         { "docker://a/b:../x", -EINVAL, "no tag", NULL }, /* robustness R9 */
         { "docker://redis,os=linux", -EINVAL, "no labels", NULL },

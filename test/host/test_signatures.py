@@ -145,6 +145,14 @@ def test_binary_signature(host, image, root_key, tmp_path):
     host.rkt("fetch", f"--signature={signature}", image)
 
 
+def test_signatures_of_several(host, image, images, root_key, tmp_path):
+    """rkt.md 1.4: of several images each has the signature that stands behind it."""
+    other = images.busybox
+    first, second = (root_key.sign(path, str(tmp_path / f"{n}.asc")) for n, path in enumerate((image, other)))
+    failed(host.rkt("fetch", image, f"--signature={second}", other, f"--signature={first}", check=False), "signature")
+    assert len(host.rkt("fetch", image, f"--signature={first}", other, f"--signature={second}").out.split()) == 2
+
+
 def joined(tmp_path, *signatures):
     """Several signatures in one file."""
     packets = b"".join(subprocess.run(["gpg", "--dearmor"], input=pathlib.Path(s).read_bytes(), check=True, capture_output=True).stdout
