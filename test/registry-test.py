@@ -591,6 +591,12 @@ def bundle_of(image, text=b'{"dsseEnvelope":{}}', kind="application/vnd.dev.sigs
     return oci.artifact(kind, [(kind, text, None)], subject=image)
 
 
+def signature_of(image, kind):
+    """A signature of cosign 2 that refers to an image."""
+    return oci.artifact(kind, [("application/vnd.dev.cosign.simplesigning.v1+json", b'{"critical":%d}' % bool(kind),
+                                {"dev.cosignproject.cosign/signature": "c2ln"})], subject=image)
+
+
 def cosign(r):
     """sha256-HEX.sig: payload and signature of every layer; of the index and of the manifest."""
     index = oci.Index([IMAGE])
@@ -620,7 +626,7 @@ def cosign(r):
 
 
 def referrers(r):
-    """Bundles by the referrers API, and by the tag sha256-HEX; what else refers is passed over."""
+    """Bundles and signatures of cosign 2 by the referrers API, and by the tag sha256-HEX; what else refers is passed over."""
     r.publish(IMAGE)
     bundle, sbom = bundle_of(IMAGE), bundle_of(IMAGE, b"{}", "application/spdx+json")
     stranger = bundle_of(oci.Image(LAYERS[:1]))
@@ -635,6 +641,12 @@ def referrers(r):
     r.referrers = True
     r.repositories["a/b"][0].pop(IMAGE.digest.replace(":", "-"))
     assert good(ask(r, "referrers")).one("bundle") == wanted
+
+    for kind in ("application/vnd.dev.cosign.artifact.sig.v1+json", None):  # in the manifest, or (cosign 2) in its config alone
+        r.publish(signature_of(IMAGE, kind), tag=None)
+    r.publish(signature_of(oci.Image(LAYERS[:1]), None), tag=None)
+    found = good(ask(r, "referrers")).lines
+    assert [line.split()[2:] for line in found["cosign"]] == [[IMAGE.digest, "c2ln"]] * 2 and found["bundle"] == [wanted], found
 
     def pages(h):
         if "page=2" in h.path:

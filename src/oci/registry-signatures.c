@@ -166,9 +166,10 @@ static int take_referrer(Signatures *g, const OciDescriptor *entry, Error *e) {
         r = ask_document(g, entry->digest, &a, &d, e);
         if (r != 0)
                 return MIN(r, 0);
-        if (d->is_index || !d->artifact_type || !startswith(d->artifact_type, BUNDLE_TYPE) ||
-            (d->subject && !streq(d->subject->digest, g->about)))
+        if (d->is_index || (d->subject && !streq(d->subject->digest, g->about)))
                 return 0;
+        if (!d->artifact_type || !startswith(d->artifact_type, BUNDLE_TYPE))
+                return take_cosign(g, d, e); /* cosign 2 with --registry-referrers-mode=oci-1-1 */
         FOREACH_ARRAY (l, d->layers, d->n_layers) {
                 if (!startswith(l->media_type, BUNDLE_TYPE))
                         continue;

@@ -176,6 +176,18 @@ def test_bundle_of_cosign_3(shelf, fallback):
     assert shelf.signed_by() == key.fingerprint
 
 
+def test_signature_of_cosign_2_that_refers(shelf):
+    """By the referrers API: one of another key, or of another image, is none."""
+    key, other = key_of("ed25519"), key_of("p256")
+    shelf.registry.referrers = True
+    shelf.trust(key)
+    signing.cosign_referrer(shelf.publish, other, shelf.image, shelf.name)
+    shelf.refused("signature")
+    signing.cosign_referrer(shelf.publish, key, shelf.image, shelf.name)
+    shelf.fetch()
+    assert shelf.signed_by() == key.fingerprint
+
+
 def test_real_registry(host, debian_registry):
     """Debian's registry: it has no referrers API."""
     key, other = key_of(), key_of("p384")

@@ -93,6 +93,19 @@ def cosign(publish, keys, digest, reference, repository="a/b", data=None):
     return signed
 
 
+def cosign_referrer(publish, key, image, reference, repository="a/b"):
+    """Sign as cosign 2 does with --registry-referrers-mode=oci-1-1: found by the referrers API, its type that of its config."""
+    data = payload(image.digest, reference)
+    made = oci.artifact(None, [(SIMPLE, data, {ANNOTATION: key.sign(data)})], subject=image)
+    value = json.loads(made.manifest)
+    del value["artifactType"]
+    value["config"]["mediaType"] = "application/vnd.dev.cosign.artifact.sig.v1+json"
+    made.manifest = oci.document(value)
+    made.digest = oci.digest(made.manifest)
+    publish(made, repository, None)
+    return made
+
+
 def bundle(key, digest, predicate=PREDICATE, subject=None):
     """A bundle as cosign 3 writes it: bytes."""
     statement = oci.document({"_type": "https://in-toto.io/Statement/v1", "predicateType": predicate, "predicate": {},
