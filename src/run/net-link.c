@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the built-in networks need of rtnetlink, over libmnl. Each call is one request and its answer. */
-#include "run/net-link.h"
+#include "run/net-link-internal.h"
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
@@ -17,20 +17,30 @@
 #include "basic/str.h"
 #include "run/net-address.h"
 
-#define BUFFER_SIZE  32768U
 #define MTU_LEAST    1280U /* an interface with less cannot have an address of IPv6 */
 #define MTU_FALLBACK 1500U
 #define LIST_TRIES   5U          /* for a list that changes while it is read */
 #define NOWHERE      "192.0.2.1" /* for documentation */
 
-struct NetLink {
-        struct mnl_socket *socket;
-        unsigned seq;
-        char buffer[BUFFER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-};
-
 static int parse_address(const char *s, NetAddress *ret, Error *e) {
         return net_address_parse(s, ret) < 0 ? error_setf(e, -EINVAL, "'%.60s' is no address", s) : 0;
+}
+
+static int open_family(int family, NetLink **ret, Error *e) {
+        NetLink *l = new0(NetLink, 1);
+
+        if (!l)
+                return error_oom(e);
+        l->socket = mnl_socket_open2(family, SOCK_CLOEXEC);
+        if (!l->socket || mnl_socket_bind(l->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+                int r = -errno;
+
+                (void) net_link_close(l);
+                return error_setf(e, r, "cannot open a netlink socket: %s", strerror(-r));
+        }
+        l->seq = (unsigned) time(NULL);
+        *ret = l;
+        return 0;
 }
 
 /**
@@ -41,20 +51,18 @@ static int parse_address(const char *s, NetAddress *ret, Error *e) {
  * Return: 0, -ENOMEM, errno of socket().
  */
 int net_link_open(NetLink **ret, Error *e) {
-        NetLink *l = new0(NetLink, 1);
+        return open_family(NETLINK_ROUTE, ret, e);
+}
 
-        if (!l)
-                return error_oom(e);
-        l->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-        if (!l->socket || mnl_socket_bind(l->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-                int r = -errno;
-
-                (void) net_link_close(l);
-                return error_setf(e, r, "cannot open a netlink socket: %s", strerror(-r));
-        }
-        l->seq = (unsigned) time(NULL);
-        *ret = l;
-        return 0;
+/**
+ * net_link_open_connections() - talk about the connections that it knows
+ * @ret: for net_link_close(); only for net_link_list_connections() and net_link_remove_connection()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM, errno of socket().
+ */
+int net_link_open_connections(NetLink **ret, Error *e) {
+        return open_family(NETLINK_NETFILTER, ret, e);
 }
 
 /**
@@ -70,7 +78,15 @@ NetLink *net_link_close(NetLink *l) {
         return NULL;
 }
 
-static struct nlmsghdr *start(NetLink *l, uint16_t type, unsigned flags) {
+/**
+ * net_link_start() - begin a request
+ * @l:     conversation; its buffer holds the request
+ * @type:  of the message
+ * @flags: NLM_F_* besides NLM_F_REQUEST and NLM_F_ACK
+ *
+ * Return: the message, for its header and attributes.
+ */
+struct nlmsghdr *net_link_start(NetLink *l, uint16_t type, unsigned flags) {
         struct nlmsghdr *h = mnl_nlmsg_put_header(l->buffer);
 
         h->nlmsg_type = type;
@@ -79,7 +95,16 @@ static struct nlmsghdr *start(NetLink *l, uint16_t type, unsigned flags) {
         return h;
 }
 
-static int talk(NetLink *l, struct nlmsghdr *h, mnl_cb_t func, void *userdata) {
+/**
+ * net_link_talk() - send a request and hear its answer
+ * @l:        conversation
+ * @h:        of net_link_start()
+ * @func:     is called for each message of the answer; may be NULL
+ * @userdata: for @func
+ *
+ * Return: 0, errno of the kernel.
+ */
+int net_link_talk(NetLink *l, struct nlmsghdr *h, mnl_cb_t func, void *userdata) {
         unsigned port = mnl_socket_get_portid(l->socket), seq = h->nlmsg_seq;
         int r;
 
@@ -95,86 +120,8 @@ static int talk(NetLink *l, struct nlmsghdr *h, mnl_cb_t func, void *userdata) {
         return r < 0 ? -errno : 0;
 }
 
-/* Messages of one list up to its end, also when it is not whole, so that the next answer is not taken for a part of it. */
-static int hear_list(NetLink *l, unsigned seq, net_link_item_t func, void *userdata) {
-        bool changed = false;
-
-        for (;;) {
-                ssize_t n = mnl_socket_recvfrom(l->socket, l->buffer, sizeof(l->buffer));
-                int left = (int) n;
-
-                if (n < 0)
-                        return -errno;
-                for (const struct nlmsghdr *h = (const struct nlmsghdr *) l->buffer; mnl_nlmsg_ok(h, left);
-                     h = mnl_nlmsg_next(h, &left)) {
-                        if (h->nlmsg_seq != seq)
-                                continue;
-                        changed = changed || (h->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-                        if (h->nlmsg_type == NLMSG_DONE)
-                                return changed ? -EINTR : 0;
-                        if (h->nlmsg_type == NLMSG_ERROR) {
-                                const struct nlmsgerr *x = mnl_nlmsg_get_payload(h);
-
-                                return x->error;
-                        }
-                        func(h, userdata);
-                }
-        }
-}
-
-/* The request of a list is a header that says which family. */
-static int list(NetLink *l, uint16_t type, size_t size, int family, net_link_item_t func, void *userdata) {
-        int r = -EINTR;
-
-        for (unsigned i = 0; r == -EINTR && i < LIST_TRIES; i++) {
-                struct nlmsghdr *h = mnl_nlmsg_put_header(l->buffer);
-                unsigned char *m = mnl_nlmsg_put_extra_header(h, size);
-
-                h->nlmsg_type = type;
-                h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-                h->nlmsg_seq = ++l->seq;
-                m[0] = (unsigned char) family;
-                if (mnl_socket_sendto(l->socket, h, h->nlmsg_len) < 0)
-                        return -errno;
-                r = hear_list(l, l->seq, func, userdata);
-        }
-        return r == -EINTR ? 0 : r; /* what was there all the time was seen */
-}
-
-/**
- * net_link_list_addresses() - all addresses of this network's interfaces
- * @l:        conversation
- * @family:   AF_INET, AF_INET6
- * @func:     is called for each (RTM_NEWADDR)
- * @userdata: for @func
- * @e:        sentence on failure; may be NULL
- *
- * Return: 0, errno of the kernel.
- */
-int net_link_list_addresses(NetLink *l, int family, net_link_item_t func, void *userdata, Error *e) {
-        int r = list(l, RTM_GETADDR, sizeof(struct ifaddrmsg), family, func, userdata);
-
-        return r < 0 ? error_setf(e, r, "cannot list addresses: %s", strerror(-r)) : 0;
-}
-
-/**
- * net_link_list_routes() - all routes of this network
- * @l:        conversation
- * @family:   AF_INET, AF_INET6
- * @func:     is called for each (RTM_NEWROUTE)
- * @userdata: for @func
- * @e:        sentence on failure; may be NULL
- *
- * Return: 0, errno of the kernel.
- */
-int net_link_list_routes(NetLink *l, int family, net_link_item_t func, void *userdata, Error *e) {
-        int r = list(l, RTM_GETROUTE, sizeof(struct rtmsg), family, func, userdata);
-
-        return r < 0 ? error_setf(e, r, "cannot list routes: %s", strerror(-r)) : 0;
-}
-
 static struct nlmsghdr *start_link(NetLink *l, uint16_t type, unsigned flags, int family, int index) {
-        struct nlmsghdr *h = start(l, type, flags);
+        struct nlmsghdr *h = net_link_start(l, type, flags);
         struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
 
         m->ifi_family = (unsigned char) family;
@@ -202,7 +149,7 @@ int net_link_index(NetLink *l, const char *name, int *ret) {
         int index = 0, r;
 
         mnl_attr_put_strz(h, IFLA_IFNAME, name);
-        r = talk(l, h, on_index, &index);
+        r = net_link_talk(l, h, on_index, &index);
         if (r < 0)
                 return r;
         *ret = index;
@@ -232,7 +179,7 @@ int net_link_make_bridge(NetLink *l, const char *name, Error *e) {
         info = mnl_attr_nest_start(h, IFLA_LINKINFO);
         mnl_attr_put_str(h, IFLA_INFO_KIND, "bridge");
         mnl_attr_nest_end(h, info);
-        r = talk(l, h, NULL, NULL);
+        r = net_link_talk(l, h, NULL, NULL);
         return r < 0 && r != -EEXIST ? error_setf(e, r, "cannot make bridge %s: %s", name, strerror(-r)) : 0;
 }
 
@@ -243,7 +190,7 @@ static int set_hairpin(NetLink *l, int index) {
 
         mnl_attr_put_u8(h, IFLA_BRPORT_MODE, BRIDGE_MODE_HAIRPIN);
         mnl_attr_nest_end(h, info);
-        return talk(l, h, NULL, NULL);
+        return net_link_talk(l, h, NULL, NULL);
 }
 
 /**
@@ -296,7 +243,7 @@ int net_link_make_veth(NetLink *l, const char *name, const char *peer, int peer_
         mnl_attr_nest_end(h, other);
         mnl_attr_nest_end(h, data);
         mnl_attr_nest_end(h, info);
-        r = talk(l, h, NULL, NULL);
+        r = net_link_talk(l, h, NULL, NULL);
         if (r < 0)
                 return error_setf(e, r, "cannot make interface %s on %s: %s", name, bridge, strerror(-r));
         r = need_index(l, name, &index, e);
@@ -325,7 +272,7 @@ int net_link_up(NetLink *l, const char *name, Error *e) {
         h = start_link(l, RTM_NEWLINK, 0, AF_UNSPEC, index);
         m = mnl_nlmsg_get_payload(h);
         m->ifi_flags = m->ifi_change = IFF_UP;
-        r = talk(l, h, NULL, NULL);
+        r = net_link_talk(l, h, NULL, NULL);
         return r < 0 ? error_setf(e, r, "cannot switch on interface %s: %s", name, strerror(-r)) : 0;
 }
 
@@ -345,7 +292,7 @@ int net_link_remove(NetLink *l, const char *name, Error *e) {
                 return 0;
         if (r >= 0) {
                 h = start_link(l, RTM_DELLINK, 0, AF_UNSPEC, index);
-                r = talk(l, h, NULL, NULL);
+                r = net_link_talk(l, h, NULL, NULL);
         }
         return r < 0 && r != -ENODEV ? error_setf(e, r, "cannot remove interface %s: %s", name, strerror(-r))
                                      : 0;
@@ -373,7 +320,7 @@ int net_link_add_address(NetLink *l, const char *name, const char *address, Erro
                 r = need_index(l, name, &index, e);
         if (r < 0)
                 return r;
-        h = start(l, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
+        h = net_link_start(l, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
         m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
         m->ifa_family = (unsigned char) p.family;
         m->ifa_prefixlen = (unsigned char) p.length;
@@ -389,7 +336,7 @@ int net_link_add_address(NetLink *l, const char *name, const char *address, Erro
                 if (host != 0)
                         mnl_attr_put(h, IFA_BROADCAST, sizeof(broadcast), &broadcast);
         }
-        r = talk(l, h, NULL, NULL);
+        r = net_link_talk(l, h, NULL, NULL);
         return r < 0 && r != -EEXIST ? error_setf(e, r, "cannot give interface %s the address %s: %s", name,
                                                   address, strerror(-r))
                                      : 0;
@@ -415,7 +362,7 @@ int net_link_add_default_route(NetLink *l, const char *name, const char *gateway
                 r = need_index(l, name, &index, e);
         if (r < 0)
                 return r;
-        h = start(l, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+        h = net_link_start(l, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
         m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
         m->rtm_family = (unsigned char) p.family;
         m->rtm_table = RT_TABLE_MAIN;
@@ -424,7 +371,7 @@ int net_link_add_default_route(NetLink *l, const char *name, const char *gateway
         m->rtm_type = RTN_UNICAST;
         mnl_attr_put(h, RTA_GATEWAY, p.size, p.bytes);
         mnl_attr_put_u32(h, RTA_OIF, (uint32_t) index);
-        r = talk(l, h, NULL, NULL);
+        r = net_link_talk(l, h, NULL, NULL);
         return r < 0 && r != -EEXIST
                        ? error_setf(e, r, "cannot set the default route by %s: %s", gateway, strerror(-r))
                        : 0;
@@ -434,7 +381,6 @@ int net_link_add_default_route(NetLink *l, const char *name, const char *gateway
 typedef struct Number {
         size_t offset; /* of the attributes in the message */
         uint16_t type;
-        uint32_t wanted; /* 0: any */
         uint32_t value;
         bool found;
 } Number;
@@ -442,8 +388,7 @@ typedef struct Number {
 static int on_attribute(const struct nlattr *a, void *userdata) {
         Number *n = userdata;
 
-        if (mnl_attr_get_type(a) == n->type && mnl_attr_validate(a, MNL_TYPE_U32) >= 0 &&
-            (n->wanted == 0 || mnl_attr_get_u32(a) == n->wanted)) {
+        if (mnl_attr_get_type(a) == n->type && mnl_attr_validate(a, MNL_TYPE_U32) >= 0) {
                 n->value = mnl_attr_get_u32(a);
                 n->found = true;
         }
@@ -456,40 +401,17 @@ static int on_message(const struct nlmsghdr *h, void *userdata) {
         return mnl_attr_parse(h, (unsigned) n->offset, on_attribute, n);
 }
 
-static void on_port(const struct nlmsghdr *h, void *userdata) {
-        (void) on_message(h, userdata);
-}
-
-/**
- * net_link_has_ports() - is anything on a bridge?
- * @l:      conversation
- * @bridge: name
- * @e:      sentence on failure; may be NULL
- *
- * Return: 1, 0; -ENODEV: no such bridge; errno of the kernel.
- */
-int net_link_has_ports(NetLink *l, const char *bridge, Error *e) {
-        Number port = { .offset = sizeof(struct ifinfomsg), .type = IFLA_MASTER };
-        int index = 0, r = need_index(l, bridge, &index, e);
-
-        if (r < 0)
-                return r;
-        port.wanted = (uint32_t) index;
-        r = list(l, RTM_GETLINK, sizeof(struct ifinfomsg), AF_UNSPEC, on_port, &port);
-        return r < 0 ? error_setf(e, r, "cannot list interfaces: %s", strerror(-r)) : port.found;
-}
-
 /* Through which interface the kernel would send. */
 static int find_way(NetLink *l, const NetAddress *to, int *ret) {
         Number out = { .offset = sizeof(struct rtmsg), .type = RTA_OIF };
-        struct nlmsghdr *h = start(l, RTM_GETROUTE, 0);
+        struct nlmsghdr *h = net_link_start(l, RTM_GETROUTE, 0);
         struct rtmsg *m = mnl_nlmsg_put_extra_header(h, sizeof(*m));
         int r;
 
         m->rtm_family = (unsigned char) to->family;
         m->rtm_dst_len = (unsigned char) (to->size * 8);
         mnl_attr_put(h, RTA_DST, to->size, to->bytes);
-        r = talk(l, h, on_message, &out);
+        r = net_link_talk(l, h, on_message, &out);
         if (r >= 0 && !out.found)
                 r = -ENETUNREACH;
         if (r >= 0)
@@ -525,7 +447,7 @@ static bool is_for_pods(NetLink *l, int index) {
                 if (net_address_parse(*s, &a) >= 0 && find_way(l, &a, &uplink) >= 0 && uplink == index)
                         return false;
         }
-        return talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, index), on_link, &ok) >= 0 && ok;
+        return net_link_talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, index), on_link, &ok) >= 0 && ok;
 }
 
 /**
@@ -561,6 +483,6 @@ void net_link_default_mtu(NetLink *l, unsigned *ret) {
         if (r >= 0)
                 r = find_way(l, &nowhere, &index);
         if (r >= 0)
-                r = talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, index), on_message, &mtu);
+                r = net_link_talk(l, start_link(l, RTM_GETLINK, 0, AF_UNSPEC, index), on_message, &mtu);
         *ret = r >= 0 && mtu.value > 0 && mtu.value <= 65535 ? MAX(mtu.value, MTU_LEAST) : MTU_FALLBACK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Interfaces, addresses and routes, by rtnetlink. A NetLink is a conversation with the kernel about the network namespace in
+/* Interfaces, addresses and routes, by rtnetlink; and connections, by ctnetlink. A NetLink is a conversation with the kernel about the network namespace in
  * which it was opened. */
 #pragma once
 
@@ -16,6 +16,7 @@ struct nlmsghdr;
 typedef void (*net_link_item_t)(const struct nlmsghdr *h, void *userdata);
 
 int net_link_open(NetLink **ret, Error *e);
+int net_link_open_connections(NetLink **ret, Error *e);
 NetLink *net_link_close(NetLink *l);
 DEFINE_CLEANUP(NetLink *, net_link_close);
 
@@ -30,6 +31,8 @@ int net_link_add_default_route(NetLink *l, const char *name, const char *gateway
 int net_link_has_ports(NetLink *l, const char *bridge, Error *e);
 int net_link_list_addresses(NetLink *l, int family, net_link_item_t func, void *userdata, Error *e);
 int net_link_list_routes(NetLink *l, int family, net_link_item_t func, void *userdata, Error *e);
+int net_link_list_connections(NetLink *l, int family, net_link_item_t func, void *userdata);
+int net_link_remove_connection(NetLink *l, int family, const void *attrs, size_t size);
 void net_link_hairpin(NetLink *l, const char *name);
 int net_link_way(NetLink *l, const char *address, char ret[16]);
 void net_link_default_mtu(NetLink *l, unsigned *ret);

@@ -18,6 +18,7 @@
 #include "run/cni.h"
 #include "run/net-builtin.h"
 #include "run/net-conf.h"
+#include "run/net-conntrack.h"
 #include "run/net-hosts.h"
 #include "run/net-localnet.h"
 #include "run/net-namespace.h"
@@ -157,7 +158,11 @@ static int up(Up *u, Error *e) {
                         net_link_hairpin(u->host, *i);
         if (r >= 0)
                 r = save(u->state, u->pod_fd, sync, e);
-        return r < 0 ? r : publish(NULL, e);
+        if (r >= 0)
+                r = publish(NULL, e);
+        if (r >= 0 && u->state->port_network >= 0)
+                (void) net_conntrack_forget(u->state->ports, u->state->n_ports, NET_FORGET_ALL);
+        return r;
 }
 
 static int load_confs(NetConfs *ret, Error *e) {
@@ -274,6 +279,21 @@ static int remove_state(const NetState *s, int pod_fd, NetLink *host, Error *e) 
         return r;
 }
 
+/* Ports that our rules lead to the pod, until the next publish(). */
+static int take_ports(NetState *s, NetState **ret, Error *e) {
+        NetState *ports = new0(NetState, 1);
+
+        if (!ports)
+                return error_oom(e);
+        if (s->port_network >= 0) {
+                ports->ports = TAKE_PTR(s->ports);
+                ports->n_ports = s->n_ports;
+                s->n_ports = 0;
+        }
+        *ret = ports;
+        return 0;
+}
+
 /**
  * net_down() - take a pod's networks away
  * @uuid:   of the pod
@@ -286,13 +306,15 @@ static int remove_state(const NetState *s, int pod_fd, NetLink *host, Error *e) 
  */
 int net_down(const char *uuid, int pod_fd, bool forget, Error *e) {
         _cleanup_(net_link_closep) NetLink *host = NULL;
-        _cleanup_net_state_ NetState *s = NULL;
+        _cleanup_net_state_ NetState *s = NULL, *gone = NULL;
         int r = load_state(uuid, pod_fd, &s, e), left;
 
         if (r <= 0)
                 return r;
         assert(s);
         r = net_link_open(&host, e);
+        if (r >= 0)
+                r = take_ports(s, &gone, e);
         if (r < 0)
                 return r;
         left = remove_all(s, host, e);
@@ -303,6 +325,7 @@ int net_down(const char *uuid, int pod_fd, bool forget, Error *e) {
                 r = remove_state(s, pod_fd, host, left < 0 ? NULL : e);
         if (r < 0)
                 (void) publish(host, NULL);
+        (void) net_conntrack_forget(gone->ports, gone->n_ports, NET_FORGET_ALL);
         return r < 0 ? r : left < 0;
 }
 
@@ -339,8 +362,13 @@ int net_restore(char ***ret_warnings, Error *e) {
 
         if (r >= 0)
                 r = net_states_load(&states, e);
-        for (size_t i = 0; r >= 0 && i < states.n; i++)
-                r = check_pod(states.items[i], &warnings) < 0 ? error_oom(e) : 0;
+        for (size_t i = 0; r >= 0 && i < states.n; i++) {
+                const NetState *s = states.items[i];
+
+                if (s->port_network >= 0)
+                        (void) net_conntrack_forget(s->ports, s->n_ports, NET_FORGET_ASTRAY);
+                r = check_pod(s, &warnings) < 0 ? error_oom(e) : 0;
+        }
         if (r >= 0)
                 *ret_warnings = TAKE_PTR(warnings);
         return r;

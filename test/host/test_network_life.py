@@ -129,6 +129,44 @@ def test_hosts_of_images(host, pods, net, images, tmp_path, host_dns):
     pods.stop(other)
 
 
+SENDER = """import socket, time
+a, b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+a.bind(('', 40000)), b.bind(('::', 40001))
+print('ready', flush=True)
+while True:
+    for s, to in ((a, '10.99.0.1'), (b, 'fd99::1')):
+        try:
+            s.sendto(b'x', (to, 19000))
+        except ConnectionRefusedError:
+            pass
+    time.sleep(0.05)
+"""
+HEAR = """import socket
+s, found = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM), set()
+s.bind(('::', 9000))
+s.settimeout(30)
+while len(found) < 2:
+    found.add(s.recvfrom(9)[1][0].startswith('::ffff:'))
+print('both')
+"""
+
+
+def test_senders_that_do_not_stop(host, pods, net, outside):
+    """UDP from one port, without an end, reaches a pod that comes later, and the same pod at another address."""
+    net.server("keeper", "PublishPort=18099:80\n")  # the kernel keeps track from here on
+    with subprocess.Popen([*outside, "python3", "-c", SENDER], stdout=subprocess.PIPE, text=True) as sender:
+        try:
+            assert sender.stdout.readline() == "ready\n"
+            for network in ("default", "default:IP=172.16.28.77"):
+                name = pods.write("udp", f"{POD}Network={network}\nPublishPort=19000:9000/udp\n" +
+                                  app_section("main", net.images.busybox, "sleep infinity"))
+                pods.start(name)
+                assert net.inside(name, "python3", "-c", HEAR).out == "both\n", network
+                pods.stop(name)
+        finally:
+            sender.kill()
+
+
 def test_at_the_end_of_run(host, pods, net, images):
     """Issue 7, 1: rkt run takes the networks away itself, the pod stays for rkt status; after a kill -9 gc does; a sandbox."""
     image = images.make("example.com/port", app={"exec": ["/bin/true"], "ports": [{"name": "x", "protocol": "tcp", "port": 80}]})
