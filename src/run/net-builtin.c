@@ -64,6 +64,21 @@ static bool find_subnet6(const NetBuiltin *b, char ret[NET_ADDRESS_MAX]) {
         return true;
 }
 
+/* Who had an address before is remembered by its neighbours, for a minute or so: the next pod with that address answers to the
+ * same number. */
+static bool find_mac(const NetAttachment *a, unsigned char ret[6]) {
+        NetAddress address;
+
+        STRV_FOREACH (s, a->addresses)
+                if (net_address_parse(*s, &address) >= 0 && address.family == AF_INET) {
+                        ret[0] = 0x02; /* ours, not a maker's */
+                        ret[1] = 0x52;
+                        memcpy(ret + 2, address.bytes, 4);
+                        return true;
+                }
+        return false;
+}
+
 /* What "NAME:key=value,..." asks of it. */
 typedef struct Wanted {
         char *ip;
@@ -110,6 +125,24 @@ static int add_lease(const NetBuiltin *b, const NetStates *states, const char *s
         return 0;
 }
 
+/* The two addresses of a pod go together, as long as nobody has the one that goes with the other. */
+static int add_lease6(const NetBuiltin *b, const NetStates *states, const char *subnet6, const char *wanted,
+                      NetAttachment *a, Error *e) {
+        NetAddress network, four, six;
+        char text[NET_ADDRESS_MAX];
+        unsigned n = 0;
+
+        if (wanted || net_address_parse(b->subnet, &network) < 0 ||
+            net_address_parse(*a->addresses, &four) < 0 || net_address_parse(subnet6, &six) < 0)
+                return add_lease(b, states, subnet6, wanted, a, e);
+        for (size_t i = 0; i < four.size; i++)
+                n = (n << 8) + (unsigned) (four.bytes[i] - network.bytes[i]);
+        six = net_address_nth(&six, n);
+        net_address_to_string(&six, false, text);
+        return add_lease(b, states, subnet6, text, a, NULL) >= 0 ? 0
+                                                                 : add_lease(b, states, subnet6, NULL, a, e);
+}
+
 /**
  * net_builtin_lease() - addresses for a pod
  * @b:      network
@@ -127,7 +160,7 @@ int net_builtin_lease(const NetBuiltin *b, const NetStates *states, NetAttachmen
         if (r >= 0)
                 r = add_lease(b, states, b->subnet, wanted.ip, a, e);
         if (r >= 0 && find_subnet6(b, subnet6))
-                r = add_lease(b, states, subnet6, wanted.ip6, a, e);
+                r = add_lease6(b, states, subnet6, wanted.ip6, a, e);
         if (r >= 0 && strv_extend(&a->host_ifs, b->bridge) < 0)
                 r = error_oom(e);
         a->masquerade = !b->restricted;
@@ -192,6 +225,10 @@ int net_builtin_conf(const NetBuiltin *b, const NetAttachment *a, unsigned mtu, 
         write_member(&w, "bridge", b->bridge);
         write_true(&w, "isGateway");
         write_true(&w, "hairpinMode");
+        json_write_key(&w, "capabilities");
+        json_write_begin_object(&w);
+        write_true(&w, "mac");
+        json_write_end_object(&w);
         json_write_key(&w, "mtu");
         json_write_uint(&w, mtu);
         write_ipam(&w, b, a);
@@ -199,6 +236,23 @@ int net_builtin_conf(const NetBuiltin *b, const NetAttachment *a, unsigned mtu, 
         json_write_end_array(&w);
         json_write_end_object(&w);
         return json_writer_steal(&w, ret) < 0 ? error_oom(e) : 0;
+}
+
+/**
+ * net_builtin_runtime() - what plugins are told besides the network
+ * @a:   with its leases
+ * @ret: text of runtimeConfig, to free()
+ * @e:   sentence on failure; may be NULL
+ *
+ * Return: 0, -ENOMEM.
+ */
+int net_builtin_runtime(const NetAttachment *a, char **ret, Error *e) {
+        unsigned char m[6];
+
+        if (!find_mac(a, m))
+                return 0;
+        *ret = strf("{\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\"}", m[0], m[1], m[2], m[3], m[4], m[5]);
+        return *ret ? 0 : error_oom(e);
 }
 
 /* 15 letters are the most. Names that start with "ve-" are networkd's and nspawn's. */
@@ -313,14 +367,16 @@ static int add_bridge(const NetBuiltin *b, NetLink *host, const NetAttachment *a
  */
 int net_builtin_add(const NetBuiltin *b, NetLink *host, NetLink *inside, int pod_ns, const char *uuid,
                     const NetAttachment *a, Error *e) {
+        unsigned char mac[6] = { 0x02 };
         char name[16];
         unsigned mtu;
         int r = add_bridge(b, host, a, e);
 
+        (void) find_mac(a, mac);
         veth_name(uuid, a->if_name, name);
         net_link_default_mtu(host, &mtu);
         if (r >= 0)
-                r = net_link_make_veth(host, name, a->if_name, pod_ns, b->bridge, mtu, e);
+                r = net_link_make_veth(host, name, a->if_name, pod_ns, b->bridge, mtu, mac, e);
         return r < 0 ? r : add_inside(b, inside, a, e);
 }
 

@@ -213,12 +213,13 @@ void net_link_hairpin(NetLink *l, const char *name) {
  * @peer_ns: network namespace of the other
  * @bridge:  name
  * @mtu:     bytes, of both
+ * @mac:     6 bytes, the other's
  * @e:       sentence on failure; may be NULL
  *
  * Return: 0, errno of the kernel.
  */
 int net_link_make_veth(NetLink *l, const char *name, const char *peer, int peer_ns, const char *bridge,
-                       unsigned mtu, Error *e) {
+                       unsigned mtu, const unsigned char *mac, Error *e) {
         struct nlattr *info, *data, *other;
         struct nlmsghdr *h;
         struct ifinfomsg *m;
@@ -238,6 +239,7 @@ int net_link_make_veth(NetLink *l, const char *name, const char *peer, int peer_
         other = mnl_attr_nest_start(h, VETH_INFO_PEER);
         (void) mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
         mnl_attr_put_strz(h, IFLA_IFNAME, peer);
+        mnl_attr_put(h, IFLA_ADDRESS, 6, mac);
         mnl_attr_put_u32(h, IFLA_MTU, mtu);
         mnl_attr_put_u32(h, IFLA_NET_NS_FD, (uint32_t) peer_ns);
         mnl_attr_nest_end(h, other);

@@ -116,6 +116,8 @@ static int add_by_plugins(Up *u, const NetBuiltin *b, NetAttachment *a, Error *e
         net_link_default_mtu(u->host, &mtu);
         if (b)
                 r = net_builtin_conf(b, a, mtu, &a->conf, e);
+        if (r >= 0 && b)
+                r = net_builtin_runtime(a, &a->runtime, e);
         if (r >= 0 && b) /* its conf is not known to the pod's directory yet */
                 r = save(u->state, u->pod_fd, false, e);
         if (r >= 0)

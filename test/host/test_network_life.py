@@ -167,6 +167,25 @@ def test_senders_that_do_not_stop(host, pods, net, outside):
             sender.kill()
 
 
+def test_restart(host, pods, net, method):
+    """A pod that starts again with the same addresses is reached at once, by the host and by other pods that know its neighbourhood."""
+    other, name = net.server("other", ""), net.server("again", "")
+    before, = net.info(name)
+    urls = [f"http://{before['ip']}/", f"http://[{before['ip6']}]/"]
+    prefix = ("nsenter", "-t", net.leader(other), "-n")
+    for again in (False, True):
+        if again:
+            pods.stop(name)
+            pods.start(name)
+            now, = net.info(name)
+            assert (now["ip"], now["ip6"], now["method"]) == (before["ip"], before["ip6"], method)
+        for url in urls:
+            for way in ((), prefix):  # a connection that is refused was an answer: the server is not there yet
+                done = host.run(*way, "curl", "-sS", "--connect-timeout", "8", "--retry", "100", "--retry-delay", "0", "--retry-connrefused",
+                                "--retry-max-time", "60", url)
+                assert done.out == f"from-{name}\n" and "timed out" not in done.err.lower(), (url, way, done)
+
+
 def test_at_the_end_of_run(host, pods, net, images):
     """Issue 7, 1: rkt run takes the networks away itself, the pod stays for rkt status; after a kill -9 gc does; a sandbox."""
     image = images.make("example.com/port", app={"exec": ["/bin/true"], "ports": [{"name": "x", "protocol": "tcp", "port": 80}]})
