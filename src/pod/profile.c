@@ -58,6 +58,10 @@ static int on_item(const IniItem *i, void *userdata) {
         wrong = *i->value ? value_check(key->check, i->value) : NULL;
         if (wrong)
                 return fail(p, i->line, i->key, wrong);
+        if (unit_key_since(key, i->value) > SYSTEMD_VERSION)
+                return error_setf(p->error, -EINVAL,
+                                  "%s:%u: [App] %s: '%.200s' needs systemd %u (this is %d)", p->path, i->line,
+                                  i->key, i->value, unit_key_since(key, i->value), SYSTEMD_VERSION);
         return unit_settings_add(p->settings, unit_key_in_app(key), i->value, (PodPlace){}) < 0
                        ? error_oom(p->error)
                        : 0;

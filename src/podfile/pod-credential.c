@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "basic/path.h"
-#include "config.h"
 #include "podfile/pod-loader.h"
 
 #define IMPORT    "ImportCredential"
@@ -87,9 +86,7 @@ int set_credential(PodLoader *l, const PodPart *part, const PodLine *line, void 
                 unit_settings_cut(all, before);
                 return loader_bad(l, part, line, "%s", wrong); /* without the value, which may be secret */
         }
-        return !HAVE_IMPORT_CREDENTIAL && streq(s->key, IMPORT)
-                       ? loader_later(l, part, line, "by this version of systemd (254 is)")
-                       : 0;
+        return streq(s->key, IMPORT) ? loader_needs_systemd(l, part, line, 254) : 0;
 }
 
 /* In a value, systemd knows no specifiers. */

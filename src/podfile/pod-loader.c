@@ -9,6 +9,7 @@
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "basic/word.h"
+#include "config.h"
 #include "podfile/pod-loader.h"
 
 /**
@@ -65,6 +66,23 @@ int loader_later(PodLoader *l, const PodPart *part, const PodLine *line, const c
         return strv_extendf(&l->spec->unsupported, "%s:%u: [%s] %s: %s%snot supported yet", line->place.file,
                             line->place.line, part->title, pod_line_key(line), str_or(what, ""),
                             what ? " is " : "");
+}
+
+/**
+ * loader_needs_systemd() - record that the pod cannot start with an old systemd
+ * @l:     collects it
+ * @part:  the section of the line
+ * @line:  a line that is right
+ * @since: the version that knows it; 0 for all
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int loader_needs_systemd(PodLoader *l, const PodPart *part, const PodLine *line, unsigned since) {
+        if (since <= SYSTEMD_VERSION)
+                return 0;
+        return strv_extendf(&l->spec->unsupported, "%s:%u: [%s] %s: '%.200s' needs systemd %u (this is %d)",
+                            line->place.file, line->place.line, part->title, pod_line_key(line), line->value,
+                            since, SYSTEMD_VERSION);
 }
 
 static int expand(PodLoader *l, const PodPart *part, const PodLine *line, const char *text,
@@ -332,7 +350,8 @@ static int add_setting(PodLoader *l, const PodPart *part, const PodLine *line, U
                 if (r <= 0)
                         return r;
         }
-        return unit_settings_add(settings, key, text, line->place);
+        r = is_in_app ? loader_needs_systemd(l, part, line, unit_key_since(line->unit_key, text)) : 0;
+        return r < 0 ? r : unit_settings_add(settings, key, text, line->place);
 }
 
 /**

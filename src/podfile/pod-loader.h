@@ -22,6 +22,7 @@ int loader_bad(PodLoader *l, const PodPart *part, const PodLine *line, const cha
         _printf_(4, 5);
 int loader_bad_value(PodLoader *l, const PodPart *part, const PodLine *line, const char *value,
                      const char *wrong);
+int loader_needs_systemd(PodLoader *l, const PodPart *part, const PodLine *line, unsigned since);
 int loader_later(PodLoader *l, const PodPart *part, const PodLine *line, const char *what);
 
 /* Return 1 with a result, 0 when a mistake was recorded, -ENOMEM. */

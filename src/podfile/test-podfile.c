@@ -9,11 +9,13 @@
 
 #include "basic/str.h"
 #include "basic/strv.h"
+#include "config.h"
 #include "podfile/pod-file.h"
 #include "podfile/pod-order.h"
 #include "podfile/pod-unit.h"
 #include "podfile/port-mapping.h"
 #include "podfile/specifier.h"
+#include "podfile/unit-keys.h"
 
 typedef struct Loaded {
         PodSpec *spec;
@@ -178,6 +180,36 @@ static void test_empty_settings(void **state) {
         assert_string_equal(unit_settings_last(s, "SystemCallFilter"), "");
         assert_string_equal(unit_settings_last(s, "StartLimitInterval"), "1.5min"); /* in [Service] */
         assert_int_equal(s->n, 8);
+}
+
+/* What the host's systemd would ignore is refused when the pod starts, and said by the check. */
+static void test_newer_systemd(void **state) {
+        static const struct {
+                const char *key, *value;
+                unsigned since;
+        } cases[] = {
+                { "RestartSteps", "3", 254 },
+                { "RestartMode", "direct", 254 },
+                { "RestartMode", "debug", 257 },
+                { "Type", "notify-reload", 253 },
+                { "Type", "notify", 0 },
+                { "ProtectControlGroups", "strict", 257 },
+                { "ProtectControlGroups", "yes", 0 },
+                { "ProtectHostname", "private", 258 },
+                { "ProtectHostname", "yes:a", 258 },
+                { "ProtectHostname", "no", 0 },
+                { "MemoryZSwapMax", "1", 253 },
+                { "MemoryMax", "1", 0 },
+        };
+
+        FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
+                _cleanup_free_ char *text = strf("[App]\nImage=i\n%s=%s\n", c->key, c->value);
+                _cleanup_loaded_ Loaded x = {};
+
+                assert_int_equal(unit_key_since(unit_key_find(c->key), c->value), c->since);
+                load(text, NULL, &x);
+                assert_int_equal(strv_length(x.spec->unsupported), c->since > SYSTEMD_VERSION);
+        }
 }
 
 static void test_volumes(void **state) {
@@ -472,7 +504,7 @@ static void test_value_checks(void **state) {
                 { CHECK_CONTROL_GROUPS, "yes|strict|private|0", "strct" },
                 { CHECK_PROTECT_HOSTNAME, "yes|private|no|private:a.b|yes:a",
                   "privat|no:-|private:|privately-long" },
-                { CHECK_PROTECT_PROC, "invisible|noaccess|ptraceable|default", "invisble|yes" },
+                { CHECK_PROTECT_PROC, "invisible|noaccess|ptraceable|default", "hidden|yes" },
                 { CHECK_JOB_MODE, "replace|ignore-dependencies", "0755|replaces" },
                 { CHECK_SECURE_BITS, "keep-caps noroot-locked", "noroots" },
                 { CHECK_NICE, "-20|19|+5|0", "20|x|--1" },
@@ -568,25 +600,16 @@ static void test_broken_unit(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),
-                cmocka_unit_test(test_environment),
-                cmocka_unit_test(test_merge),
-                cmocka_unit_test(test_settings),
-                cmocka_unit_test(test_empty_settings),
-                cmocka_unit_test(test_volumes),
-                cmocka_unit_test(test_sockets),
-                cmocka_unit_test(test_specifiers_p9),
-                cmocka_unit_test(test_template),
-                cmocka_unit_test(test_auto_update),
-                cmocka_unit_test(test_network),
-                cmocka_unit_test(test_not_yet),
-                cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_error_order),
-                cmocka_unit_test(test_tables_are_sorted),
-                cmocka_unit_test(test_value_checks),
-                cmocka_unit_test(test_private_users),
-                cmocka_unit_test(test_order),
-                cmocka_unit_test(test_broken_unit),
+                cmocka_unit_test(test_defaults),       cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_merge),          cmocka_unit_test(test_settings),
+                cmocka_unit_test(test_empty_settings), cmocka_unit_test(test_newer_systemd),
+                cmocka_unit_test(test_volumes),        cmocka_unit_test(test_sockets),
+                cmocka_unit_test(test_specifiers_p9),  cmocka_unit_test(test_template),
+                cmocka_unit_test(test_auto_update),    cmocka_unit_test(test_network),
+                cmocka_unit_test(test_not_yet),        cmocka_unit_test(test_errors),
+                cmocka_unit_test(test_error_order),    cmocka_unit_test(test_tables_are_sorted),
+                cmocka_unit_test(test_value_checks),   cmocka_unit_test(test_private_users),
+                cmocka_unit_test(test_order),          cmocka_unit_test(test_broken_unit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -562,6 +562,44 @@ const char *unit_key_in_app(const UnitKey *key) {
 }
 
 /**
+ * unit_key_since() - which systemd knows a key, and its value?
+ * @key:   row of one that [App] takes
+ * @value: one that value_check() lets pass, or empty
+ *
+ * An older one ignores the line, or takes it for another one.
+ *
+ * Return: the version; 0 for all that rkt runs with.
+ */
+unsigned unit_key_since(const UnitKey *key, const char *value) {
+        static const struct {
+                const char *key, *word; /* NULL: any value */
+                unsigned since;
+        } newer[] = {
+                { "LogFilterPatterns", NULL, 253 },
+                { "MemoryKSM", NULL, 254 },
+                { "MemoryPressureThresholdSec", NULL, 254 },
+                { "MemoryPressureWatch", NULL, 254 },
+                { "MemoryZSwapMax", NULL, 253 },
+                { "MemoryZSwapWriteback", NULL, 256 },
+                { "ProtectControlGroups", "private", 257 },
+                { "ProtectControlGroups", "strict", 257 },
+                { "ProtectHostname", "private", 258 },
+                { "ReloadSignal", NULL, 253 },
+                { "RestartMaxDelaySec", NULL, 254 },
+                { "RestartMode", "debug", 257 },
+                { "RestartMode", NULL, 254 },
+                { "RestartSteps", NULL, 254 },
+                { "StartupMemoryZSwapMax", NULL, 253 },
+                { "Type", "notify-reload", 253 },
+        };
+
+        FOREACH_ARRAY (n, newer, ELEMENTSOF(newer))
+                if (strcmp(n->key, key->name) == 0 && (!n->word || strcmp(n->word, value) == 0))
+                        return n->since;
+        return strcmp(key->name, "ProtectHostname") == 0 && strchr(value, ':') ? 258 : 0;
+}
+
+/**
  * unit_key_table() - all rows
  * @ret_n: how many
  *

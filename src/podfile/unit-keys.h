@@ -26,4 +26,5 @@ typedef struct UnitKey {
 const UnitKey *unit_key_find(const char *name);
 bool unit_key_is_list(const UnitKey *key);
 const char *unit_key_in_app(const UnitKey *key);
+unsigned unit_key_since(const UnitKey *key, const char *value);
 const UnitKey *unit_key_table(size_t *ret_n);

@@ -76,6 +76,19 @@ def test_the_pod_has_the_time_of_its_apps(host, pods):
                      "plain": ("2min", "1min 45s")}
 
 
+def test_keys_of_a_newer_systemd(host, pods):
+    """What the systemd of the host would ignore in an app is said by the check, and refused at the start."""
+    systemd = int(host.run("systemctl", "--version").out.split()[1])
+    keys = ("RestartSteps=3", "MemoryZSwapMax=1M", "Type=notify-reload", "ProtectControlGroups=strict")
+    since = (254, 253, 253, 257)
+    name = pods.write("newer", "[App]\nImage=/nowhere.aci\n" + "\n".join(keys) + "\n")
+    checked = host.rkt("pod", "check", f"{POD_DIR}/{name}.pod").all
+    said = [int(line.split("needs systemd ")[1].split()[0]) for line in checked.splitlines() if "needs systemd" in line]
+    assert said == [s for s in since if s > systemd], checked
+    pods.start(name, check=False)
+    assert ("'3' needs systemd 254 (this is 252)" in host.status(f"pod@{name}")) is (systemd == 252)
+
+
 def test_repaired_file_starts(host, pods, image):
     """After the repair nothing else is needed."""
     name = pods.write("repair", BROKEN)
