@@ -270,7 +270,7 @@ def verbs(tmp):
 
 def diff(tmp):
     """rkt pod diff: what a reload would change, by the generator's own code; comments do not count; exit codes as diff's."""
-    out = new_pods(tmp, {"same.pod": GOOD, "less.pod": GOOD, "gone.pod": GOOD, "worse.pod": GOOD,
+    out = new_pods(tmp, {"same.pod": GOOD, "less.pod": GOOD, "gone.pod": GOOD, "worse.pod": GOOD, "timed.pod": GOOD + "[Timer]\nOnCalendar=daily\n",
                          "more.pod": GOOD + "[Service]\nCPUWeight=10\n[Install]\nWantedBy=multi-user.target\n"})
     env = {"RKT_GENERATOR_DIR": str(out)}
     assert generate(tmp, out)[0] == 0
@@ -280,6 +280,7 @@ def diff(tmp):
     (etc / "gone.pod").unlink()
     (etc / "worse.pod").write_text("[App]\nImagge=x\n")
     (etc / "new.pod").write_text(GOOD)
+    (etc / "timed.pod").write_text(GOOD)
     (etc / "more.pod.d").mkdir()
     (etc / "more.pod.d/x.conf").write_text("[Service]\nCPUWeight=20\n[Install]\nWantedBy=pods.target\n")
     status, text, _ = rkt(tmp, "pod", "diff", env=env)
@@ -301,6 +302,7 @@ def diff(tmp):
 pod new: added
 """ in text, text
     assert "pod gone: removed\n" in text and "pod same" not in text and "pod less" not in text
+    assert "pod timed: changed" in text and "\n-OnCalendar=daily\n" in text and "\n-timers.target.wants/pod@timed.timer\n" in text
     worse = text[text.index("pod worse"):].splitlines()
     assert worse[:2] == ["pod worse: broken", "in/etc/worse.pod:1: [App] Image= is missing"] and "Imagge: unknown" in worse[2], worse
     status, text, _ = rkt(tmp, "pod", "diff", "--format=json", "more", "worse", "same", env=env)

@@ -239,6 +239,18 @@ static int check_socket(PodLoader *l, const PodText *t, const PodPart *part, siz
         return r < 0 ? r : check_agreement(l, t, part, index);
 }
 
+/* An empty value of any of them takes all back, as systemd has it. */
+static int check_timer(PodLoader *l, const PodPart *part) {
+        bool elapses = false;
+
+        FOREACH_ARRAY (s, l->spec->timer.items, l->spec->timer.n)
+                if (startswith(s->key, "On"))
+                        elapses = *s->value != '\0';
+        return elapses ? 0
+                       : loader_bad(l, part, NULL,
+                                    "nothing to wait for (OnCalendar=, OnBootSec=, OnActiveSec= ...)");
+}
+
 /**
  * loader_check() - checks across the whole pod
  * @l:    its spec is filled; apps of sockets are completed
@@ -271,6 +283,8 @@ int loader_check(PodLoader *l, const PodText *text) {
                         r = check_volume(l, p, &s->volumes[volume++]);
                 else if (p->section == POD_SECTION_SOCKET)
                         r = check_socket(l, text, p, socket++);
+                else if (r >= 0 && p->section == POD_SECTION_TIMER)
+                        r = check_timer(l, p);
         }
         return r < 0 ? r : check_order(l, text);
 }

@@ -32,6 +32,7 @@ static const struct {
         { POD_SECTION_SOCKET, "ListenSpecial", "a pod can be given sockets only" },
         { POD_SECTION_SOCKET, "ListenUSBFunction", "a pod can be given sockets only" },
         { POD_SECTION_SOCKET, "Service", "it always is the pod; App= says which app" },
+        { POD_SECTION_TIMER, "Unit", "it always is the pod" },
         { POD_SECTION_INSTALL, "Alias", "systemd has no second name for an instance of a template" },
         { POD_SECTION_INSTALL, "Also", "each pod has its own [Install]" },
         { POD_SECTION_INSTALL, "DefaultInstance", "[Pod] Instances= says which instances there are" },
@@ -145,7 +146,5 @@ int loader_host_setting(PodLoader *l, const PodPart *part, const PodLine *line, 
                 r = check_install(l, part, line, &settings->items[n]);
         if (r == 0)
                 unit_settings_cut(settings, n);
-        if (r >= 0 && part->section == POD_SECTION_TIMER)
-                r = loader_later(l, part, line, NULL);
         return r < 0 ? r : 0;
 }

@@ -20,6 +20,8 @@
  * @text: read and merged
  * @ret:  a pod file; to free()
  *
+ * When a pod is to start is nothing of the pod.
+ *
  * Return: 0 or -ENOMEM.
  */
 int pod_recipe(const PodText *text, char **ret) {
@@ -27,6 +29,8 @@ int pod_recipe(const PodText *text, char **ret) {
 
         strbuf_add(&b, "");
         FOREACH_ARRAY (p, text->parts, text->n_parts) {
+                if (p->section == POD_SECTION_TIMER)
+                        continue;
                 strbuf_addf(&b, "[%s%s%s]\n", pod_section_to_string(p->section), p->name ? " " : "",
                             str_or(p->name, ""));
                 FOREACH_ARRAY (line, p->lines, p->n_lines)

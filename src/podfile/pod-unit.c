@@ -184,6 +184,15 @@ static int socket_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *fil
         return add_text(files, strf("pod@%s.socket.d/50-pod.conf", entry->name), &b);
 }
 
+static int timer_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *files) {
+        _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
+
+        add_head(&b, entry);
+        strbuf_add(&b, "\n[Timer]\n");
+        add_settings(&b, &s->timer);
+        return add_text(files, strf("pod@%s.timer.d/50-pod.conf", entry->name), &b);
+}
+
 static int add_links(const char *unit, const char *type, const char *value, const char *suffix,
                      UnitFiles *files) {
         _cleanup_strv_free_ char **words = NULL;
@@ -199,7 +208,7 @@ static int add_links(const char *unit, const char *type, const char *value, cons
         return r;
 }
 
-/* [Install]: with a socket it is about the socket. */
+/* [Install]: with a socket it is about the socket. A timer needs none: it is why the section is there. */
 static int install_links(const PodSpec *s, UnitFiles *files) {
         static const struct {
                 const char *key, *suffix;
@@ -222,7 +231,11 @@ static int install_links(const PodSpec *s, UnitFiles *files) {
                         if (r < 0)
                                 return r;
                 }
-        return 0;
+        if (s->timer.n == 0)
+                return 0;
+        free(unit);
+        unit = strf("pod@%s.timer", s->name);
+        return unit ? add_links(unit, "timer", "timers.target", "wants", files) : -ENOMEM;
 }
 
 /**
@@ -240,6 +253,8 @@ int pod_unit_files(const PodEntry *entry, const PodSpec *spec, UnitFiles *ret) {
         r = service_dropin(entry, spec, &files);
         if (r >= 0 && spec->n_sockets > 0)
                 r = socket_dropin(entry, spec, &files);
+        if (r >= 0 && spec->timer.n > 0)
+                r = timer_dropin(entry, spec, &files);
         if (r >= 0)
                 r = install_links(spec, &files);
         if (r < 0)

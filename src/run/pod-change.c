@@ -196,7 +196,7 @@ static bool is_link_of(const char *link, const char *name) {
         const char *unit = startswith(path_basename(link), "pod@"),
                    *rest = unit ? startswith(unit, name) : NULL;
 
-        return rest && (streq(rest, ".service") || streq(rest, ".socket"));
+        return rest && (streq(rest, ".service") || streq(rest, ".socket") || streq(rest, ".timer"));
 }
 
 static int compare_links(const Written *w, const UnitFiles *files, const char *name, StrBuf *diff) {
@@ -276,13 +276,14 @@ static bool was_written(const Written *w, const char *name) {
 }
 
 static int compare_units(const Written *w, PodFileChange *c, const UnitFiles *files, StrBuf *diff) {
-        int service, socket, links;
+        int service, socket, timer, links;
 
         service = compare_unit(w, files, c->name, "service", diff);
         socket = service < 0 ? service : compare_unit(w, files, c->name, "socket", diff);
-        links = socket < 0 ? socket : compare_links(w, files, c->name, diff);
+        timer = socket < 0 ? socket : compare_unit(w, files, c->name, "timer", diff);
+        links = timer < 0 ? timer : compare_links(w, files, c->name, diff);
         c->new_socket = c->new_socket || socket > 0;
-        return links < 0 ? links : service || socket || links;
+        return links < 0 ? links : service || socket || timer || links;
 }
 
 static void find_age(PodFileChange *c, const PodEntry *entry) {
@@ -321,8 +322,9 @@ static int load_now(PodFileChange *c, const PodEntry *entry, UnitFiles *files) {
                 return r;
         find_age(c, entry);
         c->has_socket = spec->n_sockets > 0;
+        c->has_timer = spec->timer.n > 0;
         FOREACH_ARRAY (f, files->items, files->n)
-                c->is_installed = c->is_installed || f->target;
+                c->is_installed = c->is_installed || (f->target && !endswith(f->path, ".timer"));
         return 0;
 }
 
@@ -351,8 +353,10 @@ static int load_change(const Written *w, const PodEntry *entry, PodFileChange *c
 
 /* ---- all ---- */
 
-/* Pods of files, of the last reload, and those that run. */
-static int find_names(const PodIndex *index, const Written *w, char *const *running, char ***ret) {
+/* Pods of files, of the last reload, those that run, and those with a timer. */
+static int find_names(const PodIndex *index, const Written *w, char *const *running, char *const *timers,
+                      char ***ret) {
+        char *const *const both[] = { running, timers };
         _cleanup_strv_free_ char **names = NULL;
         int r = 0;
 
@@ -367,9 +371,10 @@ static int find_names(const PodIndex *index, const Written *w, char *const *runn
                 if (r >= 0 && copy && !pod_index_find(index, copy))
                         r = strv_extend(&names, copy);
         }
-        for (char *const *n = running; r >= 0 && n && *n; n++)
-                if (!strv_contains(names, *n))
-                        r = strv_extend(&names, *n);
+        for (size_t i = 0; i < ELEMENTSOF(both); i++)
+                for (char *const *n = both[i]; r >= 0 && n && *n; n++)
+                        if (!strv_contains(names, *n))
+                                r = strv_extend(&names, *n);
         if (r < 0)
                 return r;
         strv_sort(names);
@@ -377,9 +382,10 @@ static int find_names(const PodIndex *index, const Written *w, char *const *runn
         return 0;
 }
 
-static int add_change(const PodIndex *index, const Written *w, char *const *running, const char *name,
-                      PodFileChanges *list) {
-        PodFileChange c = { .is_running = strv_contains(running, name) };
+static int add_change(const PodIndex *index, const Written *w, char *const *running, char *const *timers,
+                      const char *name, PodFileChanges *list) {
+        PodFileChange c = { .is_running = strv_contains(running, name),
+                            .timer_runs = strv_contains(timers, name) };
         int r;
 
         c.name = strdup(name);
@@ -396,6 +402,7 @@ static int add_change(const PodIndex *index, const Written *w, char *const *runn
  * pod_file_changes_load() - compare all pods
  * @index:   pod files as they are now
  * @running: names of the pods that run
+ * @timers:  names of the pods whose timers are active; NULL: none
  * @ret:     for pod_file_changes_done()
  * @e:       sentence on failure; may be NULL
  *
@@ -403,17 +410,18 @@ static int add_change(const PodIndex *index, const Written *w, char *const *runn
  *
  * Return: 0, errno of reading what was generated, -ENOMEM.
  */
-int pod_file_changes_load(const PodIndex *index, char *const *running, PodFileChanges *ret, Error *e) {
+int pod_file_changes_load(const PodIndex *index, char *const *running, char *const *timers,
+                          PodFileChanges *ret, Error *e) {
         _cleanup_(written_done) Written w = { .dir = generator_dir() };
         _cleanup_pod_file_changes_ PodFileChanges list = POD_FILE_CHANGES_INIT;
         _cleanup_strv_free_ char **names = NULL;
         int r = read_written(&w);
 
         if (r >= 0)
-                r = find_names(index, &w, running, &names);
+                r = find_names(index, &w, running, timers, &names);
         STRV_FOREACH (n, names)
                 if (r >= 0)
-                        r = add_change(index, &w, running, *n, &list);
+                        r = add_change(index, &w, running, timers, *n, &list);
         if (r == -ENOMEM)
                 return error_oom(e);
         if (r < 0)

@@ -29,6 +29,8 @@ typedef struct PodFileChange {
         bool was_started;  /* since the machine was */
         bool restart;      /* the running pod has another recipe */
         bool has_socket;   /* now */
+        bool has_timer;    /* now */
+        bool timer_runs;   /* its timer is active, or still is */
         bool is_installed; /* [Install] has links */
         bool new_socket;   /* what the socket listens on has changed, as far as that can be told from files */
         int64_t changed;   /* the youngest of its files, seconds since 1970; 0: none */
@@ -48,6 +50,7 @@ typedef struct PodFileChanges {
 
 void pod_file_changes_done(PodFileChanges *c);
 const char *pod_file_change_kind_to_string(PodFileChangeKind kind);
-int pod_file_changes_load(const PodIndex *index, char *const *running, PodFileChanges *ret, Error *e);
+int pod_file_changes_load(const PodIndex *index, char *const *running, char *const *timers,
+                          PodFileChanges *ret, Error *e);
 int pod_file_changes_complete(const PodFileChanges *c, char *const *names, Error *e);
 PodFileChange *pod_file_changes_find(const PodFileChanges *c, const char *name);

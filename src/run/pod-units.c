@@ -20,13 +20,13 @@ static int open_bus(sd_bus **ret, Error *e) {
 }
 
 /* "pod@shop.service" */
-static int add_unit(const char *unit, char ***names) {
-        const char *name = startswith(unit, "pod@"), *end = name ? endswith(name, ".service") : NULL;
+static int add_unit(const char *unit, const char *suffix, char ***names) {
+        const char *name = startswith(unit, "pod@"), *end = name ? endswith(name, suffix) : NULL;
 
         return end ? strv_consume(names, strndup(name, (size_t) (end - name))) : 0;
 }
 
-static int read_units(sd_bus_message *reply, char ***ret) {
+static int read_units(sd_bus_message *reply, const char *suffix, char ***ret) {
         _cleanup_strv_free_ char **names = NULL;
         const char *unit;
         int r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
@@ -36,12 +36,32 @@ static int read_units(sd_bus_message *reply, char ***ret) {
                                         NULL, NULL, NULL);
                 if (r <= 0)
                         break;
-                r = add_unit(unit, &names);
+                r = add_unit(unit, suffix, &names);
         }
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(names);
         return 0;
+}
+
+/* Names of the pods whose units of a kind are active, or about to be. */
+static int list_active(const char *suffix, char ***ret, Error *e) {
+        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
+        _cleanup_bus_reply_ sd_bus_message *reply = NULL;
+        _cleanup_free_ char *pattern = strf("pod@*%s", suffix);
+        _cleanup_bus_ sd_bus *bus = NULL;
+        int r = pattern ? open_bus(&bus, e) : error_oom(e);
+
+        if (r < 0)
+                return r;
+        r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
+                               "ListUnitsByPatterns", &err, &reply, "asas", 3, "active", "activating",
+                               "reloading", 1, pattern);
+        if (r >= 0)
+                r = read_units(reply, suffix, ret);
+        return r < 0 ? error_setf(e, r, "cannot ask systemd for its units: %s",
+                                  str_or(err.message, strerror(-r)))
+                     : 0;
 }
 
 /**
@@ -52,21 +72,20 @@ static int read_units(sd_bus_message *reply, char ***ret) {
  * Return: 0; errors of the bus.
  */
 int pod_units_running(char ***ret, Error *e) {
-        _cleanup_bus_err_ sd_bus_error err = SD_BUS_ERROR_NULL;
-        _cleanup_bus_reply_ sd_bus_message *reply = NULL;
-        _cleanup_bus_ sd_bus *bus = NULL;
-        int r = open_bus(&bus, e);
+        return list_active(".service", ret, e);
+}
 
-        if (r < 0)
-                return r;
-        r = sd_bus_call_method(bus, SYSTEMD_NAME, SYSTEMD_BUS_PATH, SYSTEMD_BUS_MANAGER,
-                               "ListUnitsByPatterns", &err, &reply, "asas", 3, "active", "activating",
-                               "reloading", 1, "pod@*.service");
-        if (r >= 0)
-                r = read_units(reply, ret);
-        return r < 0 ? error_setf(e, r, "cannot ask systemd for its units: %s",
-                                  str_or(err.message, strerror(-r)))
-                     : 0;
+/**
+ * pod_units_timers() - names of the pods whose pod@NAME.timer is active
+ * @ret: for strv_free()
+ * @e:   sentence on failure; may be NULL
+ *
+ * A timer that was active when its settings were taken away still is, and waits for nothing.
+ *
+ * Return: 0; errors of the bus.
+ */
+int pod_units_timers(char ***ret, Error *e) {
+        return list_active(".timer", ret, e);
 }
 
 /**

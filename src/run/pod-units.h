@@ -8,6 +8,7 @@
 #include "basic/error.h"
 
 int pod_units_running(char ***ret, Error *e);
+int pod_units_timers(char ***ret, Error *e);
 int pod_units_reload(Error *e);
 int pod_units_active_since(const char *unit, int64_t *ret, Error *e);
 int pod_units_is_fresh(const char *unit, bool *ret, Error *e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rkt pod apply: lets systemd read the pod files, and restarts the running pods whose recipe is another by now. What else could be
+/* rkt pod apply: lets systemd read the pod files, and restarts the running pods whose recipe is another by now. Timers that are new start,
+ * and those whose section is gone, which wait for nothing after the reload, are stopped. What else could be
  * meant is left alone: a pod that somebody stopped stays stopped, and one whose file is broken or gone runs on. */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +48,8 @@ typedef enum Action {
         ACTION_START,
         ACTION_STOP,
         ACTION_SOCKET,
+        ACTION_START_TIMER,
+        ACTION_STOP_TIMER,
         _ACTION_MAX
 } Action;
 
@@ -58,6 +61,8 @@ static const struct {
         [ACTION_START] = { "started", "start" },
         [ACTION_STOP] = { "stopped", "stop" },
         [ACTION_SOCKET] = { "socket restarted", "restart socket" },
+        [ACTION_START_TIMER] = { "timer started", "start timer" },
+        [ACTION_STOP_TIMER] = { "timer stopped", "stop timer" },
 };
 
 static char *unit_of(const PodFileChange *x, const char *kind) {
@@ -158,6 +163,24 @@ static int choose(const Apply *a, const PodFileChange *x, Action *ret, Error *e)
         return r;
 }
 
+/* A reload is enough for one whose times have changed. One that somebody stopped stays stopped. */
+static int choose_timer(const Apply *a, const PodFileChange *x, Action *ret, Error *e) {
+        _cleanup_free_ char *unit = unit_of(x, "timer");
+        bool is_fresh = false;
+        int r;
+
+        *ret = ACTION_NONE;
+        if (x->kind == POD_BROKEN || (x->kind == POD_REMOVED && !a->args->prune))
+                return 0;
+        if (!x->has_timer || x->timer_runs) {
+                *ret = x->has_timer || !x->timer_runs ? ACTION_NONE : ACTION_STOP_TIMER;
+                return 0;
+        }
+        r = unit ? pod_units_is_fresh(unit, &is_fresh, e) : error_oom(e);
+        *ret = r >= 0 && is_fresh ? ACTION_START_TIMER : ACTION_NONE;
+        return r;
+}
+
 static int is_active(const char *unit, bool *ret, Error *e) {
         _cleanup_free_ char *state = NULL;
         int r = machine_unit_state(unit, &state, e);
@@ -212,18 +235,27 @@ static int stop(const PodFileChange *x, Error *e) {
 }
 
 static int act(const PodFileChange *x, Action action, Error *e) {
-        _cleanup_free_ char *service = unit_of(x, "service"), *started = NULL;
+        _cleanup_free_ char *service = unit_of(x, "service"), *timer = unit_of(x, "timer"), *started = NULL;
 
         started = unit_of(x, x->has_socket ? "socket" : "service");
-        if (!service || !started)
+        if (!service || !timer || !started)
                 return error_oom(e);
         switch (action) {
         case ACTION_RESTART: return machine_try_restart_unit(service, e);
         case ACTION_START: return machine_start_unit(started, e);
         case ACTION_STOP: return stop(x, e);
         case ACTION_SOCKET: return restart_socket(x, e);
+        case ACTION_START_TIMER: return machine_start_unit(timer, e);
+        case ACTION_STOP_TIMER: return machine_stop_unit(timer, e);
         default: return 0;
         }
+}
+
+/* Returns 1 when the pod was not there any more. */
+static int act_all(const PodFileChange *x, Action action, Action timer, Error *e) {
+        int r = act(x, action, e), q = r < 0 ? 0 : act(x, timer, e);
+
+        return q < 0 ? q : r;
 }
 
 /* The first line of the mistakes, and what is left as it is. */
@@ -252,14 +284,18 @@ static int add_row(Apply *a, const PodFileChange *x, const char *action, const c
 static int apply_pod(Apply *a, const PodFileChange *x, Error *e) {
         _cleanup_error_ Error why = ERROR_INIT;
         _cleanup_free_ char *message = NULL;
+        Action action = ACTION_NONE, timer = ACTION_NONE;
         const char *word;
-        Action action;
         int r = choose(a, x, &action, &why);
 
-        if (r >= 0 && action == ACTION_NONE && x->kind == POD_SAME)
+        if (r >= 0)
+                r = choose_timer(a, x, &timer, &why);
+        if (r >= 0 && action == ACTION_NONE && timer == ACTION_NONE && x->kind == POD_SAME)
                 return 0;
         if (r >= 0 && !a->args->dry_run)
-                r = act(x, action, &why);
+                r = act_all(x, action, timer, &why);
+        if (action == ACTION_NONE)
+                action = timer;
         a->n_failed += r < 0 || x->kind == POD_BROKEN;
         word = r < 0              ? "failed"
                : r > 0            ? actions[ACTION_NONE].done
@@ -274,16 +310,18 @@ static int apply_pod(Apply *a, const PodFileChange *x, Error *e) {
 
 static int load(const ApplyArgs *a, PodFileChanges *ret, PodErrors *errors, Error *e) {
         _cleanup_pod_index_ PodIndex *index = NULL;
-        _cleanup_strv_free_ char **running = NULL;
+        _cleanup_strv_free_ char **running = NULL, **timers = NULL;
         int r = pod_units_running(&running, e);
 
+        if (r >= 0)
+                r = pod_units_timers(&timers, e);
         if (r < 0)
                 return r;
         if (pod_index_load(NULL, &index) < 0)
                 return error_oom(e);
         if (!a->dry_run)
                 pod_recipe_forget(index, running);
-        r = pod_file_changes_load(index, running, ret, e);
+        r = pod_file_changes_load(index, running, timers, ret, e);
         if (r >= 0)
                 r = pod_file_changes_complete(ret, NULL, e);
         if (r >= 0) {

@@ -106,7 +106,7 @@ static int diff_run(const VerbContext *context, int argc, char **args, void *opt
                 no_running = 0;
         if (pod_index_load(NULL, &index) < 0)
                 return error_oom(e);
-        r = pod_file_changes_load(index, running, &changes, e);
+        r = pod_file_changes_load(index, running, NULL, &changes, e);
         if (r >= 0)
                 r = check_names(&changes, argc, args, e);
         if (r >= 0)

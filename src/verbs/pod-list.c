@@ -62,12 +62,19 @@ static char *unit_enabled(sd_bus *bus, const char *unit) {
         return strdup(state);
 }
 
+/* Which of its units starts with the machine: a timer does, whatever [Install] says of the others. */
+static const char *installed_kind(const PodSpec *spec) {
+        if (spec->timer.n > 0 && spec->install.n == 0)
+                return "timer";
+        return spec->n_sockets > 0 ? "socket" : "service";
+}
+
 static int set_unit_cells(Table *t, const PodEntry *entry, const PodSpec *spec, sd_bus *bus, Error *e) {
         _cleanup_free_ char *service = strf("pod@%s.service", entry->name), *state = NULL, *enabled = NULL,
                             *installed = NULL;
         int r;
 
-        installed = strf("pod@%s.%s", entry->name, spec->n_sockets > 0 ? "socket" : "service");
+        installed = strf("pod@%s.%s", entry->name, installed_kind(spec));
         if (!service || !installed)
                 return error_oom(e);
         state = unit_state(bus, service);

@@ -198,12 +198,12 @@ class Pods:
     def cleanup(self):
         """Stop and forget everything that was made."""
         for name in self.names:
-            self.host.run("systemctl", "stop", f"pod@{name}.socket", f"pod@{name}.service", f"pod-image@{name}.service",
-                          check=False)
+            self.host.run("systemctl", "stop", f"pod@{name}.timer", f"pod@{name}.socket", f"pod@{name}.service",
+                          f"pod-image@{name}.service", check=False)
         for name in self.names:
             if any(pathlib.Path("/etc/systemd/system").glob(f"*/pod@{name}.*")):  # it reloads systemd
                 self.host.run("systemctl", "disable", f"pod@{name}.service", f"pod@{name}.socket", check=False)
-            self.host.run("systemctl", "reset-failed", f"pod@{name}.service", f"pod@{name}.socket",
+            self.host.run("systemctl", "reset-failed", f"pod@{name}.service", f"pod@{name}.socket", f"pod@{name}.timer",
                           f"pod-image@{name}.service", check=False)
             for path in pathlib.Path(POD_DIR).glob(f"{name}.pod*"):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
