@@ -64,6 +64,7 @@ NO_LEAK_CHECK
 #define MANAGER_PATH      SYSTEMD_BUS_PATH
 #define MANAGER           SYSTEMD_BUS_MANAGER
 #define UNIT_MAX          (1024U * 1024)
+#define APPS_TARGET       "default.target"   /* comes after the apps */
 #define FINISHED_MAX_USEC UINT64_C(30000000) /* then the pod may end, ready or not */
 
 static int manager_open(sd_bus **ret) {
@@ -129,38 +130,66 @@ static int refuse(sd_bus *bus, const char *app, const char *state) {
         return r < 0 ? log_error_errno(r, "cannot end the pod: %m") : -EINVAL;
 }
 
+/* What systemd has done of the pod's start. */
+typedef struct Progress {
+        bool apps;     /* their start jobs are over */
+        bool finished; /* all jobs are */
+} Progress;
+
 static int on_finished(sd_bus_message *m _unused_, void *userdata, sd_bus_error *e _unused_) {
-        *(bool *) userdata = true;
+        ((Progress *) userdata)->finished = true;
         return 0;
 }
 
-/* rkt-ready keeps the pod from ending (rkt-running.target): an app that was done at once must not end it before systemd has said
- * that the pod was ready, which it does when there is no job left. */
-static int wait_until_finished(sd_bus *bus, bool *finished) {
-        const uint64_t until = clock_usec(CLOCK_MONOTONIC) + FINISHED_MAX_USEC;
-        int r = sd_notify(0, "READY=1");
+static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *e _unused_) {
+        const char *path, *unit, *result;
+        uint32_t id;
 
-        while (r >= 0 && !*finished && clock_usec(CLOCK_MONOTONIC) < until) {
+        if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) >= 0 && streq(unit, APPS_TARGET))
+                ((Progress *) userdata)->apps = true;
+        return 0;
+}
+
+static int watch_progress(sd_bus *bus, Progress *p) {
+        _cleanup_free_ char *state = NULL;
+        int r = sd_bus_match_signal(bus, NULL, NULL, MANAGER_PATH, MANAGER, "StartupFinished", on_finished,
+                                    p);
+
+        if (r >= 0)
+                r = sd_bus_match_signal(bus, NULL, NULL, MANAGER_PATH, MANAGER, "JobRemoved", on_job_removed,
+                                        p);
+        if (r >= 0)
+                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "Subscribe", NULL, NULL, "");
+        if (r >= 0)
+                r = manager_bus_unit_property(bus, APPS_TARGET, "Unit", "ActiveState", &state);
+        if (r >= 0 && streq(state, "active"))
+                p->apps = true;
+        return r < 0 ? log_error_errno(r, "cannot listen to the pod's systemd: %m") : 0;
+}
+
+/* @usec: no longer; 0: for ever. */
+static int wait_for_progress(sd_bus *bus, const bool *done, usec_t usec) {
+        const usec_t until = usec > 0 ? clock_usec(CLOCK_MONOTONIC) + usec : USEC_INFINITY;
+        int r = 0;
+
+        while (r >= 0 && !*done && clock_usec(CLOCK_MONOTONIC) < until) {
                 r = sd_bus_process(bus, NULL);
                 if (r == 0)
-                        r = sd_bus_wait(bus, FINISHED_MAX_USEC);
+                        r = sd_bus_wait(bus, usec > 0 ? usec : UINT64_MAX);
         }
         return r < 0 ? log_error_errno(r, "cannot wait for the pod's systemd: %m") : 0;
 }
 
+/* It starts beside the apps, so that nobody waits for a process to start when they are ready.
+ * It keeps the pod from ending (rkt-running.target): an app that was done at once must not end it before systemd has said that the
+ * pod was ready, which it does when there is no job left. */
 static int verb_ready(char **apps) {
         _cleanup_bus_ sd_bus *bus = NULL;
-        bool finished = false;
+        Progress progress = {};
         int r = manager_open(&bus);
 
-        if (r < 0)
-                return r;
-        r = sd_bus_match_signal(bus, NULL, NULL, MANAGER_PATH, MANAGER, "StartupFinished", on_finished,
-                                &finished);
         if (r >= 0)
-                r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "Subscribe", NULL, NULL, "");
-        if (r < 0)
-                return log_error_errno(r, "cannot listen to the pod's systemd: %m");
+                r = watch_progress(bus, &progress);
         for (; *apps && r >= 0; apps++) {
                 _cleanup_free_ char *unit = strf("%s.service", *apps), *state = NULL;
 
@@ -170,9 +199,13 @@ static int verb_ready(char **apps) {
                 if (!streq(state, "loaded"))
                         return refuse(bus, *apps, state);
         }
+        if (r >= 0)
+                r = wait_for_progress(bus, &progress.apps, 0);
         if (r >= 0 && symlink("ready", READY_MARK) < 0 && errno != EEXIST)
                 return log_error_errno(-errno, "cannot leave the mark of readiness: %m");
-        return r < 0 ? r : wait_until_finished(bus, &finished);
+        if (r >= 0)
+                r = sd_notify(0, "READY=1");
+        return r < 0 ? r : wait_for_progress(bus, &progress.finished, FINISHED_MAX_USEC);
 }
 
 /* What machined asked for. */

@@ -2,12 +2,14 @@
 /* What is in a pod besides its apps. The pod's systemd is the host's own, from the host's /usr, and knows only these units:
  *
  *   default.target        wants every app; when its start is complete, PID 1 says READY=1
- *   systemd-journald      first up (pulled in by -.slice) and last down (nothing stops it before PID 1 ends)
+ *   systemd-journald      its sockets are first up (pulled in by -.slice) and last down (nothing stops it before PID 1 ends);
+ *                         it starts beside the apps, and nobody waits for it: its sockets keep what comes before
  *   dbus.socket           wakes a D-Bus daemon when machinectl or systemctl -M come
  *   rkt-running.target    wanted by the apps; stops when no app runs any more, and ends the pod
  *   rkt-connected.target  wanted by the proxies of sockets with IdleExit=; stops when all have left, and ends the pod
- *   rkt-ready             leaves rkt's mark of readiness, /rkt/supervisor-status, for "rkt status --wait-ready"; ends the pod
- *                         if systemd did not take the unit of an app, which would neither start nor fail
+ *   rkt-ready             starts beside the apps and waits for default.target; leaves rkt's mark of readiness,
+ *                         /rkt/supervisor-status, for "rkt status --wait-ready"; ends the pod if systemd did not take the
+ *                         unit of an app, which would neither start nor fail
  *   rkt-metadata          with MetadataService=: the pod's loopback leads to the service of the host, through a socket that is
  *                         mounted in; so apps reach it whatever network the pod has, also before the first and after the last
  *   rkt-sysctl            kernel settings of the pod's network, before the apps
@@ -131,7 +133,7 @@ static const struct {
           "[Unit]\nDescription=Journal Service\nDefaultDependencies=no\n"
           "Requires=systemd-journald.socket\n"
           "After=systemd-journald.socket systemd-journald-dev-log.socket\nIgnoreOnIsolate=yes\n\n"
-          "[Service]\nType=notify\nExecStart=/usr/lib/systemd/systemd-journald\n"
+          "[Service]\nType=simple\nNotifyAccess=main\nExecStart=/usr/lib/systemd/systemd-journald\n"
           "FileDescriptorStoreMax=4224\nRestart=always\nRestartSec=0\n"
           "Sockets=systemd-journald.socket systemd-journald-dev-log.socket\nStandardOutput=null\n"
           "OOMScoreAdjust=-250\nLimitNOFILE=524288\n",
@@ -296,16 +298,15 @@ static int add_pod_units(RootFiles *f, const PodManifest *m, const Stage1Context
         FOREACH_ARRAY (a, m->apps, m->n_apps)
                 if (is_started(m, c, a))
                         strbuf_addf(&target, "Wants=%s.service\nAfter=%s.service\n", a->name, a->name);
-        strbuf_add(&target, "Wants=rkt-ready.service\n");
+        strbuf_addf(&target, "Wants=rkt-ready.service%s\n",
+                    c->log != POD_LOG_HOST ? " systemd-journald.service" : "");
         strbuf_add(&ready, "[Unit]\nDescription=All apps are ready\n" SHUTDOWN);
-        FOREACH_ARRAY (a, m->apps, m->n_apps)
-                if (is_started(m, c, a))
-                        strbuf_addf(&ready, "After=%s.service\n", a->name);
         /* or a pod whose apps are done at once would end before it was ready, which is a failure for the host: it stays until
          * systemd has said READY=1, when no job is left */
         if (c->app.exit_policy != POD_EXIT_NEVER)
                 strbuf_add(&ready, "Wants=rkt-running.target\n");
-        strbuf_add(&ready, "\n[Service]\nType=notify\nExecStart=/rkt/bin/rkt-enter ready");
+        strbuf_add(&ready,
+                   "\n[Service]\nType=notify\nTimeoutStartSec=infinity\nExecStart=/rkt/bin/rkt-enter ready");
         FOREACH_ARRAY (a, m->apps, m->n_apps)
                 if (is_started(m, c, a))
                         strbuf_addf(&ready, " %s", a->name);

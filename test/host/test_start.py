@@ -69,9 +69,14 @@ def test_after_a_stop(again):
     """A pod that was stopped, in order or not, runs again; that it was to stop is not remembered."""
     script = "n=$(cat /count 2>/dev/null || echo 0); echo $((n + 1)) > /count; [ $n -lt 3 ] || exit 7; exec sleep 1000"
     uuid, _ = again.run(script, "--detach")
-    for stop in ([], ["--force"], []):
+
+    def count():
+        return [p.read_text() for p in pathlib.Path(DATA, "pods/run", uuid).glob("overlay/*/upper/*/count")]
+
+    for n, stop in enumerate(([], ["--force"], [])):
         again.host.wait_for("it runs", lambda: again.state(uuid)["state"] == "running", timeout=60)
         again.host.rkt("status", "--wait-ready=60s", uuid)
+        again.host.wait_for("it has counted", lambda n=n: count() == [f"{n + 1}\n"], timeout=60)
         again.host.rkt("stop", *stop, uuid)
         again.host.rkt("status", "--wait=60s", uuid)
         again.start("--detach", uuid)
