@@ -236,8 +236,9 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
         static const char *const tail[] = {
                 ("--setenv=SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:"
                  "/etc/systemd/system"),
-                "--setenv=SYSTEMD_GENERATOR_PATH=/rkt/empty",
-                "--setenv=SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/rkt/empty",
+                /* of what is not there systemd forks no process that would run it */
+                "--setenv=SYSTEMD_GENERATOR_PATH=/rkt/none",
+                "--setenv=SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/rkt/none",
                 "--",
                 "/rkt/bin/rkt-bare",
                 "init", /* becomes systemd, as --boot would do */
