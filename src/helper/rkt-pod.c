@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the units of a pod execute.
  *
+ *   rkt-pod missing NAME    pod-image@NAME.service, before its sandbox is made: is there anything to get? The exit status is that
+ *                           of ExecCondition=
  *   rkt-pod image NAME      pod-image@NAME.service: have the pod's images in the store, and note which they are
  *   rkt-pod start NAME      pod@NAME.service: prepare the pod, then become systemd-nspawn
  *   rkt-pod sweep           take away the networks of pods that are over
@@ -29,7 +31,8 @@
 #include "run/network.h"
 #include "run/run.h"
 
-#define EXIT_CONFIG 78 /* sysexits(3), systemd.exec(5): the pod file is wrong */
+#define EXIT_CONFIG     78 /* sysexits(3), systemd.exec(5): the pod file is wrong */
+#define NOTHING_MISSING 1  /* ExecCondition=: the unit is skipped */
 
 /* The unit's status keeps the first line: what a process prints before its end, journald often cannot tell whose it is. */
 static void set_status(const char *text) {
@@ -193,6 +196,20 @@ static int with_spec(const char *name, int (*verb)(const char *name, const PodSp
         return r < 0 ? EXIT_FAILURE : 0;
 }
 
+/* Whether fetch() would do nothing. What is wrong with the pod is for fetch() to say. */
+static bool has_images(const char *name) {
+        _cleanup_pod_errors_ PodErrors errors = POD_ERRORS_INIT;
+        _cleanup_strv_free_ char **lines = NULL;
+        _cleanup_(store_freep) Store *store = NULL;
+        _cleanup_pod_spec_ PodSpec *spec = NULL;
+
+        if (pod_file_load(name, NULL, &spec, &errors, NULL) < 0 || strv_length(spec->unsupported) > 0 ||
+            spec->pull == PULL_ALWAYS || spec->pull == PULL_NEWER ||
+            pod_note_load(arg_data_dir, name, &lines) < 0 || store_open(arg_data_dir, 0, &store, NULL) < 0)
+                return false;
+        return pod_note_has_all(lines, store, spec);
+}
+
 /* For "rkt pod diff" and "apply". Without it a pod that has changed is not seen as such. */
 static void note_recipe(const char *name) {
         _cleanup_error_ Error e = ERROR_INIT;
@@ -251,6 +268,8 @@ int main(int argc, char **argv) {
                 return EXIT_CONFIG;
         }
         r = find_data(&dir);
+        if (argc == 3 && streq(argv[1], "missing"))
+                return r == 0 && has_images(argv[2]) ? NOTHING_MISSING : EXIT_SUCCESS;
         if (r != 0)
                 return r;
         if (argc == 2 && streq(argv[1], "sweep"))
@@ -263,6 +282,6 @@ int main(int argc, char **argv) {
         }
         if (argc == 3 && streq(argv[1], "stop-post"))
                 return stop_post(argv[2]);
-        fputs("Usage: rkt-pod image|start|stop-post NAME, or sweep\n", stderr);
+        fputs("Usage: rkt-pod missing|image|start|stop-post NAME, or sweep\n", stderr);
         return EXIT_FAILURE;
 }

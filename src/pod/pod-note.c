@@ -80,6 +80,27 @@ int pod_note_find(char *const *lines, Store *store, const char *reference, char 
 }
 
 /**
+ * pod_note_has_all() - would pod_note_write() write what is there?
+ * @lines: of the note
+ * @store: where the images must still be
+ * @spec:  of the pod
+ *
+ * Return: whether the note has an image for each app, and nothing else; false also when out of memory.
+ */
+bool pod_note_has_all(char *const *lines, Store *store, const PodSpec *spec) {
+        if (strv_length(lines) != spec->n_apps)
+                return false;
+        FOREACH_ARRAY (a, spec->apps, spec->n_apps) {
+                _cleanup_free_ char *id = NULL;
+                char *const line[] = { lines[a - spec->apps], NULL };
+
+                if (pod_note_find(line, store, a->image, &id) <= 0)
+                        return false;
+        }
+        return true;
+}
+
+/**
  * pod_note_write() - note a pod's images
  * @data_dir: data directory
  * @name:     of the pod, valid

@@ -10,4 +10,5 @@
 
 int pod_note_load(const char *data_dir, const char *name, char ***ret_lines);
 int pod_note_find(char *const *lines, Store *store, const char *reference, char **ret_id);
+bool pod_note_has_all(char *const *lines, Store *store, const PodSpec *spec);
 int pod_note_write(const char *data_dir, const char *name, const PodSpec *spec, char *const *ids, Error *e);

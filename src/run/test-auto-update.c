@@ -206,6 +206,13 @@ static void check_state(const World *w, size_t n_steps, size_t n_held) {
         assert_int_equal(s.n_held, n_held);
 }
 
+static bool has_all(const World *w) {
+        _cleanup_strv_free_ char **lines = NULL;
+
+        assert_int_equal(pod_note_load(w->dir, "web", &lines), 0);
+        return pod_note_has_all(lines, w->store, w->spec);
+}
+
 static void nothing_new(void **state) {
         World w;
 
@@ -214,6 +221,24 @@ static void nothing_new(void **state) {
         check(&w, DRY_RUN, "app false a-?; other false a-?", 0);
         assert_int_equal(w.n_gets, 0);
         check_state(&w, 0, 0);
+        world_done(&w);
+}
+
+/* pod-image@ is skipped when all is there. */
+static void the_note_of_all_apps(void **state) {
+        World w;
+
+        world_init(&w);
+        assert_true(has_all(&w));
+        write_note(&w, 'a', 'b'); /* which the store does not have */
+        assert_false(has_all(&w));
+        put_image(&w, 'b');
+        assert_true(has_all(&w));
+        assert_int_equal(str_replace(&w.spec->apps[1].image, TAG), 0); /* the pod file was changed */
+        assert_false(has_all(&w));
+        assert_int_equal(str_replace(&w.spec->apps[1].image, APPC), 0);
+        add_app(&w, "third", TAG);
+        assert_false(has_all(&w));
         world_done(&w);
 }
 
@@ -505,6 +530,7 @@ static void what_is_remembered(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nothing_new),
+                cmocka_unit_test(the_note_of_all_apps),
                 cmocka_unit_test(a_new_image_is_put_in_place),
                 cmocka_unit_test(a_bad_image_is_taken_back_and_held),
                 cmocka_unit_test(what_is_held_without_a_digest),

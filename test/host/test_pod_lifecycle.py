@@ -148,6 +148,27 @@ def test_every_start_is_a_new_pod(host, pods, image):
     assert list(ours) == [uuids[1]] and ours[uuids[1]].startswith("exited")
 
 
+def test_images_that_are_there(host, pods, image):
+    """pod-image@ is skipped when there is nothing to get, and is not when the store has lost an image or the pod file asks for
+    another."""
+    def got(verb="restart"):
+        host.run("systemctl", verb, f"pod@{name}")
+        return host.show(f"pod-image@{name}", "Result")
+
+    name = pods.shell("there", image, "exec sleep infinity")
+    assert got() == "success"
+    noted = pathlib.Path(DATA, "resolved", name).read_text()
+    assert got() == "exec-condition"
+    assert pathlib.Path(DATA, "resolved", name).read_text() == noted
+    pods.shell("there", image, "exec sleep infinity", rest=app_section("more", image, "exec sleep infinity"))
+    assert got() == "success"
+    assert pathlib.Path(DATA, "resolved", name).read_text() == 2 * noted
+    assert got() == "exec-condition"
+    host.run("systemctl", "stop", f"pod@{name}")
+    host.rkt("image", "rm", noted.split()[0])
+    assert got("start") == "success"
+
+
 def test_states_on_disk(host, pods, image):
     """run/ while it runs and locked, exited-garbage/ afterwards, and gc takes it; LST-01, RM-01, GC-01."""
     name = pods.shell("states", image, "exec sleep infinity")
