@@ -160,16 +160,17 @@ static _noreturn_ void join(int stage1_fd, const char *app, pid_t parent) {
  * As console_start(), for an app that has the terminal for its streams. The console waits for the app's terminal, and the app
  * for the console.
  *
- * Return: 0; errors of fork() and of own_cgroup_set_aside().
+ * Return: 0; what own_cgroup_fork() returns.
  */
 int console_start_terminal(int stage1_fd, const char *app, Error *e) {
-        pid_t parent = getpid(), pid = fork();
+        pid_t parent = getpid(), pid;
+        int r = own_cgroup_fork(&pid, e);
 
-        if (pid < 0)
-                return error_setf(e, -errno, "cannot start the pod's console: %s", strerror(errno));
+        if (r < 0)
+                return error_prefixf(e, r, "cannot start the pod's console");
         if (pid == 0)
                 join(stage1_fd, app, parent);
-        return own_cgroup_set_aside(&pid, 1, e);
+        return 0;
 }
 
 /**
@@ -179,7 +180,7 @@ int console_start_terminal(int stage1_fd, const char *app, Error *e) {
  *
  * To be called right before this process becomes systemd-nspawn: two descriptors stay open over exec on purpose.
  *
- * Return: 0; errors of mkfifo(), open() and fork().
+ * Return: 0; errors of mkfifo() and open(), what own_cgroup_fork() returns.
  */
 int console_start(int stage1_fd, Error *e) {
         Stream streams[N_STREAMS] = {
@@ -194,12 +195,11 @@ int console_start(int stage1_fd, Error *e) {
                 if (r < 0)
                         return r;
         }
-        pid = fork();
-        if (pid < 0)
-                return error_setf(e, -errno, "cannot start the pod's console: %s", strerror(errno));
+        r = own_cgroup_fork(&pid, e);
+        if (r < 0)
+                return error_prefixf(e, r, "cannot start the pod's console");
         if (pid == 0)
                 relay(streams, parent, rkt);
-        r = own_cgroup_set_aside(&pid, 1, e);
         for (size_t i = 0; i < N_STREAMS; i++)
                 (void) fd_close(streams[i].from);
         return r;

@@ -4,9 +4,12 @@
  * they go to "rkt" beside the two. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -55,34 +58,83 @@ int own_cgroup_path(char **ret) {
         return -ENOENT;
 }
 
+/* The cgroup that stands beside the pod's, made. -ENOENT: ours is in no hierarchy of systemd's. */
+static int open_aside(int *ret, Error *e) {
+        _cleanup_free_ char *unit = NULL, *dir = NULL;
+        int fd, r = own_cgroup_path(&unit);
+
+        if (r < 0)
+                return r == -ENOENT ? r : error_setf(e, r, "cannot find our cgroup: %s", strerror(-r));
+        dir = strf("%s" OWN, unit);
+        if (!dir)
+                return error_oom(e);
+        if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+                return error_setf(e, -EIO, "cannot make the cgroup %s: %s", dir, strerror(errno));
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return error_setf(e, -EIO, "cannot open the cgroup %s: %s", dir, strerror(errno));
+        *ret = fd;
+        return 0;
+}
+
 /**
  * own_cgroup_set_aside() - put processes of ours where they are not in the pod's way
  * @pids: processes in our cgroup
  * @n:    how many
  * @e:    sentence on failure; may be NULL
  *
+ * The kernel takes its time: it waits until no process forks. A child is better made there (own_cgroup_fork()).
+ *
  * Return: 0, also where there is no such cgroup; errors of the kernel.
  */
 int own_cgroup_set_aside(const pid_t *pids, size_t n, Error *e) {
-        _cleanup_free_ char *unit = NULL, *dir = NULL;
         _cleanup_close_ int fd = -EBADF;
-        int r = own_cgroup_path(&unit);
+        int r = open_aside(&fd, e);
 
         if (r < 0)
-                return r == -ENOENT ? 0 : error_setf(e, r, "cannot find our cgroup: %s", strerror(-r));
-        dir = strf("%s" OWN, unit);
-        if (!dir)
-                return error_oom(e);
-        if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-                return error_setf(e, -errno, "cannot make the cgroup %s: %s", dir, strerror(errno));
-        fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                return r == -ENOENT ? 0 : r;
         for (size_t i = 0; i < n && r >= 0; i++) {
                 _cleanup_free_ char *pid = strf("%d", (int) pids[i]);
                 _cleanup_close_ int procs = openat(fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 
                 r = !pid ? -ENOMEM : procs < 0 ? -errno : fd_write_all(procs, pid, strlen(pid));
         }
-        return r < 0 ? error_setf(e, r, "cannot move into the cgroup %s: %s", dir, strerror(-r)) : 0;
+        return r < 0 ? error_setf(e, r, "cannot move into the cgroup " OWN " of our unit: %s", strerror(-r))
+                     : 0;
+}
+
+/**
+ * own_cgroup_fork() - a child of ours where it is not in the pod's way
+ * @ret: its pid; 0 in the child
+ * @e:   sentence on failure; may be NULL
+ *
+ * As fork() does it; by a process of one thread.
+ *
+ * Return: 0; errors of fork() and of own_cgroup_set_aside().
+ */
+int own_cgroup_fork(pid_t *ret, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = open_aside(&fd, e);
+        struct clone_args args = {
+                .flags = CLONE_INTO_CGROUP,
+                .exit_signal = SIGCHLD,
+                .cgroup = (uint64_t) fd,
+        };
+        pid_t pid = -1;
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r >= 0)
+                pid = (pid_t) syscall(SYS_clone3, &args, sizeof(args));
+        if (pid < 0) {
+                pid = fork();
+                if (pid > 0 && r >= 0)
+                        r = own_cgroup_set_aside(&pid, 1, e);
+                else
+                        r = pid < 0 ? error_setf(e, -errno, "cannot fork: %s", strerror(errno)) : 0;
+        }
+        *ret = pid;
+        return r < 0 ? r : 0;
 }
 
 /**

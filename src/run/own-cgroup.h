@@ -9,3 +9,4 @@
 int own_cgroup_path(char **ret);
 void own_cgroup_kill_payload(void);
 int own_cgroup_set_aside(const pid_t *pids, size_t n, Error *e);
+int own_cgroup_fork(pid_t *ret, Error *e);

@@ -72,12 +72,13 @@ static _noreturn_ void watch(int inotify, const char *mark, pid_t nspawn) {
  *
  * By the process that becomes systemd-nspawn, right before.
  *
- * Return: 0; errors of the file system and of fork().
+ * Return: 0; errors of the file system; what own_cgroup_fork() returns.
  */
 int start_watch(const char *dir, int stage1_fd, Error *e) {
         _cleanup_free_ char *place = strf("%s/" PLACE, dir), *path = strf("%s/stage1/rootfs/" MARK, dir);
         _cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC), mark = -EBADF;
         pid_t pid, nspawn = getpid();
+        int r;
 
         if (!place || !path)
                 return error_oom(e);
@@ -87,11 +88,10 @@ int start_watch(const char *dir, int stage1_fd, Error *e) {
         if (inotify >= 0 && inotify_add_watch(inotify, place, IN_DELETE | IN_ONLYDIR) < 0)
                 inotify = fd_close(
                         inotify); /* the kernel has no more of them: the process looks there itself */
-        pid = fork();
-        if (pid < 0)
-                return error_setf(e, -errno, "cannot start a process for the pod's start: %s",
-                                  strerror(errno));
+        r = own_cgroup_fork(&pid, e);
+        if (r < 0)
+                return error_prefixf(e, r, "cannot start a process for the pod's start");
         if (pid == 0)
                 watch(inotify, path, nspawn);
-        return own_cgroup_set_aside(&pid, 1, e);
+        return 0;
 }
