@@ -239,6 +239,7 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
                 /* of what is not there systemd forks no process that would run it */
                 "--setenv=SYSTEMD_GENERATOR_PATH=/rkt/none",
                 "--setenv=SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/rkt/none",
+                "--setenv=" NO_PRESSURE_WATCH,
                 "--",
                 "/rkt/bin/rkt-bare",
                 "init", /* becomes systemd, as --boot would do */
@@ -288,7 +289,7 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
  * SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: nspawn looks for systemd's version in the root, where /usr is still empty, and would
  * choose cgroup v1, with which the pod's systemd misses the end of services. TMPFS_TMP: /tmp is nobody's in stage1. SECCOMP:
  * the filter is ours (stage1-filter.h), and loaded already.
- * SYSTEMD_LOG_LEVEL: no word beside what the apps print, unless something is wrong.
+ * SYSTEMD_LOG_LEVEL: no word beside what the apps print, unless something is wrong. NO_PRESSURE_WATCH: see the header.
  *
  * Return: 0, -ENOMEM.
  */
@@ -318,6 +319,8 @@ int nspawn_environment(char *const *environ, bool own_network, bool host_ipc, ch
                 r = strv_extend(&env, "SYSTEMD_SECCOMP=0");
         if (r >= 0)
                 r = strv_extend(&env, "SYSTEMD_LOG_LEVEL=notice");
+        if (r >= 0)
+                r = strv_extend(&env, NO_PRESSURE_WATCH);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(env);

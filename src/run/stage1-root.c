@@ -37,6 +37,7 @@
 #include "run/app-hook.h"
 #include "run/app-stdio.h"
 #include "run/kernel-files.h"
+#include "run/run-nspawn.h"
 #include "run/stage1-root.h"
 #include "run/unit-text.h"
 
@@ -136,7 +137,7 @@ static const struct {
           "[Service]\nType=simple\nNotifyAccess=main\nExecStart=/usr/lib/systemd/systemd-journald\n"
           "FileDescriptorStoreMax=4224\nRestart=always\nRestartSec=0\n"
           "Sockets=systemd-journald.socket systemd-journald-dev-log.socket\nStandardOutput=null\n"
-          "OOMScoreAdjust=-250\nLimitNOFILE=524288\n",
+          "OOMScoreAdjust=-250\nLimitNOFILE=524288\nEnvironment=" NO_PRESSURE_WATCH "\n",
           0644 },
         { UNITS "dbus.socket",
           "[Unit]\nDescription=D-Bus Socket\n" SHUTDOWN
