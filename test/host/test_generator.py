@@ -130,7 +130,7 @@ def test_template(host, pods, image):
     pods.start("t-tpl-a")
     pods.start("t-tpl-b")
     assert {m["machine"] for m in host.machines()} >= {"t-tpl-a", "t-tpl-b"}
-    assert "I am b of t-tpl" in host.journal("-M", "t-tpl-b", "-t", "main")
+    host.wait_for("its word", lambda: "I am b of t-tpl" in host.journal("-M", "t-tpl-b", "-t", "main"))
     assert host.show("pod@t-tpl-a", "TimeoutStopUSec") == "1min 45s"
     assert host.show("pod@t-tpl-b", "TimeoutStopUSec") == "1min 12s"
     for pod in ("t-tpl-a", "t-tpl-b"):
@@ -161,7 +161,7 @@ def test_drop_in_changes_an_app(host, pods, image):
     name = pods.shell("dropin", image, "echo first; exec sleep infinity")
     pods.write("dropin", '[App main]\nExec=/bin/sh -c "echo second; exec sleep infinity"\n', suffix=".d/x.conf")
     pods.start(name)
-    assert "second" in host.journal("-M", name, "-t", "main")
+    host.wait_for("its word", lambda: "second" in host.journal("-M", name, "-t", "main"))
     cat = host.rkt("pod", "cat", name).out
     assert f"# {POD_DIR}/{name}.pod.d/x.conf:2\nExec=" in cat and "first" not in cat
 

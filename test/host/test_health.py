@@ -63,7 +63,7 @@ def test_notify_healthy(host, pods, images, tmp_path):
                                   out + "Notify=healthy\nHealthInterval=100ms\nHealthRetries=1\nHealthOnFailure=stop\nHealthCmd=test -e /out/up") +
                       app_section("web", images.busybox, "echo web >> /out/log; " + SLEEP, out + "After=db\n"))
     pods.start(name)
-    assert (tmp_path / "log").read_text() == "db\nweb\n"
+    host.wait_for("both", lambda: (tmp_path / "log").read_text() == "db\nweb\n")
     assert health(host, name) == {"db": "healthy"}
     (tmp_path / "up").unlink()
     host.wait_for("db is stopped", lambda: not host.is_active("db.service", machine=name))

@@ -196,7 +196,7 @@ def test_nspawn_is_killed_alone(again):
     process = again.host.spawn("rkt", "start", "--detached", uuid)
     again.host.wait_for("it runs", lambda: again.state(uuid)["state"] == "running", timeout=60)
     again.host.rkt("status", "--wait-ready=60s", uuid)
-    assert again.host.run("pgrep", "-fx", "sleep 98765").out
+    again.host.wait_for("its app", lambda: again.host.run("pgrep", "-fx", "sleep 98765", check=False).out, timeout=60)
     os.kill(int(pathlib.Path(f"{DATA}/pods/run/{uuid}/ppid").read_text()), signal.SIGKILL)
     process.communicate(timeout=60)
     again.host.run("pgrep", "-fx", "sleep 98765", check=1)
