@@ -76,6 +76,8 @@ static int lookup(sd_bus *bus, const char *name, Machine *ret, Error *e) {
         if (r >= 0)
                 r = sd_bus_get_property_trivial(bus, MACHINED_NAME, path, "org.freedesktop.machine1.Machine",
                                                 "Leader", &err, 'u', &leader);
+        if (r < 0 && sd_bus_error_has_name(&err, SD_BUS_ERROR_UNKNOWN_OBJECT)) /* it ended meanwhile */
+                return error_setf(e, -ENOENT, "no machine \"%s\" is registered", name);
         if (r < 0)
                 return bus_failed(e, r, &err, "cannot read the properties of the machine");
         ret->leader = (pid_t) leader;
