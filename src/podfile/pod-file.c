@@ -16,6 +16,7 @@
 #include "podfile/pod-file.h"
 #include "podfile/pod-loader.h"
 #include "podfile/pod-text.h"
+#include "podfile/users-check.h"
 
 /* A FIFO or a device must not make a reader wait: O_NONBLOCK, and regular files only. */
 static int read_regular(const char *path, char **ret, size_t *ret_size, const char **reterr_what) {
@@ -248,6 +249,8 @@ int pod_text_load(const PodEntry *entry, PodText *text, PodSpec **ret, PodErrors
         r = add_objects(s, text);
         if (r >= 0)
                 r = apply(&l, text);
+        if (r >= 0 && !s->private_users)
+                r = str_replace(&s->private_users, USERS_AUTO);
         if (r >= 0 && text->files) /* no file could be read: that has been said */
                 r = loader_check(&l, text);
         specifiers_done(&l.specifiers);

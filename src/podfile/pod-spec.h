@@ -153,8 +153,8 @@ typedef struct PodSpec {
         char **profiles; /* names of Profile= */
         char **environment;
         char **environment_files;
-        char *private_users; /* "auto", "no", "pick", "identity", "START:LENGTH"; NULL: not said, which is "no" */
-        char *stage1;        /* NULL: nspawn */
+        char *private_users; /* "auto", "no", "pick", "identity", "START:LENGTH"; NULL: not said on a command line: "no" */
+        char *stage1; /* NULL: nspawn */
         PodExitPolicy exit_policy;
         PullPolicy pull;
         InsecureFlags insecure;

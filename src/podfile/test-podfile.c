@@ -73,6 +73,7 @@ static void test_defaults(void **state) {
         assert_string_equal(x.spec->name, "shop");
         assert_null(x.spec->hostname);
         assert_null(x.spec->networks);
+        assert_string_equal(x.spec->private_users, "auto");
         assert_null(x.spec->unsupported);
         assert_true(x.spec->overlay);
         assert_int_equal(x.spec->exit_policy, POD_EXIT_ON_FAILURE);

@@ -85,8 +85,8 @@ def test_status(host, pods, images, running):
     name, uuid = running
     lines = host.rkt("status", uuid).out.splitlines()
     assert [li.split("=")[0] for li in lines] == ["state", "created", "started", "networks", "pid", "exited",
-                                                      "signed-main"]
-    assert lines[0] == "state=running" and lines[-2:] == ["exited=false", "signed-main=no"]
+                                                      "private-users", "signed-main"]
+    assert lines[0] == "state=running" and lines[-3] == "exited=false" and lines[-1] == "signed-main=no"
     leader = host.run("machinectl", "show", name, "--property=Leader", "--value").out.strip()
     assert f"pid={leader}" in lines
     assert host.rkt("status", uuid[:10]).out == host.rkt("status", name).out
@@ -100,7 +100,7 @@ def test_status(host, pods, images, running):
     host.rkt("rm", prepared)
     pods.stop(name)
     lines = host.rkt("status", uuid).out.splitlines()
-    assert lines[0] == "state=exited garbage" and lines[-3:] == ["exited=true", "app-main=0", "signed-main=no"]
+    assert lines[0] == "state=exited garbage" and lines[-4:-2] == ["exited=true", "app-main=0"]
     assert "the pod is exited garbage" in host.rkt("status", "--wait-ready", uuid, check=254, timeout=10).err
 
 

@@ -315,13 +315,13 @@ def test_auto_and_volumes(host, pods, image, volume, tmp_path_factory):
     assert f"Failed to stat {top}/none" in host.status(f"pod@{name}")
 
 
-def test_auto_and_journal(host, pods, image):
-    """PrivateUsers=auto, before systemd 254: not with messages in the host's journal, which would keep a file for each user, and this is
+def test_default(host, pods, image):
+    """Who says nothing has users of the pod's own; before systemd 254 not with messages in the host's journal, which would keep a file for each user, and this is
     said by rkt status alone. PrivateUsers=no: the host's."""
     began = time.time()
     old = int(host.run("systemctl", "--version").out.split()[1]) < 254
-    for key, pod, private in (("both", "PrivateUsers=auto\n", not old), ("inside", "PrivateUsers=auto\nLog=journal\n", True), ("no", "PrivateUsers=no\n", False)):
-        name = pods.shell(f"auto-{key}", image, "echo said; exec sleep infinity", pod=pod)
+    for key, pod, private in (("both", "", not old), ("inside", "Log=journal\n", True), ("no", "PrivateUsers=no\n", False)):
+        name = pods.shell(f"default-{key}", image, "echo said; exec sleep infinity", pod=pod)
         pods.start(name)
         users, said = users_of(host, pods, name)
         assert (users != HOSTS) is private, users
