@@ -236,6 +236,17 @@ bool cni_conf_masquerades(const CniConf *c) {
         return false;
 }
 
+/**
+ * cni_conf_can_check() - may plugins be asked whether the network is as they made it?
+ * @c: configuration
+ *
+ * Return: false if the list says "disableCheck", as a word or as a boolean.
+ */
+bool cni_conf_can_check(const CniConf *c) {
+        return !c->is_list || (!is_true(c->doc, "disableCheck") &&
+                               !streq_ptr(string_member(c->doc, "disableCheck"), "true"));
+}
+
 /* Of runtimeConfig, what the plugin declares. */
 static size_t count_runtime(const JsonValue *p, const JsonValue *runtime) {
         size_t n = 0;

@@ -37,6 +37,7 @@ size_t cni_conf_n_plugins(const CniConf *c);
 const char *cni_conf_type(const CniConf *c, size_t i);
 const char *cni_conf_ipam(const CniConf *c, size_t i);
 bool cni_conf_has_capability(const CniConf *c, const char *capability);
+bool cni_conf_can_check(const CniConf *c);
 bool cni_conf_masquerades(const CniConf *c);
 int cni_conf_request(const CniConf *c, size_t i, const CniRequest *q, char **ret, Error *e);
 int cni_version_compare(const char *a, const char *b);

@@ -364,14 +364,15 @@ static int parse_kept(const NetAttachment *a, CniConf **ret, JsonValue **ret_run
  *
  * Plugins are wrong at times (ecosystem 3.3): this is advice.
  *
- * Return: 0; 1: the version of the configuration has no CHECK; as cni_add().
+ * Return: 0; 1: the version of the configuration has no CHECK, or it says that there shall be none; as cni_add().
  */
 int cni_check(const CniContext *x, const NetAttachment *a, Error *e) {
         _cleanup_(cni_conf_freep) CniConf *c = NULL;
         _cleanup_(json_freep) JsonValue *runtime = NULL;
         int r = parse_kept(a, &c, &runtime, e);
 
-        if (r >= 0 && cni_version_compare(str_or(a->version, c->version), "0.4.0") < 0)
+        if (r >= 0 &&
+            (cni_version_compare(str_or(a->version, c->version), "0.4.0") < 0 || !cni_conf_can_check(c)))
                 return 1;
         for (size_t i = 0; r >= 0 && i < cni_conf_n_plugins(c); i++) {
                 _cleanup_(answer_done) Answer answer = {};

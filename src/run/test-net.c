@@ -159,6 +159,27 @@ static void test_conf(void **state) {
         }
 }
 
+static void test_check(void **state) {
+        static const struct {
+                const char *text;
+                bool can;
+        } cases[] = {
+                { "{\"name\":\"a\",\"plugins\":[{\"type\":\"x\"}]}", true },
+                { "{\"name\":\"a\",\"disableCheck\":true,\"plugins\":[{\"type\":\"x\"}]}", false },
+                { "{\"name\":\"a\",\"disableCheck\":\"true\",\"plugins\":[{\"type\":\"x\"}]}", false },
+                { "{\"name\":\"a\",\"disableCheck\":false,\"plugins\":[{\"type\":\"x\"}]}", true },
+                { "{\"name\":\"a\",\"disableCheck\":1,\"plugins\":[{\"type\":\"x\",\"disableCheck\":true}]}",
+                  true },
+                { "{\"name\":\"a\",\"disableCheck\":true,\"type\":\"x\"}", true },
+        };
+
+        FOREACH_ARRAY (t, cases, ELEMENTSOF(cases)) {
+                _cleanup_(cni_conf_freep) CniConf *c = conf(t->text);
+
+                assert_int_equal(cni_conf_can_check(c), t->can);
+        }
+}
+
 /* ---- addresses ---- */
 
 static NetStates states_of(const char *text) {
@@ -329,7 +350,7 @@ int main(void) {
                 cmocka_unit_test(test_result),    cmocka_unit_test(test_error),
                 cmocka_unit_test(test_request),   cmocka_unit_test(test_conf),
                 cmocka_unit_test(test_lease),     cmocka_unit_test(test_rules),
-                cmocka_unit_test(test_conflicts),
+                cmocka_unit_test(test_conflicts), cmocka_unit_test(test_check),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

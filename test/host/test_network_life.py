@@ -167,6 +167,17 @@ def test_senders_that_do_not_stop(host, pods, net, outside):
             sender.kill()
 
 
+def test_check_is_not_wanted(host, net, net_d, tmp_path):
+    """Plugins of a list with disableCheck are not asked, others are."""
+    net_d("says", '#!/bin/sh\ncat > /dev/null\necho $CNI_COMMAND $CNI_IFNAME >> /run/cni-fake.log\necho "{}"\n', executable=True)
+    for name, more in (("yes", {}), ("no", {"disableCheck": True})):
+        net_d(f"{name}.conflist", {"cniVersion": "1.0.0", "name": name, "plugins": [{"type": "says"}], **more})
+    with helper_network(host, tmp_path, networks=[{"name": "yes", "ifName": "eth0"}, {"name": "no", "ifName": "eth1"}]):
+        host.run(HELPER, "restore", "/var/lib/rkt")
+    asked = pathlib.Path("/run/cni-fake.log").read_text().splitlines()
+    assert asked == ["ADD eth0", "ADD eth1", "CHECK eth0", "DEL eth1", "DEL eth0"] and net.left() == []
+
+
 def test_restart(host, pods, net, method):
     """A pod that starts again with the same addresses is reached at once, by the host and by other pods that know its neighbourhood."""
     other, name = net.server("other", ""), net.server("again", "")
