@@ -48,6 +48,7 @@ static const JsonField attachment_fields[] = {
         JSON_ROW("name", json_kind_string, NetAttachment, name, JSON_MANDATORY),
         JSON_ROW("ifName", json_kind_string, NetAttachment, if_name, JSON_MANDATORY),
         JSON_ROW("method", json_kind_string, NetAttachment, method, 0),
+        JSON_ROW("begun", json_kind_boolean, NetAttachment, begun, 0),
         JSON_ROW("added", json_kind_boolean, NetAttachment, added, 0),
         JSON_ROW("args", json_kind_string, NetAttachment, args, 0),
         JSON_ROW("confPath", json_kind_string, NetAttachment, conf_path, 0),

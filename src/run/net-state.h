@@ -30,6 +30,7 @@ typedef struct NetAttachment {
         char **search;
         char **options;
         char *domain;
+        bool begun;      /* plugins were, or are about to be, called */
         bool added;      /* else: a plugin may have done half of its work */
         bool masquerade; /* by our own table */
         bool restricted; /* no way out */

@@ -150,10 +150,12 @@ static int up(Up *u, Error *e) {
         int r = net_namespace_make(u->state->namespace, &u->ns, &u->inside, e);
 
         FOREACH_ARRAY (a, u->state->networks, u->state->n_networks) {
+                if (r >= 0) {
+                        a->begun = true;
+                        r = sync ? save(u->state, u->pod_fd, true, e) : 0;
+                }
                 if (r >= 0)
                         r = add_one(u, a, e);
-                if (r >= 0 && sync)
-                        r = save(u->state, u->pod_fd, true, e);
         }
         if (r >= 0 && u->state->port_network >= 0) /* for what a pod sends to its own port */
                 STRV_FOREACH (i, u->state->networks[u->state->port_network].host_ifs)
@@ -235,7 +237,7 @@ static int remove_one(NetLink *host, const NetState *s, const NetAttachment *a, 
 
         if (streq_ptr(a->method, NET_METHOD_BUILTIN))
                 r = net_builtin_remove(host, s->uuid, a, e);
-        else if (a->conf)
+        else if (a->conf && (a->begun || a->added)) /* "begun" is younger than some pods */
                 r = cni_del(&x, a, e);
         return r < 0 ? error_prefixf(e, r, "network '%s'", a->name) : 0;
 }

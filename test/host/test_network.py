@@ -202,12 +202,12 @@ def test_what_plugins_are_told(host, pods, net, net_d):
     ("exec sleep 60", "it did not end within 1 seconds"),
 ], ids=["error", "stderr", "flood", "rubbish", "killed", "hangs"])
 def test_plugin_fails(host, pods, net, net_d, script, message):
-    """Issue 7, 2: the pod does not start, the plugin's message is shown, what had been added is removed."""
+    """Issue 7, 2: the pod does not start, the plugin's message is shown, what had been added is removed, and nothing else."""
     net_d("fake", FAKE + "[ $CNI_COMMAND = ADD ] || exit 0\n[ \"$CNI_IFNAME\" = eth1 ] || exec echo '{}'\n" + script + "\n",
           executable=True)
-    for name in ("a", "b"):
+    for name in ("a", "b", "c"):  # it does not come to the third
         net_d(f"{name}.conf", {"cniVersion": "0.4.0", "name": name, "type": "fake"})
-    name = pods.write("bad", POD + "Network=a b\n" + app_section("main", net.images.busybox, "sleep infinity") +
+    name = pods.write("bad", POD + "Network=a b c\n" + app_section("main", net.images.busybox, "sleep infinity") +
                       "\n[Service]\nEnvironment=RKT_CNI_TIMEOUT_SEC=1\n")
     assert pods.start(name, check=False).rc != 0
     status = host.status(f"pod@{name}")
@@ -265,7 +265,7 @@ def test_after_a_reboot(host, net, net_d, tmp_path):
     wanted = {"uuid": uuid, "namespace": f"/var/run/netns/cni-{uuid}", "networks": [{"name": "bridge", "ifName": "eth0"}], "ports": []}
     host.sh(f"/usr/lib/rkt/rkt-net up /var/lib/rkt 3<{tmp_path}", stdin=json.dumps(wanted))
     leases = pathlib.Path("/var/lib/cni/networks/bridge")
-    assert [p.name for p in leases.glob("11.*")] == ["11.11.6.2"]
+    assert len(list(leases.glob("11.*"))) == 1
     host.sh(f"umount /run/netns/cni-{uuid}; rm /run/netns/cni-{uuid} /run/rkt/net/{uuid}.json; ip link del t-br1")
     for _ in range(3):
         host.sh(f"/usr/lib/rkt/rkt-net down /var/lib/rkt {uuid} 3<{tmp_path}")
