@@ -185,10 +185,14 @@ void network_infos_write_json(const NetworkInfos *x, JsonWriter *w) {
         json_write_end_array(w);
 }
 
+static void add_item(StrBuf *b, const char *name, const char *kind, const char *ip) {
+        strbuf_addf(b, "%s%s%s%s", b->size > 0 ? ", " : "", name, kind, ip);
+}
+
 /**
  * network_infos_to_string() - all of them as rkt's lists show them
  * @x:   networks
- * @ret: "default:ip4=172.16.28.2, web:ip4=10.0.0.2", to free()
+ * @ret: "default:ip4=172.16.28.2, default:ip6=fd00::2, web:ip4=10.0.0.2", to free()
  *
  * Return: 0, -ENOMEM.
  */
@@ -196,11 +200,12 @@ int network_infos_to_string(const NetworkInfos *x, char **ret) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
 
         FOREACH_ARRAY (i, x->items, x->n) {
-                bool six = !i->ip || !*i->ip;
-                const char *ip = six ? i->ip6 : i->ip;
+                const char *four = str_or(i->ip, ""), *six = str_or(i->ip6, "");
 
-                strbuf_addf(&b, "%s%s%s%s", b.size > 0 ? ", " : "", i->name,
-                            ip && *ip ? (six ? ":ip6=" : ":ip4=") : "", str_or(ip, ""));
+                if (*four || !*six)
+                        add_item(&b, i->name, *four ? ":ip4=" : "", four);
+                if (*six)
+                        add_item(&b, i->name, ":ip6=", six);
         }
         strbuf_add(&b, "");
         return strbuf_steal(&b, ret);

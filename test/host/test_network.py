@@ -54,8 +54,8 @@ def test_default_network(host, pods, net, outside, method):
     assert one["ip"] in host.run("machinectl", "status", web).out
     assert any(m["machine"] == web and one["ip"] in m["addresses"] for m in host.machines())
     uuid = pods.uuid(web)
-    assert f"networks=default:ip4={one['ip']}" in host.rkt("status", uuid).out
-    assert f"default:ip4={one['ip']}" in host.rkt("list").out
+    both = f"default:ip4={one['ip']}, default:ip6={one['ip6']}"
+    assert f"networks={both}\n" in host.rkt("status", uuid).out and both in host.rkt("list").out
     info = json.loads(pathlib.Path(f"/var/lib/rkt/pods/run/{uuid}/net-info.json").read_text())
     assert info == [one]
 
