@@ -44,7 +44,6 @@ typedef struct OciImage {
 typedef struct OciLoadOptions {
         const OciPlatform *platform;
         const ImageLimits *limits;
-        OciImageFlags flags;
 } OciLoadOptions;
 
 #define OCI_IMAGE_INIT ((OciImage){})

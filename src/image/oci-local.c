@@ -249,7 +249,7 @@ static int load_layout(const Files *f, const char *reference, OciImage *i, Error
         if (r < 0)
                 return r;
         assert(manifest);
-        r = oci_document_check_image(manifest, f->options->flags, e);
+        r = oci_document_check_image(manifest, e);
         if (r >= 0)
                 r = read_blob(f, manifest->config, "config", &i->config, &i->config_size, e);
         if (r >= 0 && str_replace(&i->config_digest, manifest->config->digest) < 0)

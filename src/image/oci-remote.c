@@ -193,7 +193,6 @@ int oci_remote_load(const OciName *name, const OciRemoteOptions *o, OciImage *re
         RegistryRequest q = {
                 .name = name,
                 .platform = *o->load->platform,
-                .flags = o->load->flags,
                 .known_digest = o->known_digest,
                 .want_cosign = o->verify && oci_trust_wants_cosign(o->policy),
                 .want_referrers = o->verify && oci_trust_wants_cosign(o->policy),

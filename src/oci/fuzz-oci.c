@@ -40,7 +40,7 @@ static void fuzz_document(const char *s, size_t size) {
 
         if (oci_document_parse(s, size, NULL, NULL, &d, &e) < 0 || oci_platform_host(&host) < 0)
                 return;
-        if (oci_document_check_image(d, 0, &e) >= 0)
+        if (oci_document_check_image(d, &e) >= 0)
                 assert(d->config && d->n_layers > 0 && d->n_layers <= OCI_LAYERS_MAX);
         if (d->is_index && oci_index_choose(d, &host, 0, &chosen, &e) >= 0)
                 assert(oci_digest_is_valid(chosen->digest));

@@ -272,17 +272,14 @@ int oci_document_parse(const char *data, size_t size, const char *content_type, 
         return 0;
 }
 
-static int check_layer(const OciDescriptor *l, OciImageFlags flags, Error *e) {
+static int check_layer(const OciDescriptor *l, Error *e) {
         if (strstr(l->media_type, "+encrypted"))
                 return error_setf(e, -EOPNOTSUPP, "layer %s is encrypted, which is not supported", l->digest);
-        if (is_foreign_layer(l->media_type)) {
-                if (flags & OCI_IMAGE_FOREIGN)
-                        return 0;
+        if (is_foreign_layer(l->media_type))
                 return error_setf(e, -EOPNOTSUPP,
                                   "layer %s is not in the registry but elsewhere (%.100s); foreign layers "
                                   "are not fetched",
                                   l->digest, l->urls && *l->urls ? *l->urls : l->media_type);
-        }
         if (!oci_type_is_layer(l->media_type))
                 return error_setf(e, -EOPNOTSUPP, "layer %s is of the unknown type '%.100s'", l->digest,
                                   l->media_type);
@@ -291,13 +288,12 @@ static int check_layer(const OciDescriptor *l, OciImageFlags flags, Error *e) {
 
 /**
  * oci_document_check_image() - is this a manifest of an image that we can run?
- * @d:     manifest or index
- * @flags: what else is allowed
- * @e:     names the layer by its digest
+ * @d: manifest or index
+ * @e: names the layer by its digest
  *
  * Return: 0; -EBADMSG (an index, no layers), -EOPNOTSUPP (an artifact; a foreign, encrypted or unknown layer), -E2BIG.
  */
-int oci_document_check_image(const OciDocument *d, OciImageFlags flags, Error *e) {
+int oci_document_check_image(const OciDocument *d, Error *e) {
         if (d->is_index)
                 return error_setf(e, -EBADMSG, "an index was found where the manifest of an image must be");
         if (!streq(d->config->media_type, OCI_TYPE_CONFIG) &&
@@ -312,7 +308,7 @@ int oci_document_check_image(const OciDocument *d, OciImageFlags flags, Error *e
         FOREACH_ARRAY (l, d->layers, d->n_layers) {
                 int r;
 
-                r = check_layer(l, flags, e);
+                r = check_layer(l, e);
                 if (r < 0)
                         return r;
         }

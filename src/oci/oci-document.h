@@ -49,15 +49,11 @@ typedef struct OciDocument {
         int64_t schema_version;
 } OciDocument;
 
-typedef enum OciImageFlags {
-        OCI_IMAGE_FOREIGN = 1 << 0, /* layers that are only on a web server of somebody else may be there */
-} OciImageFlags;
-
 int oci_document_parse(const char *data, size_t size, const char *content_type, const char *descriptor_type,
                        OciDocument **ret, Error *e);
 OciDocument *oci_document_free(OciDocument *d);
 DEFINE_CLEANUP(OciDocument *, oci_document_free);
-int oci_document_check_image(const OciDocument *d, OciImageFlags flags, Error *e);
+int oci_document_check_image(const OciDocument *d, Error *e);
 
 bool oci_type_is_index(const char *media_type);
 bool oci_type_is_manifest(const char *media_type);

@@ -186,7 +186,7 @@ static int fetch(Fetch *f, const char *reference, Error *e) {
         r = descend(f, reference, &manifest, e);
         if (r < 0)
                 return r;
-        r = oci_document_check_image(manifest, f->s->task->flags, e);
+        r = oci_document_check_image(manifest, e);
         if (r >= 0)
                 r = get_config(f, manifest->config, e);
         if (r < 0)

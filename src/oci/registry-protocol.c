@@ -127,8 +127,7 @@ int registry_task_write(const RegistryTask *t, char **ret) {
                         return -EINVAL;
                 strbuf_addf(&b, "lookaside %s\n", *l);
         }
-        strbuf_addf(&b, "want-cosign %d\nwant-referrers %d\nforeign-layers %d\n\n", t->want_cosign,
-                    t->want_referrers, !!(t->flags & OCI_IMAGE_FOREIGN));
+        strbuf_addf(&b, "want-cosign %d\nwant-referrers %d\n\n", t->want_cosign, t->want_referrers);
         return strbuf_steal(&b, ret);
 }
 
@@ -172,8 +171,6 @@ static int task_line(RegistryTask *t, const char *key, const char *value) {
                 t->want_cosign = flag;
         else if (streq(key, "want-referrers"))
                 t->want_referrers = flag;
-        else if (streq(key, "foreign-layers"))
-                t->flags = flag ? OCI_IMAGE_FOREIGN : 0;
         else
                 return -EINVAL;
         return 0;

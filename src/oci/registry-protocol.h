@@ -25,7 +25,6 @@ typedef struct RegistryTask {
         char *reference;    /* tag or digest */
         char *known_digest; /* or NULL */
         OciPlatform platform;
-        OciImageFlags flags;
         bool want_cosign;
         bool want_referrers;
         char **lookaside;

@@ -81,7 +81,6 @@ static int write_task(const RegistryRequest *q, const RegistryEndpoint *p, char 
         RegistryTask t = {
                 .repository = p->repository ? p->repository : q->name->repository,
                 .platform = q->platform,
-                .flags = q->flags,
                 .want_cosign = q->want_cosign,
                 .want_referrers = q->want_referrers,
                 .lookaside = q->lookaside,
@@ -319,7 +318,7 @@ int registry_answer_check(const RegistryAnswer *a, const RegistryRequest *q, Oci
         if (r < 0)
                 return r;
         assert(d);
-        r = oci_document_check_image(d, q->flags, e);
+        r = oci_document_check_image(d, e);
         if (r >= 0)
                 r = check_link(d->config, &a->documents[i + 1], e);
         if (r < 0)

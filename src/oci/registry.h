@@ -56,7 +56,6 @@ typedef struct RegistryRequest {
         const RegistryEndpoint *endpoints; /* asked in this order until one answers: mirrors first */
         size_t n_endpoints;                /* at least 1 */
         OciPlatform platform;              /* wanted */
-        OciImageFlags flags;               /* what else an image may have */
         const char *known_digest;          /* of what the name led to last time: asked for by HEAD; or NULL */
         bool want_cosign;                  /* signatures at the tag sha256-HEX.sig */
         bool want_referrers;               /* bundles, by the referrers API or the tag sha256-HEX */

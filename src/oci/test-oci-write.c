@@ -45,7 +45,7 @@ static void test_manifest(void **state) {
                       "\",\"size\":1024},{\"mediaType\":\"" OCI_TYPE_LAYER "\",\"digest\":\"" B
                       "\",\"size\":1099511627776}],\"annotations\":{\"a\":\"\\\"2\\\"\",\"z\":\"1\"}}");
         assert_int_equal(oci_document_parse(text, strlen(text), NULL, OCI_TYPE_MANIFEST, &d, NULL), 0);
-        assert_int_equal(oci_document_check_image(d, 0, NULL), 0);
+        assert_int_equal(oci_document_check_image(d, NULL), 0);
         assert_true(oci_manifest_is_plain(d, &parts));
 }
 

@@ -244,7 +244,6 @@ static void test_task(void **state) {
                            .reference = reference,
                            .known_digest = known,
                            .platform = { os, arch, variant },
-                           .flags = OCI_IMAGE_FOREIGN,
                            .want_cosign = true,
                            .lookaside = lookaside,
                            .lookaside_name = name,
@@ -267,7 +266,6 @@ static void test_task(void **state) {
         assert_string_equal(again.reference, "latest");
         assert_string_equal(again.known_digest, A);
         assert_string_equal(again.platform.variant, "v8");
-        assert_int_equal(again.flags, OCI_IMAGE_FOREIGN);
         assert_true(again.want_cosign);
         assert_false(again.want_referrers);
         assert_string_equal(again.lookaside[0], look);

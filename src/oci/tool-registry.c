@@ -4,7 +4,7 @@
  *      tool-registry NAME [WORD | KEY=VALUE]...
  *
  * endpoint=URL begins an endpoint; user=, password=, identity=, ca=, cert=, key=, token-host=, repository=, http, insecure
- * belong to it. known=, lookaside=, retries=, time=, size=, cosign, referrers, foreign, blobs belong to the request. */
+ * belong to it. known=, lookaside=, retries=, time=, size=, cosign, referrers, blobs belong to the request. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,10 +52,7 @@ static int take_word(Tool *t, char *word) {
                                 *f->flag = true;
                                 return 0;
                         }
-                if (!streq(word, "foreign"))
-                        return -EINVAL;
-                t->q.flags = OCI_IMAGE_FOREIGN;
-                return 0;
+                return -EINVAL;
         }
         *value++ = 0;
         FOREACH_ARRAY (f, texts, ELEMENTSOF(texts))
