@@ -15,6 +15,7 @@
  * nspawn gives PID 1 an inheritable set as large as all others, and from systemd 257 on it reaches the apps: a program whose
  * file has inheritable capabilities would get them back (CVE-2022-24769 and its kin). */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -30,6 +31,7 @@
 #define SYSTEMD   "/usr/lib/systemd/systemd"
 #define STOP_MARK "/rkt/stop"
 #define STARTING  "/rkt/starting" /* run/start-watch.c */
+#define BORN      "/rkt/born"     /* read by run_ended_unready() */
 #define VALUE_MAX 63U             /* bytes */
 #define FAILED    255             /* ExecCondition= would take any other for a "no" */
 
@@ -84,6 +86,8 @@ static int become_systemd(char **argv) {
                                path ? path : "/rkt", strerrorname_np(-r));
                 return FAILED;
         }
+        (void) close(open(BORN, O_WRONLY | O_CREAT | O_CLOEXEC,
+                          0444)); /* what ends this process now is not nspawn's to tell */
         if (syscall(SYS_capget, &header, data) >= 0) {
                 data[0].inheritable = data[1].inheritable = 0;
                 if (syscall(SYS_capset, &header, data) >= 0) {

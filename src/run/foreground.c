@@ -267,7 +267,7 @@ static _noreturn_ void supervise(Parent *p) {
                         on_signal(p);
         }
         if (p->f->ended)
-                p->f->ended(p->f->userdata);
+                p->f->ended(p->asked || p->stopped_by != 0 ? 0 : p->status, p->f->userdata);
         finish(p);
 }
 

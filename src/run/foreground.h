@@ -14,7 +14,8 @@ typedef struct Foreground {
         const PodManifest *manifest; /* its apps get the signals that do not stop the pod */
         const char
                 *notify_path; /* a socket is made there when $NOTIFY_SOCKET is set: in the pod's directory */
-        void (*ended)(void *userdata); /* called at the end, before this process goes; may be NULL */
+        void (*ended)(int status,
+                      void *userdata); /* called at the end, before this process goes; may be NULL */
         void *userdata;
 } Foreground;
 

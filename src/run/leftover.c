@@ -25,6 +25,8 @@
 #include "run/userns.h"
 
 #define REFUSED_FILE "stage1/rootfs/rkt/refused"
+#define BORN_FILE    "stage1/rootfs/rkt/born"
+#define READY_LINK   "stage1/rootfs/rkt/supervisor-status"
 #define REFUSED_MAX  256U
 
 /* machined forgets a machine when its unit ends; the unit does not end before we do. */
@@ -155,12 +157,57 @@ static int explain_refused(Pod *p, char ***ret, Error *e) {
         return 0;
 }
 
+static bool is_in(Pod *p, const char *path) {
+        return faccessat(pod_fd(p), path, F_OK, AT_SYMLINK_NOFOLLOW) >= 0;
+}
+
+/**
+ * run_ended_unready() - did the pod's systemd end before anything of the pod was there?
+ * @p: pod; its processes are gone
+ *
+ * What nspawn has to say, of what comes before, it says itself. Nobody says this: systemd's own words go to its console, which is
+ * there for a unit only.
+ *
+ * Return: true if PID 1 had begun, the pod was never ready, and no app has ended.
+ */
+bool run_ended_unready(Pod *p) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        int status;
+
+        if (!is_in(p, BORN_FILE) || is_in(p, READY_LINK) || is_in(p, REFUSED_FILE) ||
+            pod_read_manifest(p, &m, NULL) < 0)
+                return false;
+        FOREACH_ARRAY (a, m->apps, m->n_apps)
+                if (pod_get_app_status(p, a->name, &status) >= 0)
+                        return false;
+        return true;
+}
+
+/* As systemd tells a control process how the main one ended. */
+static int explain_unready(Pod *p, char ***ret, Error *e) {
+        const char *result = getenv("SERVICE_RESULT"), *code = getenv("EXIT_CODE"),
+                   *status = getenv("EXIT_STATUS");
+
+        if (!result || streq(result, "success") || streq(result, "timeout") || !code || !status ||
+            !run_ended_unready(p))
+                return 0;
+        return strv_extendf(
+                       ret,
+                       "the pod ended before it was ready: its systemd is gone (%s %s); what it said last "
+                       "stands above",
+                       streq(code, "exited") ? "exit status" : "signal", status) < 0
+                       ? error_oom(e)
+                       : 0;
+}
+
 static int explain_pod(Pod *p, char ***ret, Error *e) {
         _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
         int status, r = pod_read_manifest(p, &m, e);
 
         if (r >= 0)
                 r = explain_refused(p, ret, e);
+        if (r >= 0)
+                r = explain_unready(p, ret, e);
         if (r < 0)
                 return r;
         FOREACH_ARRAY (a, m->apps, m->n_apps) {
@@ -178,7 +225,7 @@ static int explain_pod(Pod *p, char ***ret, Error *e) {
 }
 
 /**
- * run_explain() - which apps of a pod of a unit could not be started
+ * run_explain() - why a pod of a unit, or which of its apps, could not be started
  * @pods: all pods
  * @name: machine name; its processes are gone, and run_stop_post() was not called yet
  * @ret:  one sentence for each, for strv_free(); NULL: none

@@ -21,8 +21,8 @@ typedef struct RunOptions {
         /* The process is the main process of a systemd unit or the only one of a scope made for it. Always true today. */
         bool keep_unit;
         /* console or stay: called when the pod has ended and its lock is free, by the process that was started. That one has only its
-         * standard descriptors then. May be NULL. */
-        void (*ended)(void *userdata);
+         * standard descriptors then. The status is waitpid()'s of systemd-nspawn; 0: it was asked to stop. May be NULL. */
+        void (*ended)(int status, void *userdata);
         /* What people should know of a pod that starts nevertheless. May be NULL. */
         void (*message)(void *userdata, const char *message);
         void *userdata; /* of both */
@@ -51,6 +51,7 @@ int run_check_terminal(Error *e);
 int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e);
 int run_release(Pod *p, void *userdata, Error *e);
 char *run_journal_path(const char *uuid);
+bool run_ended_unready(Pod *p);
 int run_explain(Pods *pods, const char *name, char ***ret, Error *e);
 int run_reset(Pod *p, Error *e);
 int run_stop_post(Pods *pods, const char *data_dir, const char *name, Error *e);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/log.h"
@@ -75,9 +76,24 @@ static void leave_networks(const End *x) {
                 log_warning("%s; gc will try again", error_text(&e, r));
 }
 
-static void on_end(void *userdata) {
+static void explain(const End *x, int status) {
+        _cleanup_(pods_closep) Pods *ps = NULL;
+        _cleanup_(pod_closep) Pod *p = NULL;
+
+        if (status == 0 || pods_open_for(x->data_dir, &ps, NULL) < 0 ||
+            pod_open_uuid(ps, x->uuid, &p, NULL) < 0 || !run_ended_unready(p))
+                return;
+        log_error("the pod ended before it was ready: its systemd is gone (%s %d); with --detach, what it "
+                  "says is in "
+                  "the host's journal",
+                  WIFEXITED(status) ? "exit status" : "signal",
+                  WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+static void on_end(int status, void *userdata) {
         const End *x = userdata;
 
+        explain(x, status);
         if (x->remove)
                 run_remove_pod(x->data_dir, x->uuid);
         else

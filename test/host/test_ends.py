@@ -2,6 +2,7 @@
 """How apps end, and what is kept of it: exit status or signal, why, and by whom; apps that are watched, and pods that may not take
 for ever to stop."""
 import json
+import shutil
 import time
 
 import pytest
@@ -143,3 +144,24 @@ def test_stop_goes_backwards(host, pods, images, tmp_path):
     said = host.rkt("logs", "-o", "cat", uuid).out.splitlines()
     assert [li for li in said if li.startswith("last-")] == ["last-c", "last-b", "last-a"]
     assert ends(host, uuid) == {app: (0, "success", None) for app in "abc"}
+
+
+def test_systemd_that_dies_at_birth(host, pods, images, tmp_path):
+    """A pod whose own systemd finds no target: its last words are in the unit's journal, with a sentence that says what they mean;
+    rkt run says it, too."""
+    nspawn, real, fake = "/usr/bin/systemd-nspawn", tmp_path / "real", tmp_path / "systemd-nspawn"
+    shutil.copy(nspawn, real)
+    fake.write_text("#!/bin/bash\nfor a; do case $a in --directory=*) rm ${a#*=}/etc/systemd/system/default.target;; esac; done\n"
+                    f"exec -a {nspawn} {real} \"$@\"\n")
+    fake.chmod(0o755)
+    name = pods.shell("birth", images.busybox, "exec sleep 1000")
+    host.run("mount", "--bind", fake, nspawn)
+    try:
+        pods.start(name, check=1)
+        run = host.rkt("--insecure-options=image", "run", "--net=none", images.busybox, "--exec=/bin/true", check=255)
+    finally:
+        host.run("umount", nspawn)
+    assert "the pod ended before it was ready: its systemd is gone (exit status 255); with --detach" in run.err
+    host.run("journalctl", "--sync")
+    said = host.journal("-u", f"pod@{name}", "-o", "cat")
+    assert "default.target" in said and "ended before it was ready: its systemd is gone (exit status 255)" in said
