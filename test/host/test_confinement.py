@@ -107,7 +107,7 @@ def test_an_empty_value_switches_nothing_off(host, pods, images):
     properties = (*EMPTY, "CapabilityBoundingSet", "SystemCallArchitectures")
     plain, empty, lists = (host.show(f"{app}.service", *properties, machine=name) for app in ("plain", "empty", "lists"))
     assert empty == plain
-    assert (plain["NoNewPrivileges"], plain["ProtectProc"], plain["DevicePolicy"]) == ("yes", "invisible", "closed")
+    assert (plain["NoNewPrivileges"], plain["DevicePolicy"]) == ("yes", "closed")
     assert {k for k in lists if lists[k] != plain[k]} == {"CapabilityBoundingSet", "SystemCallArchitectures"}
     assert lists["CapabilityBoundingSet"] == ""
 
