@@ -476,3 +476,37 @@ const JsonStruct ac_isolator_struct = {
         .done = isolator_done,
         .check = isolator_check,
 };
+
+/**
+ * ac_sysctl_is_ipc() - is a kernel setting one of an IPC namespace?
+ * @name: "kernel.shmmax", or with slashes
+ *
+ * Return: true or false.
+ */
+bool ac_sysctl_is_ipc(const char *name) {
+        static const char *const names[] = {
+                "kernel.msgmax",
+                "kernel.msgmnb",
+                "kernel.msgmni",
+                "kernel.sem",
+                "kernel.shm_rmid_forced",
+                "kernel.shmall",
+                "kernel.shmmax",
+                "kernel.shmmni",
+                "fs.mqueue.msg_default",
+                "fs.mqueue.msg_max",
+                "fs.mqueue.msgsize_default",
+                "fs.mqueue.msgsize_max",
+                "fs.mqueue.queues_max",
+        };
+
+        FOREACH_ARRAY (n, names, ELEMENTSOF(names)) {
+                const char *a = *n, *b = name;
+
+                for (; *a && (*a == *b || (*a == '.' && *b == '/')); a++)
+                        b++;
+                if (!*a && !*b)
+                        return true;
+        }
+        return false;
+}

@@ -58,6 +58,7 @@ const AcIsolator *ac_isolators_find(const AcIsolator *isolators, size_t n, AcIso
 int ac_isolators_add(AcIsolator **isolators, size_t *n, const char *name, const char *json, Error *e);
 int ac_isolators_check(const AcIsolator *isolators, size_t n, Error *e);
 bool ac_capability_is_known(const char *name);
+bool ac_sysctl_is_ipc(const char *name);
 int64_t ac_cpu_weight(uint64_t shares);
 char *ac_cpu_quota(int64_t milli);
 extern const char

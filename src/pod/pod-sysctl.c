@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Kernel settings belong to a pod, whichever of its apps asks for them. What is not in a network namespace is the machine's,
- * and no pod's business. */
+/* Kernel settings belong to a pod, whichever of its apps asks for them. What is neither in a network namespace nor in that of
+ * System V's and POSIX's queues, semaphores and shared memory is the machine's, and no pod's business. */
 #include "pod/pod-sysctl.h"
 
 #include <errno.h>
@@ -16,20 +16,23 @@
  * @name:         "net.core.somaxconn", or with slashes
  * @value:        its value
  * @host_network: the pod's network is the host's
+ * @host_ipc:     so are its queues, semaphores and shared memory
  * @e:            says why not
  *
  * Return: 0, -EINVAL.
  */
-int pod_sysctl_check(const char *name, const char *value, bool host_network, Error *e) {
+int pod_sysctl_check(const char *name, const char *value, bool host_network, bool host_ipc, Error *e) {
         const char *rest = startswith(name, "net");
+        bool is_ipc = ac_sysctl_is_ipc(name);
 
-        if (!rest || (*rest != '.' && *rest != '/') || strstr(name, "..") || strstr(name, "//"))
+        if (!is_ipc && (!rest || (*rest != '.' && *rest != '/') || strstr(name, "..") || strstr(name, "//")))
                 return error_setf(e, -EINVAL,
-                                  "kernel setting '%.100s' is the machine's: a pod has those in net", name);
-        if (host_network)
-                return error_setf(e, -EINVAL,
-                                  "kernel setting '%.100s' is the host's, as is the network of this pod",
+                                  "kernel setting '%.100s' is the machine's: a pod has those in net, and "
+                                  "kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.*",
                                   name);
+        if (is_ipc ? host_ipc : host_network)
+                return error_setf(e, -EINVAL, "kernel setting '%.100s' is the host's, as %s of this pod",
+                                  name, is_ipc ? "are queues and shared memory" : "is the network");
         for (const char *p = value; *p; p++)
                 if ((unsigned char) *p < ' ' && *p != '\t')
                         return error_setf(e, -EINVAL, "kernel setting '%.100s' has a line break in it", name);
@@ -47,7 +50,7 @@ static int collect(const PodSpec *spec, bool host_network, AcPair **pairs, size_
 
                         if (!name)
                                 return error_oom(e);
-                        r = pod_sysctl_check(name, eq + 1, host_network, e);
+                        r = pod_sysctl_check(name, eq + 1, host_network, spec->host_ipc, e);
                         if (r < 0)
                                 return error_prefixf(e, r, "app '%s'", a->name);
                         other = ac_pairs_get(*pairs, *n, name);

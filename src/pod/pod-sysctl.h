@@ -7,4 +7,4 @@
 #include "podfile/pod-spec.h"
 
 int pod_add_sysctls(const PodSpec *spec, PodManifest *m, Error *e);
-int pod_sysctl_check(const char *name, const char *value, bool host_network, Error *e);
+int pod_sysctl_check(const char *name, const char *value, bool host_network, bool host_ipc, Error *e);

@@ -118,6 +118,10 @@ static void test_ignored(void **state) {
         }
 }
 
+#define MACHINES(name)                                                                                       \
+        "kernel setting '" name "' is the machine's: a pod has those in net, and kernel.shm*, kernel.msg*, " \
+        "kernel.sem and fs.mqueue.*"
+
 static void test_sysctls(void **state) {
         static const struct {
                 const char *name, *value, *error;
@@ -125,21 +129,27 @@ static void test_sysctls(void **state) {
         } cases[] = {
                 { "net.core.somaxconn", "7", NULL, false },
                 { "net/ipv4/ip_local_port_range", "1\t2", NULL, false },
-                { "kernel.panic", "1",
-                  "kernel setting 'kernel.panic' is the machine's: a pod has those in net", false },
-                { "net/../kernel/panic", "1",
-                  "kernel setting 'net/../kernel/panic' is the machine's: a pod has those in net", false },
-                { "network.x", "1", "kernel setting 'network.x' is the machine's: a pod has those in net",
-                  false },
+                { "kernel.panic", "1", MACHINES("kernel.panic"), false },
+                { "net/../kernel/panic", "1", MACHINES("net/../kernel/panic"), false },
+                { "network.x", "1", MACHINES("network.x"), false },
                 { "net.core.somaxconn", "7",
                   "kernel setting 'net.core.somaxconn' is the host's, as is the network of this pod", true },
+                { "kernel.shmmax", "7", NULL, false },
+                { "fs/mqueue/queues_max", "7", NULL, false },
+                { "kernel.shmmax", "7",
+                  "kernel setting 'kernel.shmmax' is the host's, as are queues and shared memory of this pod",
+                  true },
+                { "kernel.shmma", "7", MACHINES("kernel.shmma"), false },
+                { "kernel.shmmaxx", "7", MACHINES("kernel.shmmaxx"), false },
+                { "kernel.shmmax/../panic", "7", MACHINES("kernel.shmmax/../panic"), false },
                 { "net.a", "7\nkernel.panic = 1", "kernel setting 'net.a' has a line break in it", false },
         };
 
         FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
                 _cleanup_error_ Error e = ERROR_INIT;
 
-                assert_int_equal(pod_sysctl_check(c->name, c->value, c->host, &e), c->error ? -EINVAL : 0);
+                assert_int_equal(pod_sysctl_check(c->name, c->value, c->host, c->host, &e),
+                                 c->error ? -EINVAL : 0);
                 if (c->error)
                         assert_string_equal(e.message, c->error);
         }

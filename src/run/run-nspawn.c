@@ -283,7 +283,7 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
  * @environ:     ours
  * @own_network: it is in the pod's network already: kernel settings of that are the pod's, as with --private-network.
  *               Not with private users: nspawn refuses that
- * @host_ipc:    semaphores, queues and shared memory of System V are the host's
+ * @keeps_ipc:   it is in the pod's IPC namespace already, or that is the host's
  * @ret:         NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*, PATH and TERM of it, and what nspawn is told; free with strv_free()
  *
  * SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: nspawn looks for systemd's version in the root, where /usr is still empty, and would
@@ -293,7 +293,7 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
  *
  * Return: 0, -ENOMEM.
  */
-int nspawn_environment(char *const *environ, bool own_network, bool host_ipc, char ***ret) {
+int nspawn_environment(char *const *environ, bool own_network, bool keeps_ipc, char ***ret) {
         static const char *const kept[] = {
                 "NOTIFY_SOCKET=", "LISTEN_FDS=",    "LISTEN_PID=", "LISTEN_FDNAMES=", "LISTEN_PIDFDID=",
                 "WATCHDOG_PID=",  "WATCHDOG_USEC=", "PATH=",       "TERM=",           "RKT_LOCK_FD=",
@@ -313,7 +313,7 @@ int nspawn_environment(char *const *environ, bool own_network, bool host_ipc, ch
                 r = strv_extend(&env, "SYSTEMD_NSPAWN_TMPFS_TMP=0");
         if (r >= 0 && own_network)
                 r = strv_extend(&env, "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network");
-        if (r >= 0 && host_ipc)
+        if (r >= 0 && keeps_ipc)
                 r = strv_extend(&env, "SYSTEMD_NSPAWN_SHARE_NS_IPC=1");
         if (r >= 0)
                 r = strv_extend(&env, "SYSTEMD_SECCOMP=0");

@@ -36,4 +36,4 @@ typedef struct NspawnContext {
 int nspawn_missing_capability(const PodManifest *m, const PodApp *a, char **ret);
 int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error *e);
 int nspawn_capabilities(const PodManifest *m, char ***ret, bool *ret_all);
-int nspawn_environment(char *const *environ, bool own_network, bool host_ipc, char ***ret);
+int nspawn_environment(char *const *environ, bool own_network, bool keeps_ipc, char ***ret);

@@ -608,6 +608,7 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 .first_user = x->users.start,
                 .n_users = x->users.length,
         };
+        bool keeps_ipc = streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_IPC), "parent");
         int r = app_credentials_sources(x->credentials, x->facts, x->manifest->n_apps, &loaded);
 
         if (r >= 0)
@@ -632,8 +633,10 @@ static int become_nspawn(Run *x, const RunOptions *o, Error *e) {
                 r = userns_pass_locks(&x->users);
         if (r < 0)
                 return error_setf(e, r, "cannot pass the pod's lock on: %s", strerror(-r));
-        r = nspawn_environment(environ, x->network.kind == NETWORK_OWN && !x->users.is_private,
-                               streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_IPC), "parent"),
+        r = keeps_ipc ? 0 : ipc_sysctls_write(x->manifest, &keeps_ipc, e);
+        if (r < 0)
+                return r;
+        r = nspawn_environment(environ, x->network.kind == NETWORK_OWN && !x->users.is_private, keeps_ipc,
                                &envp);
         if (r < 0)
                 return error_oom(e);

@@ -332,11 +332,12 @@ static int add_sysctls(RootFiles *f, const PodManifest *m, bool *ret) {
         StrBuf b = STRBUF_INIT;
         int r;
 
-        *ret = i && i->n_sysctls > 0;
+        for (size_t k = 0; i && k < i->n_sysctls; k++)
+                if (!ac_sysctl_is_ipc(i->sysctls[k].name)) /* nspawn has those: ipc_sysctls_write() */
+                        strbuf_addf(&b, "%s = %s\n", i->sysctls[k].name, i->sysctls[k].value);
+        *ret = b.size > 0;
         if (!*ret)
-                return 0;
-        FOREACH_ARRAY (s, i->sysctls, i->n_sysctls)
-                strbuf_addf(&b, "%s = %s\n", s->name, s->value);
+                return b.failed ? -ENOMEM : 0;
         r = root_files_take(f, SYSCTLS, 0644, &b);
         return r < 0 ? r
                      : root_files_add(

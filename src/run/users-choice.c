@@ -116,7 +116,9 @@ static int need_of_sysctls(const PodManifest *m, NetworkKind network, char **ret
         const AcIsolator *i = ac_isolators_find(m->isolators, m->n_isolators, AC_ISOLATOR_SYSCTL);
 
         for (size_t k = 0; i && k < i->n_sysctls; k++)
-                if (network != NETWORK_OWN || strpbrk(i->sysctls[k].name, "*?["))
+                if (network != NETWORK_OWN || strpbrk(i->sysctls[k].name, "*?[") ||
+                    ac_sysctl_is_ipc(
+                            i->sysctls[k].name)) /* with its own users it could not have an IPC of its own */
                         return say(ret_why, strf("the pod has Sysctl=%.200s", i->sysctls[k].name));
         return 0;
 }

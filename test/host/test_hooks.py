@@ -116,11 +116,16 @@ def test_hang_after_the_end(host, pods, images, tmp_path, log):
 
 
 def test_kernel_settings(host, pods, images, tmp_path, log):
-    """Sysctl=: of the pod's own network, before the app; not of the machine."""
-    name = pods.shell("sysctl", images.busybox, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start >> /out/log; exec sleep infinity",
-                      app=f"Sysctl=net.ipv4.ip_unprivileged_port_start=7\nVolume={tmp_path}:/out\n")
+    """Sysctl=: of the pod's own network and of its own queues and shared memory, before the app; not of the machine."""
+    ours = [pathlib.Path("/proc/sys/kernel/shmmax"), pathlib.Path("/proc/sys/fs/mqueue/queues_max")]
+    before = [p.read_text() for p in ours]
+    name = pods.shell("sysctl", images.busybox, f"cd /proc/sys; cat net/ipv4/ip_unprivileged_port_start {ours[0]} {ours[1]} "
+                      "kernel/sem >> /out/log; exec sleep infinity",
+                      app="Sysctl=net.ipv4.ip_unprivileged_port_start=7 kernel.shmmax=77777 fs/mqueue/queues_max=9\n"
+                          f"Sysctl=\"kernel.sem=11 12000 13 14\"\nVolume={tmp_path}:/out\n")
     pods.start(name)
-    host.wait_for("the value", lambda: log() == ["7"])
+    host.wait_for("the values", lambda: [line.split() for line in log()] == [["7"], ["77777"], ["9"], ["11", "12000", "13", "14"]])
+    assert [p.read_text() for p in ours] == before
     pods.stop(name)
     name = pods.shell("sysctl", images.busybox, "exec sleep infinity", app="Sysctl=kernel.panic=1\n")
     assert pods.start(name, check=False).rc != 0
