@@ -39,24 +39,24 @@ def test_each_to_its_app(host, pods, images, tmp_path, sealed):
     if imports:
         wanted["t-import.one"] = "of-import"
     name = pods.write("creds", ISOLATED +
-                      app_section("one", images.busybox, f"({SHOW}) > /out/main; exec sleep infinity",
+                      app_section("one", images.busybox, f"({SHOW}) > /out/.main; mv /out/.main /out/main; exec sleep infinity",
                                   f"Volume={tmp_path}/out:/out\nUser=1000\nGroup=1000\n"
                                   f"LoadCredential=load:{tmp_path}/file\nLoadCredentialEncrypted=sealed:{tmp_path}/sealed\n{imports}"
                                   'SetCredential=set:a  "b" %%n $x\n'
                                   f'ExecStartPre=/bin/sh -c "({SHOW.replace("$", "$$").replace("%", "%%")}) > /out/pre"\n') +
-                      app_section("two", images.busybox, f"({SHOW}) > /out/two; exec sleep infinity",
+                      app_section("two", images.busybox, f"({SHOW}) > /out/.two; mv /out/.two /out/two; exec sleep infinity",
                                   f"Volume={tmp_path}/out:/out\nSetCredential=load:other\n") +
-                      (app_section("all", images.busybox, f"({SHOW}) > /out/all; exec sleep infinity",
+                      (app_section("all", images.busybox, f"({SHOW}) > /out/.all; mv /out/.all /out/all; exec sleep infinity",
                                f"Volume={tmp_path}/out:/out\nImportCredential=*\nImportCredential=one*\nSetCredential=set:mine\n")
                    if imports else "") + "[Service]\nSetCredential=one.more:of-unit\nSetCredential=free:of-unit\n")
     pods.start(name)
     try:
         if imports:
-            host.wait_for("all", lambda: (tmp_path / "out/all").exists() and (tmp_path / "out/all").read_text())
+            host.wait_for("all", (tmp_path / "out/all").exists, timeout=60)
             lines = (tmp_path / "out/all").read_text().splitlines()
             assert {"set=mine", "t-import.one=of-import", "free=of-unit"} <= set(lines)
             assert not [line for line in lines if line.startswith(("one.", "two.", "sealed="))], lines
-        host.wait_for("two", lambda: (tmp_path / "out/two").exists() and (tmp_path / "out/two").read_text())
+        host.wait_for("both", lambda: (tmp_path / "out/two").exists() and (tmp_path / "out/main").exists(), timeout=60)
         assert (tmp_path / "out/two").read_text().splitlines()[:-1] == ["load=other"]
         lines = (tmp_path / "out/main").read_text().splitlines()
         assert dict(line.split("=", 1) for line in lines[:-1]) == {k: " ".join(v.split()) for k, v in wanted.items()}
