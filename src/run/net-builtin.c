@@ -66,10 +66,10 @@ static bool find_subnet6(const NetBuiltin *b, char ret[NET_ADDRESS_MAX]) {
 
 /* Who had an address before is remembered by its neighbours, for a minute or so: the next pod with that address answers to the
  * same number. */
-static bool find_mac(const NetAttachment *a, unsigned char ret[6]) {
+static bool find_mac(char *const *addresses, unsigned char ret[6]) {
         NetAddress address;
 
-        STRV_FOREACH (s, a->addresses)
+        for (char *const *s = addresses; s && *s; s++)
                 if (net_address_parse(*s, &address) >= 0 && address.family == AF_INET) {
                         ret[0] = 0x02; /* ours, not a maker's */
                         ret[1] = 0x52;
@@ -249,7 +249,7 @@ int net_builtin_conf(const NetBuiltin *b, const NetAttachment *a, unsigned mtu, 
 int net_builtin_runtime(const NetAttachment *a, char **ret, Error *e) {
         unsigned char m[6];
 
-        if (!find_mac(a, m))
+        if (!find_mac(a->addresses, m))
                 return 0;
         *ret = strf("{\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\"}", m[0], m[1], m[2], m[3], m[4], m[5]);
         return *ret ? 0 : error_oom(e);
@@ -341,8 +341,11 @@ static int add_inside(const NetBuiltin *b, NetLink *inside, const NetAttachment 
 
 /* Gateways are addresses of the bridge, with the prefix of the pod's. */
 static int add_bridge(const NetBuiltin *b, NetLink *host, const NetAttachment *a, Error *e) {
-        int r = net_link_make_bridge(host, b->bridge, e);
+        unsigned char mac[6] = { 0x02 };
+        int r;
 
+        (void) find_mac(a->gateways, mac);
+        r = net_link_make_bridge(host, b->bridge, mac, e);
         if (r >= 0)
                 ignore_router_advertisements(b->bridge);
         for (size_t i = 0; r >= 0 && a->addresses[i]; i++) {
@@ -372,7 +375,7 @@ int net_builtin_add(const NetBuiltin *b, NetLink *host, NetLink *inside, int pod
         unsigned mtu;
         int r = add_bridge(b, host, a, e);
 
-        (void) find_mac(a, mac);
+        (void) find_mac(a->addresses, mac);
         veth_name(uuid, a->if_name, name);
         net_link_default_mtu(host, &mtu);
         if (r >= 0)

@@ -166,16 +166,18 @@ static int need_index(NetLink *l, const char *name, int *ret, Error *e) {
  * net_link_make_bridge() - a bridge
  * @l:    conversation
  * @name: one that exists already is taken
+ * @mac:  6 bytes; without, it would have that of one of its ports, and another one when that goes
  * @e:    sentence on failure; may be NULL
  *
  * Return: 0, errno of the kernel.
  */
-int net_link_make_bridge(NetLink *l, const char *name, Error *e) {
+int net_link_make_bridge(NetLink *l, const char *name, const unsigned char *mac, Error *e) {
         struct nlmsghdr *h = start_link(l, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, AF_UNSPEC, 0);
         struct nlattr *info;
         int r;
 
         mnl_attr_put_strz(h, IFLA_IFNAME, name);
+        mnl_attr_put(h, IFLA_ADDRESS, 6, mac);
         info = mnl_attr_nest_start(h, IFLA_LINKINFO);
         mnl_attr_put_str(h, IFLA_INFO_KIND, "bridge");
         mnl_attr_nest_end(h, info);

@@ -21,7 +21,7 @@ NetLink *net_link_close(NetLink *l);
 DEFINE_CLEANUP(NetLink *, net_link_close);
 
 int net_link_index(NetLink *l, const char *name, int *ret);
-int net_link_make_bridge(NetLink *l, const char *name, Error *e);
+int net_link_make_bridge(NetLink *l, const char *name, const unsigned char *mac, Error *e);
 int net_link_make_veth(NetLink *l, const char *name, const char *peer, int peer_ns, const char *bridge,
                        unsigned mtu, const unsigned char *mac, Error *e);
 int net_link_up(NetLink *l, const char *name, Error *e);

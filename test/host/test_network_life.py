@@ -184,12 +184,15 @@ def test_restart(host, pods, net, method):
     before, = net.info(name)
     urls = [f"http://{before['ip']}/", f"http://[{before['ip6']}]/"]
     prefix = ("nsenter", "-t", net.leader(other), "-n")
+    bridge = pathlib.Path("/sys/class/net/rkt0/address").read_text()  # it is not that of a port
     for again in (False, True):
         if again:
             pods.stop(name)
             pods.start(name)
             now, = net.info(name)
             assert (now["ip"], now["ip6"], now["method"]) == (before["ip"], before["ip6"], method)
+            assert pathlib.Path("/sys/class/net/rkt0/address").read_text() == bridge
+            assert method == "cni" or bridge == "02:52:ac:10:1c:01\n"
         for url in urls:
             for way in ((), prefix):  # a connection that is refused was an answer: the server is not there yet
                 done = host.run(*way, "curl", "-sS", "--connect-timeout", "8", "--retry", "100", "--retry-delay", "0", "--retry-connrefused",
