@@ -86,9 +86,12 @@ int app_check_isolators(const AcApp *app, Error *e) {
 /* A word of SystemCallFilter=: "@group", "call", each with ":ERROR" or without. */
 static int check_word(const char *word, Error *e) {
         _cleanup_free_ char *name = strndup(word, strcspn(word, ":"));
+        const char *colon = strchr(word, ':');
 
         if (!name)
                 return error_oom(e);
+        if (colon && value_check(CHECK_ERRNO, colon + 1))
+                return error_setf(e, -EINVAL, "SystemCallFilter: Linux has no error '%.100s'", colon + 1);
         if (*name == '@' ? group_is_known(name + 1) : call_is_known(name))
                 return 0;
         return error_setf(e, -EINVAL, "SystemCallFilter: %s '%.100s'",
@@ -108,6 +111,8 @@ int app_check_settings(const UnitSettings *settings, Error *e) {
         FOREACH_ARRAY (u, settings->items, settings->n) {
                 _cleanup_strv_free_ char **words = NULL;
 
+                if (streq(u->key, "SystemCallErrorNumber") && *u->value && value_check(CHECK_ERRNO, u->value))
+                        return error_setf(e, -EINVAL, "%s: Linux has no error '%.100s'", u->key, u->value);
                 if (!streq(u->key, "SystemCallFilter"))
                         continue;
                 if (strv_split(u->value + (*u->value == '~'), " \t", &words) < 0)

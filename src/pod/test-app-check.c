@@ -71,6 +71,7 @@ static void test_settings(void **state) {
                 { "~stat:EPERM @clock:kill", NULL },
                 { "stat ptrac", "SystemCallFilter: Linux has no system call 'ptrac'" },
                 { "~@sistem-service", "SystemCallFilter: systemd has no group '@sistem-service'" },
+                { "~stat:EPREM", "SystemCallFilter: Linux has no error 'EPREM'" },
         };
 
         FOREACH_ARRAY (c, cases, ELEMENTSOF(cases)) {
