@@ -46,6 +46,7 @@
 #include "run/net-hosts.h"
 #include "run/net-sysctl.h"
 #include "run/network.h"
+#include "run/overlay-check.h"
 #include "run/own-cgroup.h"
 #include "run/resolv-conf.h"
 #include "run/run-nspawn.h"
@@ -315,6 +316,32 @@ static int open_users(Run *x, const RunOptions *o, Error *e) {
         if (o->message)
                 o->message(o->userdata, message);
         return userns_save_reason(why, x->pod_fd, e);
+}
+
+/* Once in the pod's life: what is there already was made one way or the other. */
+static int choose_overlay(Run *x, const RunOptions *o, Error *e) {
+        _cleanup_(pod_manifest_freep) PodManifest *m = NULL;
+        _cleanup_free_ char *message = NULL;
+        _cleanup_error_ Error why = ERROR_INIT;
+        int r;
+
+        if (streq_ptr(pod_manifest_annotation(x->manifest, POD_ANNOTATION_OVERLAY), "no") ||
+            faccessat(x->pod_fd, "overlay", F_OK, AT_SYMLINK_NOFOLLOW) >= 0)
+                return 0;
+        r = overlay_check(x->pod_fd, &why);
+        if (r >= 0)
+                return 0;
+        message = strf("disabling overlay support: \"%s\"; the apps' roots are copies, as with Overlay=no",
+                       error_text(&why, r));
+        r = pod_read_manifest(x->pod, &m, e); /* ours has more by now */
+        if (r < 0)
+                return r;
+        if (!message || pod_manifest_set_annotation(m, POD_ANNOTATION_OVERLAY, "no") < 0 ||
+            pod_manifest_set_annotation(x->manifest, POD_ANNOTATION_OVERLAY, "no") < 0)
+                return error_oom(e);
+        if (o->message)
+                o->message(o->userdata, message);
+        return pod_write_manifest(x->pod, m, e);
 }
 
 /* Furnishing comes before the volumes, so that nothing is written into one. */
@@ -701,6 +728,8 @@ int run_pod(Pod *p, Store *s, const RunOptions *options, Error *e) {
                 r = open_stage1(&x, e);
         if (r >= 0)
                 r = open_users(&x, options, e);
+        if (r >= 0)
+                r = choose_overlay(&x, options, e);
         if (r >= 0)
                 r = make_apps(&x, e);
         if (r >= 0)

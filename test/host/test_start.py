@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import time
 
@@ -154,6 +155,27 @@ def test_pods_of_pod_files(again):
         drop_in.unlink()
     drop_in.parent.rmdir()
     again.host.run("systemctl", "daemon-reload")
+
+
+def test_where_no_overlay_can_be(again, tmp_path):
+    """RUN: a data directory on a file system that cannot be an upper layer (here another overlay): the pod runs from a copy, and says so
+    the first time; what it writes stays, is exported, and goes with it."""
+    where = pathlib.Path("/opt/t-start")
+    assert again.host.run("stat", "--file-system", "--format=%T", "/opt").out.strip() == "overlayfs"
+    data, file = f"--dir={where}", again.tmp / "uuid"
+    script = "n=$(cat /count 2>/dev/null || echo 0); echo $((n + 1)) > /count; echo run $n"
+    try:
+        done = again.host.rkt(data, *RUN, "--net=none", f"--uuid-file-save={file}", again.image, "--exec=/bin/sh", "--", "-c", script)
+        uuid = file.read_text()
+        assert 'disabling overlay support: "an overlay cannot be mounted here: ' in done.err and "run 0" in done.out
+        second = again.start(data, uuid)
+        assert "overlay" not in second.err and "run 1" in second.out
+        again.host.rkt(data, "export", "--app=busybox", uuid, tmp_path / "out.aci")
+        assert again.host.run("tar", "-xOf", tmp_path / "out.aci", "rootfs/count").out == "2\n"
+        assert {p.name for p in (where / "pods/run" / uuid).iterdir()} & {"overlay", "overlay-check"} == set()
+        again.host.rkt(data, "rm", uuid)
+    finally:
+        shutil.rmtree(where, ignore_errors=True)
 
 
 def test_an_image_that_is_gone(again):
