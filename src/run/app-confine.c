@@ -35,21 +35,23 @@ static const char hidden_paths[] = KERNEL_FILES_HIDDEN(HIDDEN);
 static const struct {
         const char *key, *value;
         InsecureFlags unless;
-        const char *capability;
         bool in_trees;
+        const char *capability;
 } defaults[] = {
         { "NoNewPrivileges", "yes", 0 },
         { "ProtectKernelTunables", "yes", INSECURE_PATHS, .in_trees = true },
-        { "ProtectKernelModules", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYS_MODULE" },
-        { "ProtectKernelLogs", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYSLOG", true },
+        { "ProtectKernelModules", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES,
+          .capability = "CAP_SYS_MODULE" },
+        { "ProtectKernelLogs", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, .in_trees = true,
+          .capability = "CAP_SYSLOG" },
         { "ProtectControlGroups", "yes", INSECURE_PATHS },
-        { "ProtectClock", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, "CAP_SYS_TIME" },
+        { "ProtectClock", "yes", INSECURE_PATHS | INSECURE_CAPABILITIES, .capability = "CAP_SYS_TIME" },
         { "ProtectHostname", "yes", INSECURE_PATHS },
         { "ProtectProc", "invisible", INSECURE_PATHS, .in_trees = true },
         { "InaccessiblePaths", &hidden_paths[1], INSECURE_PATHS, .in_trees = true },
         { "DevicePolicy", "closed", INSECURE_PATHS },
         { "LockPersonality", "yes", INSECURE_SECCOMP },
-        { "RestrictNamespaces", "yes", INSECURE_SECCOMP, "CAP_SYS_ADMIN" },
+        { "RestrictNamespaces", "yes", INSECURE_SECCOMP, .capability = "CAP_SYS_ADMIN" },
         { "SystemCallArchitectures", "native", INSECURE_SECCOMP },
         { "TasksMax", "4096", 0 },
 };

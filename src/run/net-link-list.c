@@ -20,7 +20,7 @@ static int hear_list(NetLink *l, unsigned seq, net_link_item_t func, void *userd
 
                 if (n < 0)
                         return -errno;
-                for (const struct nlmsghdr *h = (const struct nlmsghdr *) l->buffer; mnl_nlmsg_ok(h, left);
+                for (const struct nlmsghdr *h = (const void *) l->buffer; mnl_nlmsg_ok(h, left);
                      h = mnl_nlmsg_next(h, &left)) {
                         if (h->nlmsg_seq != seq)
                                 continue;

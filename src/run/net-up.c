@@ -321,6 +321,7 @@ int net_down(const char *uuid, int pod_fd, bool forget, Error *e) {
                 r = take_ports(s, &gone, e);
         if (r < 0)
                 return r;
+        assert(gone);
         left = remove_all(s, host, e);
         if (left < 0 && !forget) {
                 keep_rest(s, pod_fd);

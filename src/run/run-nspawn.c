@@ -239,7 +239,7 @@ int nspawn_argv(const PodManifest *m, const NspawnContext *c, char ***ret, Error
                 /* of what is not there systemd forks no process that would run it */
                 "--setenv=SYSTEMD_GENERATOR_PATH=/rkt/none",
                 "--setenv=SYSTEMD_ENVIRONMENT_GENERATOR_PATH=/rkt/none",
-                "--setenv=" NO_PRESSURE_WATCH,
+                ("--setenv=" NO_PRESSURE_WATCH),
                 "--",
                 "/rkt/bin/rkt-bare",
                 "init", /* becomes systemd, as --boot would do */
