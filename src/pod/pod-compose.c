@@ -455,7 +455,8 @@ static int add_app(Compose *c, const AppSpec *s, const ComposeImage *image, Erro
 
         if (app_name_is_reserved(s->name))
                 return error_setf(e, -EINVAL,
-                                  "this name is taken by a unit of the pod itself: choose another one");
+                                  "a unit or a user of the pod itself has this name: choose another "
+                                  "(--name=, or [App NAME] in a pod file)");
         r = find_app(c, s, &a);
         if (r < 0)
                 return error_oom(e);

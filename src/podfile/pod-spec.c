@@ -374,16 +374,22 @@ bool app_name_is_valid(const char *name) {
  * app_name_is_reserved() - has a pod something of its own by this name?
  * @name: valid
  *
- * Return: true for units of the pod's frame, and for users of its own: an app is both.
+ * Units with "@" in their names are nobody's app; neither are drop-ins of an app of another name, as no directory of them ends
+ * with a dash.
+ *
+ * Return: true for services and sockets of the pod's frame, whether this pod has them or not, and for users of its own: an app
+ * is all of these.
  */
 bool app_name_is_reserved(const char *name) {
-        static const char *const names[] = { "basic", "container-shell", "dbus",   "dbus-broker",
-                                             "init",  "messagebus",      "nobody", "root" };
+        static const char *const names[] = { "dbus",      "messagebus",       "nobody",
+                                             "rkt-exit",  "rkt-metadata",     "rkt-proxy",
+                                             "rkt-ready", "rkt-reboot",       "rkt-sysctl",
+                                             "root",      "systemd-journald", "systemd-journald-dev-log" };
 
         FOREACH_ARRAY (n, names, ELEMENTSOF(names))
                 if (streq(*n, name))
                         return true;
-        return startswith(name, "systemd-") || startswith(name, "rkt-") || startswith(name, "enter-");
+        return false;
 }
 
 static int word_index(const char *const *words, size_t n, const char *s) {

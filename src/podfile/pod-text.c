@@ -118,7 +118,8 @@ static int check_name(Reading *in, unsigned line, PodSection section, const char
                                     "'%s' is not a name (lower-case letters, digits and inner '-')", name);
         else if (name && section == POD_SECTION_APP && app_name_is_reserved(name))
                 r = pod_errors_addf(in->errors, in->file, line, in->title, NULL,
-                                    "'%s' is a unit or a user of the pod itself (choose another)", name);
+                                    "'%s' is a unit or a user of the pod itself (choose another [App NAME])",
+                                    name);
         else
                 return 1;
         return r;

@@ -78,6 +78,37 @@ static PodManifest *read_manifest(int dir, const char *name) {
         return m;
 }
 
+static bool is_named(const PodManifest *m, const char *name) {
+        if (app_name_is_reserved(name))
+                return true;
+        for (size_t i = 0; i < m->n_apps; i++)
+                if (streq(m->apps[i].name, name))
+                        return true;
+        return false;
+}
+
+/* No app may have the name of a unit or a user that is there besides those of the apps. */
+static void check_names(const PodManifest *m, const RootFile *f) {
+        _cleanup_strv_free_ char **lines = NULL;
+        const char *unit = startswith(f->path, "etc/systemd/system/");
+
+        if (unit && (endswith(unit, ".service") || endswith(unit, ".socket")) && !strchr(unit, '@')) {
+                _cleanup_free_ char *name = strndup(unit, strcspn(unit, "."));
+
+                if (!is_named(m, name))
+                        fail_msg("app_name_is_reserved() does not know %s", unit);
+        }
+        if (!streq(f->path, "etc/passwd"))
+                return;
+        assert_int_equal(strv_split(f->content, "\n", &lines), 0);
+        STRV_FOREACH (l, lines) {
+                _cleanup_free_ char *name = strndup(*l, strcspn(*l, ":"));
+
+                if (!is_named(m, name))
+                        fail_msg("app_name_is_reserved() does not know user %s", name);
+        }
+}
+
 static char *unit_text_of(const PodManifest *m) {
         _cleanup_root_files_ RootFiles files = ROOT_FILES_INIT;
         _cleanup_(error_done) Error e = {};
@@ -111,6 +142,8 @@ static char *unit_text_of(const PodManifest *m) {
         r = stage1_root_files(m, facts, &c, &files, &e);
         if (r < 0)
                 fail_msg("%s", error_text(&e, r));
+        FOREACH_ARRAY (f, files.files, files.n_files)
+                check_names(m, f);
         FOREACH_ARRAY (f, files.files, files.n_files)
                 if (f->mode == ROOT_FILE_LINK)
                         strbuf_addf(&b, "== %s -> %s\n", f->path, f->content);
@@ -174,6 +207,18 @@ static void each_case(const char *kind, char *(*make)(const PodManifest *m)) {
 
 static void test_units(void **state) {
         each_case("unit", unit_text_of);
+}
+
+/* Words that image names end with: rkt's own, above all. */
+static void test_free_names(void **state) {
+        static const char *const names[] = { "rkt-inspect",   "rkt-log",  "rkt",         "systemd-x",
+                                             "systemd-udevd", "enter-x",  "enter",       "hook-x",
+                                             "basic",         "init",     "dbus-broker", "container-shell",
+                                             "rkt-ready-x",   "rkt-ended" };
+
+        FOREACH_ARRAY (n, names, ELEMENTSOF(names))
+                if (app_name_is_reserved(*n))
+                        fail_msg("%s is free", *n);
 }
 
 static void test_argv(void **state) {
@@ -280,6 +325,7 @@ int main(void) {
                 cmocka_unit_test(test_units),       cmocka_unit_test(test_argv),
                 cmocka_unit_test(test_slaves),      cmocka_unit_test(test_quote),
                 cmocka_unit_test(test_environment), cmocka_unit_test(test_hosts),
+                cmocka_unit_test(test_free_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
