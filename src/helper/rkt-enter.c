@@ -132,7 +132,7 @@ static int refuse(sd_bus *bus, const char *app, const char *state) {
 
 /* What systemd has done of the pod's start. */
 typedef struct Progress {
-        bool apps;     /* their start jobs are over */
+        bool apps;     /* their start jobs are over, one way or another */
         bool finished; /* all jobs are */
 } Progress;
 
@@ -180,6 +180,15 @@ static int wait_for_progress(sd_bus *bus, const bool *done, usec_t usec) {
         return r < 0 ? log_error_errno(r, "cannot wait for the pod's systemd: %m") : 0;
 }
 
+/* A failed app, or a stop, takes the target's job away, too. */
+static int apps_are_ready(sd_bus *bus) {
+        _cleanup_free_ char *state = NULL;
+        int r = manager_bus_unit_property(bus, APPS_TARGET, "Unit", "ActiveState", &state);
+
+        return r < 0 ? log_error_errno(r, "cannot ask the pod's systemd about its apps: %m")
+                     : streq(state, "active");
+}
+
 /* It starts beside the apps, so that nobody waits for a process to start when they are ready.
  * It keeps the pod from ending (rkt-running.target): an app that was done at once must not end it before systemd has said that the
  * pod was ready, which it does when there is no job left. */
@@ -201,9 +210,13 @@ static int verb_ready(char **apps) {
         }
         if (r >= 0)
                 r = wait_for_progress(bus, &progress.apps, 0);
-        if (r >= 0 && symlink("ready", READY_MARK) < 0 && errno != EEXIST)
-                return log_error_errno(-errno, "cannot leave the mark of readiness: %m");
         if (r >= 0)
+                r = apps_are_ready(bus);
+        if (r > 0 && symlink("ready", READY_MARK) < 0 && errno != EEXIST)
+                return log_error_errno(-errno, "cannot leave the mark of readiness: %m");
+        if (r == 0) /* the pod ends before it was ready */
+                return sd_notify(0, "READY=1") < 0 ? -EIO : 0;
+        if (r > 0)
                 r = sd_notify(0, "READY=1");
         return r < 0 ? r : wait_for_progress(bus, &progress.finished, FINISHED_MAX_USEC);
 }

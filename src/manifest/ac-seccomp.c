@@ -21,7 +21,7 @@ const char ac_seccomp_denied[] =
         "fanotify_init "
         "fsconfig fsmount fsopen fspick io_uring_enter io_uring_register io_uring_setup mount mount_setattr "
         "move_mount nfsservctl open_by_handle_at open_tree perf_event_open pivot_root quotactl quotactl_fd "
-        "setdomainname sethostname umount umount2 userfaultfd vhangup";
+        "setdomainname sethostname syslog umount umount2 userfaultfd vhangup";
 
 static const struct {
         const char *set, *words;

@@ -476,7 +476,8 @@ int app_devices_are_hidden(const PodManifest *m, InsecureFlags insecure, bool *r
         return 0;
 }
 
-/* Not where people want to see the kernel's files otherwise, or another kernel's log: then systemd makes them for the app. */
+/* Not where people want to see the kernel's files otherwise, or its log, or could mount the trees of all apps anew: then systemd
+ * makes them for the app. */
 static bool suits_trees(const AppSettings *s, char *const *named, InsecureFlags insecure) {
         static const char *const keys[] = {
                 "InaccessiblePaths",     "MountAPIVFS", FILTER,           "NetworkNamespacePath",
@@ -488,7 +489,7 @@ static bool suits_trees(const AppSettings *s, char *const *named, InsecureFlags 
                 if (app_settings_has(s, *k))
                         return false;
         return !(insecure & (INSECURE_PATHS | INSECURE_CAPABILITIES | INSECURE_SECCOMP)) &&
-               !strv_contains(named, "CAP_SYSLOG");
+               !strv_contains(named, "CAP_SYSLOG") && !strv_contains(named, "CAP_SYS_ADMIN");
 }
 
 /**

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* An address with a prefix brings a route to all that shares it. Where the host has had another way there, it is cut off from
  * those who are really there: in a cloud, from its own name servers and neighbours. So one looks first. A route that is wider
- * than the network does not count, as the default route does not: it still leads to all the rest. */
+ * than the network does not count, as the default route does not: it still leads to all the rest, but its gateway must not be in
+ * the network. */
 #include "run/net-overlap.h"
 
 #include <libmnl/libmnl.h>
@@ -17,6 +18,7 @@ typedef struct Search {
         NetAddress network; /* that is looked for */
         bool is_there;      /* the own interface is in it already */
         char other[16];     /* interface that is in it; empty: none */
+        const char *what;   /* "address", ... that it has there */
         char text[NET_ADDRESS_MAX];
 } Search;
 
@@ -53,7 +55,7 @@ static bool read_place(const struct nlmsghdr *h, size_t offset, Place *p) {
         return true;
 }
 
-static void note(Search *s, const Place *p, bool own_counts) {
+static void note(Search *s, const Place *p, const char *what, bool own_counts) {
         char name[IF_NAMESIZE];
 
         if (!if_indextoname(p->link, name)) /* it has gone since */
@@ -62,6 +64,7 @@ static void note(Search *s, const Place *p, bool own_counts) {
                 s->is_there = s->is_there || own_counts;
         else if (!*s->other) {
                 memcpy(s->other, name, sizeof(s->other));
+                s->what = what;
                 net_address_to_string(&p->address, true, s->text);
         }
 }
@@ -74,8 +77,8 @@ static void on_address(const struct nlmsghdr *h, void *userdata) {
                     .link = m->ifa_index };
 
         if (m->ifa_family == s->network.family && read_place(h, sizeof(*m), &p) &&
-            (net_address_contains(&s->network, &p.address) || net_address_contains(&p.address, &s->network)))
-                note(s, &p, true);
+            net_address_contains(&s->network, &p.address))
+                note(s, &p, "address", true);
 }
 
 static void on_route(const struct nlmsghdr *h, void *userdata) {
@@ -84,11 +87,18 @@ static void on_route(const struct nlmsghdr *h, void *userdata) {
         Place p = { .address = { .family = m->rtm_family, .length = m->rtm_dst_len },
                     .type = RTA_DST,
                     .link_type = RTA_OIF };
+        Place gateway = { .address = { .family = m->rtm_family }, .type = RTA_GATEWAY, .link_type = RTA_OIF };
 
-        if (m->rtm_family == s->network.family && m->rtm_table == RT_TABLE_MAIN &&
-            m->rtm_type == RTN_UNICAST && m->rtm_dst_len >= s->network.length &&
-            read_place(h, sizeof(*m), &p) && net_address_contains(&s->network, &p.address))
-                note(s, &p, false);
+        if (m->rtm_family != s->network.family || m->rtm_table != RT_TABLE_MAIN || m->rtm_type != RTN_UNICAST)
+                return;
+        if (m->rtm_dst_len >= s->network.length && read_place(h, sizeof(*m), &p) &&
+            net_address_contains(&s->network, &p.address))
+                note(s, &p, "route", false);
+        if (read_place(h, sizeof(*m), &gateway)) {
+                gateway.address.length = (unsigned) gateway.address.size * 8;
+                if (net_address_contains(&s->network, &gateway.address))
+                        note(s, &gateway, "gateway", false);
+        }
 }
 
 /**
@@ -99,12 +109,11 @@ static void on_route(const struct nlmsghdr *h, void *userdata) {
  * @address: any of the network, with its prefix
  * @e:       names the other interface, and its address or route
  *
- * Return: 0; -EADDRINUSE: another interface has an address or a route there; -EINVAL; errno of the kernel.
+ * Return: 0; -EADDRINUSE: another interface has an address, a route or a gateway there; -EINVAL; errno of the kernel.
  */
 int net_overlap_check(NetLink *l, const char *name, const char *own, const char *address, Error *e) {
         Search s = { .own = own };
         char network[NET_ADDRESS_MAX];
-        bool is_route = false;
         int r = net_address_parse(address, &s.network);
 
         if (r < 0)
@@ -113,10 +122,8 @@ int net_overlap_check(NetLink *l, const char *name, const char *own, const char 
         r = net_link_list_addresses(l, s.network.family, on_address, &s, e);
         if (r < 0 || s.is_there)
                 return r;
-        if (!*s.other) {
-                is_route = true;
+        if (!*s.other)
                 r = net_link_list_routes(l, s.network.family, on_route, &s, e);
-        }
         if (r < 0 || !*s.other)
                 return r;
         net_address_to_string(&s.network, true, network);
@@ -125,5 +132,5 @@ int net_overlap_check(NetLink *l, const char *name, const char *own, const char 
                 "its addresses, %s, are in use: interface %s of the host has the %s %s, and would be "
                 "cut off from there; a network '%s' in /etc/rkt/net.d with other addresses takes "
                 "its place, see rkt-networking(7)",
-                network, s.other, is_route ? "route" : "address", s.text, name);
+                network, s.other, s.what, s.text, name);
 }

@@ -47,8 +47,11 @@ static int stop_machine(Pod *p, const StopArgs *args, Error *e) {
                 error_done(e);
                 r = machine_stop(name, dir, 0, e);
         }
-        if (r >= 0) /* so that it can be removed at once */
-                (void) pod_wait_over(p, args->data_dir, KILLED_USEC, NULL);
+        if (r >= 0) { /* so that it can be removed at once */
+                r = pod_wait_over(p, args->data_dir, KILLED_USEC, e);
+                if (r == -ETIMEDOUT && args->patience == 0) /* --force: it has been told */
+                        r = (error_done(e), 0);
+        }
         return r;
 }
 

@@ -85,15 +85,17 @@ def test_addresses_in_use(host, net, method, tmp_path):
     restricted = [{"name": "default-restricted", "ifName": "eth0"}]
     host.sh("ip link add t-up type veth peer name t-isp; ip link set t-up up; ip link set t-isp up; ip addr add 10.97.0.1/24 dev t-up")
     try:
-        for what, where, found in (("addr", "172.31.5.4/20", "the address 172.31.5.4/20"), ("addr", "172.16.0.9/12", "the address 172.16.0.9/12"),
-                                   ("route", "172.31.8.0/24", "the route 172.31.8.0/24"), ("route", "172.31.0.0/16", "the route 172.31.0.0/16")):
-            host.run("ip", what, "add", where, *(["via", "10.97.0.2"] if what == "route" else []), "dev", "t-up")
+        for what, where, found in (("addr", "172.31.5.4/20", "address 172.31.5.4/20"), ("addr", "172.31.5.4/12", "address 172.31.5.4/12"),
+                                   ("route", "172.31.8.0/24 via 10.97.0.2", "route 172.31.8.0/24"),
+                                   ("route", "172.31.0.0/16 via 10.97.0.2", "route 172.31.0.0/16"),
+                                   ("route", "10.98.0.0/16 via 172.31.9.9 onlink", "gateway 172.31.9.9/32")):
+            host.run("ip", what, "add", *where.split(), "dev", "t-up")
             done = host.run(*command, check=False)
-            assert (done.rc, f"network 'default-restricted': its addresses, 172.31.0.0/16, are in use: interface t-up of the host has {found}, "
+            assert (done.rc, f"network 'default-restricted': its addresses, 172.31.0.0/16, are in use: interface t-up of the host has the {found}, "
                     in done.err) == (254, True), done
             assert "rkt-networking(7)" in done.err and net.left() == []
-            host.run("ip", what, "del", where, "dev", "t-up")
-        host.sh("ip route add 172.16.0.0/12 via 10.97.0.2; ip -6 addr add fd00:1234::1/64 dev t-up nodad")
+            host.run("ip", what, "del", *where.split(), "dev", "t-up")
+        host.sh("ip addr add 172.16.0.9/12 dev t-up; ip route add 172.16.0.0/13 via 10.97.0.2; ip -6 addr add fd00:1234::1/64 dev t-up nodad")
         with helper_network(host, tmp_path, networks=restricted):
             assert json.loads((tmp_path / "net/state.json").read_text())["networks"][0]["method"] == method
             host.run("ip", "addr", "add", "172.31.200.1/24", "dev", "t-up")
