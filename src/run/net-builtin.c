@@ -339,8 +339,19 @@ static int add_inside(const NetBuiltin *b, NetLink *inside, const NetAttachment 
         return r;
 }
 
-/* Gateways are addresses of the bridge, with the prefix of the pod's. */
-static int add_bridge(const NetBuiltin *b, NetLink *host, const NetAttachment *a, Error *e) {
+/**
+ * net_builtin_add_bridge() - make a network's bridge, or find it made
+ * @b:    network
+ * @host: conversation about the host
+ * @a:    with its leases
+ * @e:    sentence on failure; may be NULL
+ *
+ * Gateways are addresses of the bridge, with the prefix of the pod's. The kernel does not look for others who have them: that takes
+ * a second or two, in which the host cannot send from them. So this comes before plugins, which would let it look.
+ *
+ * Return: 0, errno of the kernel.
+ */
+int net_builtin_add_bridge(const NetBuiltin *b, NetLink *host, const NetAttachment *a, Error *e) {
         unsigned char mac[6] = { 0x02 };
         int r;
 
@@ -373,7 +384,7 @@ int net_builtin_add(const NetBuiltin *b, NetLink *host, NetLink *inside, int pod
         unsigned char mac[6] = { 0x02 };
         char name[16];
         unsigned mtu;
-        int r = add_bridge(b, host, a, e);
+        int r = net_builtin_add_bridge(b, host, a, e);
 
         (void) find_mac(a->addresses, mac);
         veth_name(uuid, a->if_name, name);

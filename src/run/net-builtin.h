@@ -21,6 +21,7 @@ int net_builtin_lease(const NetBuiltin *b, const NetStates *states, NetAttachmen
 int net_builtin_conf(const NetBuiltin *b, const NetAttachment *a, unsigned mtu, char **ret, Error *e);
 int net_builtin_runtime(const NetAttachment *a, char **ret, Error *e);
 bool net_builtin_has_plugins(void);
+int net_builtin_add_bridge(const NetBuiltin *b, NetLink *host, const NetAttachment *a, Error *e);
 int net_builtin_add(const NetBuiltin *b, NetLink *host, NetLink *inside, int pod_ns, const char *uuid,
                     const NetAttachment *a, Error *e);
 int net_builtin_remove(NetLink *host, const char *uuid, const NetAttachment *a, Error *e);

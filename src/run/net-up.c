@@ -120,6 +120,8 @@ static int add_by_plugins(Up *u, const NetBuiltin *b, NetAttachment *a, Error *e
                 r = net_builtin_runtime(a, &a->runtime, e);
         if (r >= 0 && b) /* its conf is not known to the pod's directory yet */
                 r = save(u->state, u->pod_fd, false, e);
+        if (r >= 0 && b)
+                r = net_builtin_add_bridge(b, u->host, a, e);
         if (r >= 0)
                 r = cni_conf_parse(a->conf, strlen(a->conf), &c, e);
         if (r >= 0)
