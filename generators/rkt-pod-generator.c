@@ -165,7 +165,7 @@ static int generate_pod(Reporter *report_to, int dir_fd, const PodEntry *entry) 
         if (r < 0)
                 return report_failure(report_to, r, entry->name);
         report_errors(report_to, &errors);
-        r = pod_unit_files(entry, spec, &files);
+        r = pod_unit_files(entry, spec, errors.n > 0, &files);
         if (r < 0)
                 return report_failure(report_to, r, entry->name);
         return write_files(report_to, dir_fd, &files);

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
         if (pod_errors_to_string(&errors, &messages) < 0 || !str_is_utf8(messages, strlen(messages)))
                 abort(); /* messages go to terminals and journals */
-        if (pod_unit_files(&entry, spec, &files) < 0)
+        if (pod_unit_files(&entry, spec, errors.n > 0, &files) < 0)
                 abort();
         return 0;
 }

@@ -4,7 +4,10 @@
  *
  * A broken pod gets the same files, without the lines that are wrong: its unit loads, and "rkt-pod start" then reads the
  * file again, says what is wrong, and exits with 78. A pod that runs meanwhile keeps its sockets and limits, which systemd
- * takes away at a reload when nothing mentions them any more. */
+ * takes away at a reload when nothing mentions them any more.
+ *
+ * But nothing else of a broken pod is to start: its socket would listen as systemd's defaults have it where a line is wrong,
+ * perhaps for more than the file says, and its hooks would run though the pod does not. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -79,6 +82,13 @@ static void add_settings(StrBuf *b, const UnitSettings *settings) {
                 add_setting(b, s);
 }
 
+/* Commands of the host that would run before the file is found broken, or though it is. Those for the end are of a pod that
+ * runs, and stay. */
+static bool is_start_hook(const UnitSetting *s) {
+        return streq(s->key, "ExecCondition") || streq(s->key, "ExecStartPre") ||
+               streq(s->key, "ExecStartPost");
+}
+
 static void add_path_setting(StrBuf *b, const char *key, const char *path) {
         strbuf_addf(b, "%s=", key);
         for (const char *p = path; *p; p++)
@@ -145,7 +155,7 @@ static int add_devices(StrBuf *b, const PodSpec *s) {
         return 0;
 }
 
-static int service_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *files) {
+static int service_dropin(const PodEntry *entry, const PodSpec *s, bool broken, UnitFiles *files) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT, service = STRBUF_INIT;
         int r;
 
@@ -153,7 +163,7 @@ static int service_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *fi
         r = add_mounts(&b, s);
         if (r < 0)
                 return r;
-        if (s->n_sockets > 0)
+        if (s->n_sockets > 0 && !broken) /* it is "rkt-pod start" that says what is wrong */
                 strbuf_addf(&b, "Requires=pod@%s.socket\nAfter=pod@%s.socket\n", s->name, s->name);
         add_settings(&b, &s->unit);
         r = pod_time_add_lines(s, &service);
@@ -162,7 +172,9 @@ static int service_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *fi
         if (r < 0)
                 return r;
         pod_credential_add_lines(s, &service);
-        add_settings(&service, &s->service);
+        FOREACH_ARRAY (setting, s->service.items, s->service.n)
+                if (!broken || !is_start_hook(setting))
+                        add_setting(&service, setting);
         if (service.size > 0)
                 strbuf_addf(&b, "\n[Service]\n%s", service.data);
         if (service.failed)
@@ -171,15 +183,16 @@ static int service_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *fi
 }
 
 /* All sections share one unit. What the name of a descriptor is, the socket inside says. */
-static int socket_dropin(const PodEntry *entry, const PodSpec *s, UnitFiles *files) {
+static int socket_dropin(const PodEntry *entry, const PodSpec *s, bool broken, UnitFiles *files) {
         _cleanup_strbuf_ StrBuf b = STRBUF_INIT;
 
         add_head(&b, entry);
         strbuf_add(&b, "\n[Socket]\n");
         FOREACH_ARRAY (socket, s->sockets, s->n_sockets)
                 FOREACH_ARRAY (setting, socket->settings.items, socket->settings.n)
-                        if (s->n_sockets == 1 ||
-                            (!streq(setting->key, "FileDescriptorName") && *setting->value))
+                        if ((s->n_sockets == 1 ||
+                             (!streq(setting->key, "FileDescriptorName") && *setting->value)) &&
+                            (!broken || !is_start_hook(setting)))
                                 add_setting(&b, setting);
         return add_text(files, strf("pod@%s.socket.d/50-pod.conf", entry->name), &b);
 }
@@ -208,8 +221,9 @@ static int add_links(const char *unit, const char *type, const char *value, cons
         return r;
 }
 
-/* [Install]: with a socket it is about the socket. A timer needs none: it is why the section is there. */
-static int install_links(const PodSpec *s, UnitFiles *files) {
+/* [Install]: with a socket it is about the socket. A timer needs none: it is why the section is there. Of a broken pod only
+ * the service may start, and say so. */
+static int install_links(const PodSpec *s, bool broken, UnitFiles *files) {
         static const struct {
                 const char *key, *suffix;
         } kinds[] = {
@@ -223,7 +237,7 @@ static int install_links(const PodSpec *s, UnitFiles *files) {
 
         if (!unit)
                 return -ENOMEM;
-        for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
+        for (size_t k = 0; k < ELEMENTSOF(kinds) && !(broken && s->n_sockets > 0); k++)
                 FOREACH_ARRAY (setting, s->install.items, s->install.n) {
                         if (!streq(setting->key, kinds[k].key))
                                 continue;
@@ -231,7 +245,7 @@ static int install_links(const PodSpec *s, UnitFiles *files) {
                         if (r < 0)
                                 return r;
                 }
-        if (s->timer.n == 0)
+        if (broken || s->timer.n == 0)
                 return 0;
         free(unit);
         unit = strf("pod@%s.timer", s->name);
@@ -240,23 +254,24 @@ static int install_links(const PodSpec *s, UnitFiles *files) {
 
 /**
  * pod_unit_files() - all that the generator writes for one pod
- * @entry: where the pod came from
- * @spec:  what pod_entry_load() made of it; when there were mistakes, what is left is written
- * @ret:   for unit_files_done(); untouched on failure
+ * @entry:  where the pod came from
+ * @spec:   what pod_entry_load() made of it
+ * @broken: there were mistakes: what is left is written, but nothing that starts more than the service
+ * @ret:    for unit_files_done(); untouched on failure
  *
  * Return: 0 or -ENOMEM.
  */
-int pod_unit_files(const PodEntry *entry, const PodSpec *spec, UnitFiles *ret) {
+int pod_unit_files(const PodEntry *entry, const PodSpec *spec, bool broken, UnitFiles *ret) {
         _cleanup_unit_files_ UnitFiles files = UNIT_FILES_INIT;
         int r;
 
-        r = service_dropin(entry, spec, &files);
+        r = service_dropin(entry, spec, broken, &files);
         if (r >= 0 && spec->n_sockets > 0)
-                r = socket_dropin(entry, spec, &files);
+                r = socket_dropin(entry, spec, broken, &files);
         if (r >= 0 && spec->timer.n > 0)
                 r = timer_dropin(entry, spec, &files);
         if (r >= 0)
-                r = install_links(spec, &files);
+                r = install_links(spec, broken, &files);
         if (r < 0)
                 return r;
         *ret = files;

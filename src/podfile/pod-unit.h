@@ -20,5 +20,5 @@ typedef struct UnitFiles {
 #define _cleanup_unit_files_ _cleanup_(unit_files_done)
 
 void unit_files_done(UnitFiles *files);
-int pod_unit_files(const PodEntry *entry, const PodSpec *spec, UnitFiles *ret);
+int pod_unit_files(const PodEntry *entry, const PodSpec *spec, bool broken, UnitFiles *ret);
 int pod_watch_files(const PodIndex *x, UnitFiles *ret);

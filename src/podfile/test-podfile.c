@@ -588,7 +588,7 @@ static void test_broken_unit(void **state) {
 
         load_as("shop", NULL, "[App]\n[Unit]\nAfter=x.service\n[Install]\nWantedBy=a.target b.target\n", NULL,
                 &x);
-        assert_int_equal(pod_unit_files(&entry, x.spec, &files), 0);
+        assert_int_equal(pod_unit_files(&entry, x.spec, true, &files), 0);
         assert_int_equal(files.n, 3);
         assert_string_equal(files.items[0].path, "pod@shop.service.d/50-pod.conf");
         assert_string_equal(

@@ -313,7 +313,7 @@ static int load_now(PodFileChange *c, const PodEntry *entry, UnitFiles *files) {
         int r = pod_entry_load(entry, &spec, &errors);
 
         if (r >= 0)
-                r = pod_unit_files(entry, spec, files);
+                r = pod_unit_files(entry, spec, errors.n > 0, files);
         if (r >= 0 && errors.n > 0)
                 r = pod_errors_to_string(&errors, &c->errors);
         if (r >= 0)

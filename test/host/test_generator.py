@@ -46,6 +46,31 @@ def test_broken_file_is_not_restarted(host, pods):
         assert pods.ended(pod)["NRestarts"] == "0"
 
 
+@pytest.mark.parametrize("line", ["ListenStream=/run/t-half.sock\nSocketMode=9", "ListenStraem=/run/t-half.sock"])
+def test_broken_file_starts_nothing_else(host, pods, image, line):
+    """Of a broken pod nothing starts that could be wider than its file says, and no hook of the host runs; starting it says what is
+    wrong. A socket that listens is left alone."""
+    good = "[Socket]\nListenStream=/run/t-half.sock\nSocketMode=0600\n[Install]\nWantedBy=sockets.target\n"
+    mark = pathlib.Path("/run/t-half.mark")
+    name = pods.shell("half", image, "exec sleep infinity", rest=good)
+    socket, timer = f"pod@{name}.socket", f"pod@{name}.timer"
+    host.run("systemctl", "start", socket)
+    try:
+        assert socket in host.show("sockets.target", "Wants").split()
+        pods.shell("half", image, "exec sleep infinity", rest=f"[Service]\nExecStartPre=/bin/touch {mark}\n[Socket]\n{line}\n"
+                   f"ExecStartPre=/bin/touch {mark}\n[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=sockets.target\n")
+        assert host.is_active(socket)
+        assert socket not in host.show("sockets.target", "Wants").split()
+        assert timer not in host.show("timers.target", "Wants").split()
+        assert pods.start(name, check=False).rc != 0
+        status = host.status(f"pod@{name}")
+        assert "status=78/CONFIG" in status and f"{POD_DIR}/{name}.pod:" in status and line.rsplit("\n", 1)[-1].split("=")[0] in status, status
+        assert not mark.exists()
+    finally:
+        host.run("systemctl", "stop", socket, check=False)
+        mark.unlink(missing_ok=True)
+
+
 def test_broken_file_costs_only_its_pod(host, pods, image):
     """Another pod starts; a running one whose file breaks goes on, and can be stopped."""
     good = pods.shell("other", image, "exec sleep infinity")
