@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,18 +55,34 @@ int pod_entry_recipe(const PodEntry *entry, char **ret) {
         return r < 0 ? r : pod_recipe(text, ret);
 }
 
-static bool is_public(const char *path) {
+/**
+ * pod_recipe_is_public() - is a file anybody's to read?
+ * @path: of the file; links are followed
+ *
+ * A file in a directory that is closed to others is not, whatever its own mode.
+ *
+ * Return: true; false, also when it cannot be told.
+ */
+bool pod_recipe_is_public(const char *path) {
+        _cleanup_free_ char *real = realpath(path, NULL);
         struct stat st;
 
-        return stat(path, &st) >= 0 && (st.st_mode & S_IROTH);
+        if (!real || stat(real, &st) < 0 || !(st.st_mode & S_IROTH))
+                return false;
+        for (char *slash = strrchr(real, '/'); slash; slash = strrchr(real, '/')) {
+                *slash = '\0';
+                if (stat(*real ? real : "/", &st) < 0 || !(st.st_mode & S_IXOTH))
+                        return false;
+        }
+        return true;
 }
 
 /* As far as its files are anybody's to read. To be asked before they are read: what is hidden first and written then stays so. */
 static mode_t mode_of(const PodEntry *entry) {
-        bool all = is_public(entry->path);
+        bool all = pod_recipe_is_public(entry->path);
 
         STRV_FOREACH (d, entry->dropins)
-                all = all && is_public(*d);
+                all = all && pod_recipe_is_public(*d);
         return all ? 0644 : 0600;
 }
 

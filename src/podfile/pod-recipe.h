@@ -9,5 +9,6 @@
 
 int pod_recipe(const PodText *text, char **ret);
 int pod_entry_recipe(const PodEntry *entry, char **ret);
+bool pod_recipe_is_public(const char *path);
 int pod_recipe_keep(const char *name, Error *e);
 void pod_recipe_forget(const PodIndex *index, char *const *running);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pod files as text, in memory; directories and masks are tested through the generator (test/generator-test.py). */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -12,6 +16,7 @@
 #include "config.h"
 #include "podfile/pod-file.h"
 #include "podfile/pod-order.h"
+#include "podfile/pod-recipe.h"
 #include "podfile/pod-unit.h"
 #include "podfile/port-mapping.h"
 #include "podfile/specifier.h"
@@ -599,6 +604,44 @@ static void test_broken_unit(void **state) {
         assert_non_null(endswith(files.items[2].target, "/pod@.service"));
 }
 
+/* A file is as public as the directories above it let it be. */
+static void test_public(void **state) {
+        char top[] = "/tmp/test-podfile-XXXXXX";
+        _cleanup_free_ char *dir = NULL, *file = NULL, *other = NULL, *missing = NULL;
+        int fd;
+
+        assert_non_null(mkdtemp(top));
+        dir = strf("%s/d", top);
+        file = strf("%s/d/f", top);
+        other = strf("%s/link", top);
+        missing = strf("%s/missing", top);
+        assert_int_equal(chmod(top, 0755), 0);
+        assert_int_equal(mkdir(dir, 0755), 0);
+        assert_int_equal(chmod(dir, 0755), 0);
+        fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        assert_true(fd >= 0);
+        assert_int_equal(fchmod(fd, 0644), 0);
+        assert_int_equal(symlink(file, other), 0);
+        assert_true(pod_recipe_is_public(file));
+        assert_true(pod_recipe_is_public(other));
+        assert_false(pod_recipe_is_public(missing));
+        assert_int_equal(fchmod(fd, 0640), 0);
+        assert_false(pod_recipe_is_public(file));
+        assert_int_equal(fchmod(fd, 0644), 0);
+        assert_int_equal(chmod(dir, 0754), 0); /* its names may be listed, no more */
+        assert_false(pod_recipe_is_public(file));
+        assert_false(pod_recipe_is_public(other));
+        assert_int_equal(chmod(dir, 0711), 0);
+        assert_true(pod_recipe_is_public(file));
+        assert_int_equal(chmod(top, 0700), 0);
+        assert_false(pod_recipe_is_public(file));
+        assert_int_equal(unlink(other), 0);
+        assert_int_equal(unlink(file), 0);
+        assert_int_equal(close(fd), 0);
+        assert_int_equal(rmdir(dir), 0);
+        assert_int_equal(rmdir(top), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),       cmocka_unit_test(test_environment),
@@ -611,6 +654,7 @@ int main(void) {
                 cmocka_unit_test(test_error_order),    cmocka_unit_test(test_tables_are_sorted),
                 cmocka_unit_test(test_value_checks),   cmocka_unit_test(test_private_users),
                 cmocka_unit_test(test_order),          cmocka_unit_test(test_broken_unit),
+                cmocka_unit_test(test_public),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
