@@ -2,6 +2,7 @@
 /* What can only be seen when the whole pod has been read: what is missing, and what contradicts itself. */
 #include <string.h>
 
+#include "basic/parse.h"
 #include "basic/str.h"
 #include "basic/strv.h"
 #include "podfile/pod-loader.h"
@@ -239,13 +240,21 @@ static int check_socket(PodLoader *l, const PodText *t, const PodPart *part, siz
         return r < 0 ? r : check_agreement(l, t, part, index);
 }
 
-/* An empty value of any of them takes all back, as systemd has it. */
+static bool is_true(const char *value) {
+        return value && parse_boolean(value) > 0;
+}
+
+/* An empty value of any of the times takes all of them back, as systemd has it. */
 static int check_timer(PodLoader *l, const PodPart *part) {
+        static const char clock[] = "OnClockChange", zone[] = "OnTimezoneChange";
+        const UnitSettings *timer = &l->spec->timer;
         bool elapses = false;
 
-        FOREACH_ARRAY (s, l->spec->timer.items, l->spec->timer.n)
-                if (startswith(s->key, "On"))
+        FOREACH_ARRAY (s, timer->items, timer->n)
+                if (startswith(s->key, "On") && !streq(s->key, clock) && !streq(s->key, zone))
                         elapses = *s->value != '\0';
+        elapses = elapses || is_true(unit_settings_last(timer, clock)) ||
+                  is_true(unit_settings_last(timer, zone));
         return elapses ? 0
                        : loader_bad(l, part, NULL,
                                     "nothing to wait for (OnCalendar=, OnBootSec=, OnActiveSec= ...)");

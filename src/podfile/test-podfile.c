@@ -489,6 +489,15 @@ static void test_value_checks(void **state) {
                 { CHECK_CPU_QUOTA, "1%|200%|0.5%", "1|%" },
                 { CHECK_SECONDS, "0|5|5s|1min 30s|infinity|1.5s|2months|1y", "x|5 apples|-1|1.5.2|yy1" },
                 { CHECK_SIGNAL, "TERM|SIGTERM|15|SIGRTMIN+3|RTMAX-1|rtmin", "0|65|SIGX|RTMIN-1|SIGRTMIN+x" },
+                { CHECK_CALENDAR,
+                  "daily|Hourly|semi-annually UTC|Mon|mon..fri 04:30|Sat,Thu,Mon..Wed,Sunday|Mon, "
+                  "10:00|Mon-Fri 1:2|"
+                  "*-*-* 03:00:00|*-02-29 07:08|*:0/5|2003-03-05T05:40|*-*~07/1|@1395716396|12..14:10,20,30|"
+                  "*:*:3.33/10.05|Fri 2012-11-23 11:12:13 Europe/Berlin|weekly America/Port-au-Prince|10:00 "
+                  "GMT+0",
+                  "|dayly|dayly UTC|Mo 10:00|Monn|Mon..|Mon Fri|10|10 UTC|10:00 daily|daily 10:00|UTC|10:00 "
+                  "10:00 10:00|"
+                  "10:00 Fri|10h|@|@x|..|10:00 ../x|Mon 10:00 %m" },
                 { CHECK_CAPABILITIES, "CAP_CHOWN|~CAP_CHOWN CAP_KILL|cap_bpf|5", "CHOWN|CAP_X" },
                 { CHECK_RLIMIT, "infinity|1024|1:2|16M|infinity:infinity|5s", "x|1:x" },
                 { CHECK_EXIT_STATUS, "0 1 255|SIGTERM|DATAERR", "256|x" },

@@ -297,7 +297,7 @@ static const UnitKey unit_keys[] = {
         { "OOMScoreAdjust", SERVICE | SOCKET | APP, CHECK_OOM_ADJUST },
         { "OnActiveSec", TIMER, CHECK_SECONDS },
         { "OnBootSec", TIMER, CHECK_SECONDS },
-        { "OnCalendar", TIMER, CHECK_ANY },
+        { "OnCalendar", TIMER, CHECK_CALENDAR },
         { "OnClockChange", TIMER, CHECK_BOOLEAN },
         { "OnFailure", UNIT, CHECK_UNITS },
         { "OnFailureIsolate", UNIT, CHECK_BOOLEAN },

@@ -15,6 +15,7 @@
 #include "podfile/place-check.h"
 #include "podfile/pod-spec.h"
 #include "podfile/port-mapping.h"
+#include "podfile/value-calendar.h"
 #include "podfile/value-check.h"
 #include "podfile/value-words.h"
 
@@ -450,6 +451,8 @@ static const struct {
         [CHECK_ARCHITECTURES] = { are_architectures, "unknown architecture (native, x86-64, arm64 ...)" },
         [CHECK_BANDWIDTH] = { is_bandwidth, "not a path and a value (/dev/sda 5M)" },
         [CHECK_BOOLEAN] = { is_boolean, "not a boolean (yes or no)" },
+        [CHECK_CALENDAR] = { value_is_calendar, "not a calendar expression (daily, Mon..Fri 04:30, *-*-01 "
+                                                "00:00 Europe/Berlin)" },
         [CHECK_CAPABILITIES] = { are_capabilities,
                                  "unknown capability (CAP_NET_BIND_SERVICE, CAP_CHOWN ...)" },
         [CHECK_COMMAND] = { is_command, "not a command (a program and its arguments, without '+' or '!')" },

@@ -16,6 +16,7 @@ typedef enum ValueCheck {
         CHECK_AUTO_UPDATE,
         CHECK_BANDWIDTH,
         CHECK_BOOLEAN,
+        CHECK_CALENDAR,
         CHECK_CAPABILITIES,
         CHECK_COMMAND,
         CHECK_CONTROL_GROUPS,
