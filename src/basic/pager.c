@@ -3,6 +3,7 @@
  * less, which is told; no other pager is started then. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -211,6 +212,19 @@ void pager_open(void) {
  */
 bool pager_is_open(void) {
         return pager.process.pidfd >= 0;
+}
+
+/**
+ * pager_is_left() - has the user seen enough?
+ *
+ * Return: true if a pager is open that reads no more; what is printed would be lost.
+ */
+bool pager_is_left(void) {
+        struct pollfd out = { .fd = STDOUT_FILENO };
+
+        if (!pager_is_open())
+                return false;
+        return fflush(stdout) != 0 || ferror(stdout) || (poll(&out, 1, 0) > 0 && (out.revents & POLLERR));
 }
 
 /**

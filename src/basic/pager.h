@@ -6,4 +6,5 @@
 
 void pager_open(void);
 bool pager_is_open(void);
+bool pager_is_left(void);
 bool pager_close(void);

@@ -18,6 +18,7 @@
 #include "basic/fd.h"
 #include "basic/pager.h"
 #include "basic/str.h"
+#include "basic/verbs.h"
 
 #define TEXT_MAX 4096
 
@@ -29,6 +30,7 @@ static const char script[] = "#!/bin/sh\n"
 typedef struct Case {
         const char *environment[6]; /* "X" alone: unset */
         const char *expected;
+        const char *verb; /* how the verb "fail" does; NULL: lines are printed without a verb */
 } Case;
 
 static void write_script(const char *dir, const char *name) {
@@ -37,6 +39,29 @@ static void write_script(const char *dir, const char *name) {
 
         assert_true(fd >= 0);
         assert_int_equal(fd_write_all(fd, script, sizeof(script) - 1), 0);
+}
+
+/* The verb "fail": words without end; what it returns when nobody reads them is the exit code of a real failure, or none. */
+static int fail_run(const VerbContext *c, int argc, char **words, void *options, Error *e) {
+        const int r = streq(words[0], "pipe") ? -EPIPE : -EIO;
+
+        verb_open_pager(c);
+        while (puts("text") >= 0)
+                ;
+        return error_setf(e, r, "it failed");
+}
+
+static const Verb verb_fail = {
+        .name = "fail", .min_args = 1, .max_args = 1, .flags = VERB_NO_DATA, .help = "fail", .run = fail_run
+};
+
+static _Noreturn void run_verb(const char *how) {
+        static const Verb *const verbs[] = { &verb_fail, NULL };
+        char *words[] = { strdup("rkt"), strdup("fail"), strdup(how), NULL };
+        int r = verbs_main(verbs, NULL, 3, words);
+
+        (void) fflush(stderr);
+        _exit(r);
 }
 
 static _Noreturn void run(const char *terminal, const char *dir, const Case *c, size_t lines) {
@@ -56,6 +81,8 @@ static _Noreturn void run(const char *terminal, const char *dir, const Case *c, 
                 else
                         (void) unsetenv(*s);
         }
+        if (c->verb)
+                run_verb(c->verb);
         pager_open();
         for (size_t i = 0; i < lines; i++)
                 if (puts("text") < 0)
@@ -170,6 +197,18 @@ static void test_leave(void **state) {
         assert_string_equal(text, "text\ntext\n"); /* the error, too, would have come after */
 }
 
+/* The reader has left: no failure, but what fails for another reason is one, and is said at the terminal. */
+static void test_leave_and_fail(void **state) {
+        const Case enough = { { "PAGER=head -n 1" }, NULL, "pipe" },
+                   real = { { "PAGER=head -n 1" }, NULL, "else" };
+        char text[TEXT_MAX];
+
+        assert_int_equal(look(*state, &enough, 0, text), 0);
+        assert_string_equal(text, "text\n");
+        assert_int_equal(look(*state, &real, 0, text), EXIT_RKT_FAILED);
+        assert_string_equal(text, "text\nfail: it failed\n");
+}
+
 /* Not a terminal: nothing is started. */
 static void test_pipe(void **state) {
         int fds[2], out = dup(STDOUT_FILENO);
@@ -190,6 +229,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_choice),
                 cmocka_unit_test(test_leave),
+                cmocka_unit_test(test_leave_and_fail),
                 cmocka_unit_test(test_pipe),
         };
 

@@ -543,9 +543,12 @@ static void fill_standard_descriptors(void) {
         }
 }
 
-/* Nobody reads on: then it does not matter what could not be written. */
-static bool is_enough(void) {
-        return pager_is_open() && (fflush(stdout) != 0 || ferror(stdout));
+/* A user who leaves the pager early does not fail; but what fails for another reason does, and is said where it is read. */
+static int leave_pager(int r) {
+        if (r >= 0 || !pager_is_left())
+                return r;
+        (void) pager_close();
+        return r == -EPIPE ? 0 : r;
 }
 
 /* One sentence; with --debug its causes, each below what it was the cause of. */
@@ -576,8 +579,7 @@ int verbs_main(const Verb *const *verbs, int (*ready)(const VerbContext *c, Erro
         r = options_init(&t, &e);
         if (r >= 0)
                 r = dispatch(&c, argv, &e);
-        if (r < 0 && is_enough())
-                r = 0;
+        r = leave_pager(r);
         if (r < 0) {
                 log_failure(&e, r);
                 r = EXIT_RKT_FAILED;

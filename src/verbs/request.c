@@ -165,6 +165,7 @@ static void print(int fd, RequestText *t, const char *data, size_t n) {
 static int print_answers(int fd, const Request *x, int *ret_status, Error *e) {
         static char buffer[REQUEST_SIZE_MAX];
         RequestText out = { .names = x->names, .n_names = x->n_files }, err = out;
+        bool left = false; /* the pager: only what is no output counts any more */
 
         for (;;) {
                 ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
@@ -176,11 +177,16 @@ static int print_answers(int fd, const Request *x, int *ret_status, Error *e) {
                         return error_setf(e, n < 0 ? -errno : -EIO,
                                           "rkt-request@.service ended early; its journal may say why");
                 if (buffer[0] == REQUEST_STATUS && n == 2) {
-                        print(STDOUT_FILENO, &out, NULL, 0);
+                        if (!left)
+                                print(STDOUT_FILENO, &out, NULL, 0);
                         print(STDERR_FILENO, &err, NULL, 0);
                         *ret_status = (unsigned char) buffer[1];
                         return 1;
                 }
+                if (buffer[0] == REQUEST_ERR && pager_is_left())
+                        left = pager_close();
+                if (left && buffer[0] == REQUEST_OUT)
+                        continue;
                 if (x->pager && buffer[0] == REQUEST_OUT)
                         pager_open();
                 if (n > 1 && (buffer[0] == REQUEST_OUT || buffer[0] == REQUEST_ERR))
