@@ -29,12 +29,20 @@ static char *const default_environment[] = {
         NULL,
 };
 
-/* Moves the descriptors to 0..n-1 without one overwriting another that is still needed, and closes the rest. */
-static int arrange_fds(const int *fds, size_t n_fds) {
-        int high[FDS_MAX];
+/* Moves the descriptors to 0..n-1 without one overwriting another that is still needed, and closes the rest, but for that of
+ * the report, which comes next and ends with the program. */
+static int arrange_fds(const int *fds, size_t n_fds, int *report) {
+        int high[FDS_MAX], high_report = -EBADF;
+        unsigned n = (unsigned) n_fds;
 
         if (n_fds > ELEMENTSOF(high))
                 return -E2BIG;
+        if (*report >= 0) {
+                high_report = fcntl(*report, F_DUPFD_CLOEXEC, (int) (n_fds + 16));
+                if (high_report < 0)
+                        return -errno;
+                *report = high_report;
+        }
         for (size_t i = 0; i < n_fds; i++) {
                 _cleanup_close_ int null = -EBADF;
                 int from = fds[i];
@@ -50,7 +58,12 @@ static int arrange_fds(const int *fds, size_t n_fds) {
         for (size_t i = 0; i < n_fds; i++)
                 if (dup2(high[i], (int) i) < 0)
                         return -errno;
-        return syscall(SYS_close_range, (unsigned) n_fds, ~0U, 0) < 0 ? -errno : 0;
+        if (high_report >= 0) {
+                if (dup3(high_report, (int) n, O_CLOEXEC) < 0)
+                        return -errno;
+                *report = (int) n++;
+        }
+        return syscall(SYS_close_range, n, ~0U, 0) < 0 ? -errno : 0;
 }
 
 static int drop_to(const struct passwd *pw) {
@@ -60,7 +73,8 @@ static int drop_to(const struct passwd *pw) {
         return 0;
 }
 
-static _noreturn_ void child(const ProcessSpec *spec, const struct passwd *pw, pid_t parent) {
+/* @report: the parent reads there why the program is not executed; -EBADF: it does not */
+static _noreturn_ void child(const ProcessSpec *spec, const struct passwd *pw, pid_t parent, int report) {
         static const int no_fds[] = { -EBADF, -EBADF, STDERR_FILENO };
         sigset_t none;
         int r;
@@ -69,12 +83,13 @@ static _noreturn_ void child(const ProcessSpec *spec, const struct passwd *pw, p
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         for (int s = 1; s < 32; s++)
                 (void) signal(s, SIG_DFL);
-        r = arrange_fds(spec->fds ? spec->fds : no_fds, spec->fds ? spec->n_fds : ELEMENTSOF(no_fds));
+        r = arrange_fds(spec->fds ? spec->fds : no_fds, spec->fds ? spec->n_fds : ELEMENTSOF(no_fds),
+                        &report);
         if (r >= 0 && pw)
                 r = drop_to(pw);
         /* Changing ids clears the parent-death signal, so it is set after that. */
         if (r >= 0 && spec->die_with_parent) {
-                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void) prctl(PR_SET_PDEATHSIG, spec->death_signal > 0 ? spec->death_signal : SIGKILL);
                 if (getppid() != parent)
                         _exit(EXIT_FAILURE);
         }
@@ -82,7 +97,8 @@ static _noreturn_ void child(const ProcessSpec *spec, const struct passwd *pw, p
                 (void) execve(spec->path, spec->argv, spec->envp ? spec->envp : default_environment);
                 r = -errno;
         }
-        (void) dprintf(STDERR_FILENO, "%s: %s\n", spec->path, strerror(-r));
+        if (report < 0 || write(report, &r, sizeof(r)) != sizeof(r))
+                (void) dprintf(STDERR_FILENO, "%s: %s\n", spec->path, strerror(-r));
         _exit(127);
 }
 
@@ -108,19 +124,32 @@ int process_become_user(const char *user, const char *dir, Error *e) {
         return r < 0 ? error_setf(e, r, "cannot become user '%s': %s", user, strerror(-r)) : 0;
 }
 
+/* The pipe ends when the program takes the child's place. */
+static int wait_executed(int fd, const char *path, Error *e) {
+        ssize_t n;
+        int r = 0;
+
+        do
+                n = read(fd, &r, sizeof(r));
+        while (n < 0 && errno == EINTR);
+        return n != sizeof(r) ? 0 : error_setf(e, r, "cannot execute %s: %s", path, strerror(-r));
+}
+
 /**
  * process_spawn() - start a program
  * @spec: see there; @spec->user must exist when the caller is root
  * @ret:  for process_wait() and process_done()
  * @e:    sentence on failure; may be NULL
  *
- * Return: 0, -ESRCH (no such user), -EAGAIN, -ENOMEM. A program that cannot be executed exits with 127.
+ * Return: 0, -ESRCH (no such user), -EAGAIN, -ENOMEM. A program that cannot be executed exits with 127, unless it must be: then
+ * it is errno of execve().
  */
 int process_spawn(const ProcessSpec *spec, Process *ret, Error *e) {
         _cleanup_free_ char *buffer = NULL;
         struct passwd entry, *pw = NULL;
+        _cleanup_close_ int report = -EBADF, child_report = -EBADF;
         pid_t parent = getpid(), pid;
-        int fd;
+        int fd, r;
 
         if (spec->user && geteuid() == 0) {
                 /* Threads start programs as different users at the same time. */
@@ -132,18 +161,29 @@ int process_spawn(const ProcessSpec *spec, Process *ret, Error *e) {
                         return error_setf(e, -ESRCH, "user '%s' does not exist; run systemd-sysusers",
                                           spec->user);
         }
+        if (spec->must_execute) {
+                int fds[2];
+
+                if (pipe2(fds, O_CLOEXEC) < 0)
+                        return error_setf(e, -errno, "cannot make a pipe: %m");
+                report = fds[0];
+                child_report = fds[1];
+        }
         pid = fork();
         if (pid < 0)
                 return error_setf(e, -errno, "cannot fork: %m");
         if (pid == 0)
-                child(spec, pw, parent);
+                child(spec, pw, parent, child_report);
+        child_report = fd_close(child_report);
         fd = (int) syscall(SYS_pidfd_open, pid, 0);
-        if (fd < 0) {
-                int r = -errno;
-
+        r = fd < 0               ? error_setf(e, -errno, "pidfd_open: %m")
+            : spec->must_execute ? wait_executed(report, spec->path, e)
+                                 : 0;
+        if (r < 0) {
+                (void) fd_close(fd);
                 (void) kill(pid, SIGKILL);
                 (void) waitpid(pid, NULL, 0);
-                return error_setf(e, r, "pidfd_open: %m");
+                return r;
         }
         *ret = (Process){ .pid = pid, .pidfd = fd };
         return 0;

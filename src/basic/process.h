@@ -18,6 +18,8 @@ typedef struct ProcessSpec {
         const char *
                 user; /* run as this user and its group; NULL: as the caller. Ignored when the caller is not root */
         bool die_with_parent;
+        int death_signal; /* by which it dies with the parent; 0: SIGKILL */
+        bool must_execute; /* process_spawn() waits until the program is there, and fails if it cannot be executed */
 } ProcessSpec;
 
 typedef struct Process {

@@ -238,6 +238,24 @@ static void test_process(void **state) {
         (void) fd_close(out[0]);
 }
 
+/* A program that cannot be executed is known at once; one that can keeps no descriptor of that. */
+static void test_process_execute(void **state) {
+        _cleanup_error_ Error e = ERROR_INIT;
+        Process p = PROCESS_INIT;
+        char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char[]){ "test ! -e /proc/self/fd/3" }, NULL };
+        ProcessSpec spec = { .path = "/no/such/program", .argv = argv, .must_execute = true };
+
+        assert_int_equal(process_spawn(&spec, &p, &e), -ENOENT);
+        assert_string_equal(e.message, "cannot execute /no/such/program: No such file or directory");
+        assert_int_equal(p.pidfd, -EBADF);
+        error_done(&e);
+        spec.path = "/etc/passwd";
+        assert_int_equal(process_spawn(&spec, &p, NULL), -EACCES);
+        spec.path = "/bin/sh";
+        assert_int_equal(process_spawn(&spec, &p, &e), 0);
+        assert_int_equal(process_wait(&p, NULL, &e), 0);
+}
+
 /* CVE-2021-3997: a tree deeper than the limit of open files. */
 static void test_remove_deep_tree(void **state) {
         char template[] = "/tmp/rkt-test-XXXXXX";
@@ -322,7 +340,7 @@ int main(void) {
                 cmocka_unit_test(test_parse),     cmocka_unit_test(test_parse_fractions),
                 cmocka_unit_test(test_path),      cmocka_unit_test(test_strings),
                 cmocka_unit_test(test_digest),    cmocka_unit_test(test_files),
-                cmocka_unit_test(test_process),
+                cmocka_unit_test(test_process),   cmocka_unit_test(test_process_execute),
         };
 
         return cmocka_run_group_tests_name("basic", tests, NULL, NULL);
