@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
@@ -69,12 +70,18 @@ static bool is_for_people(void) {
         return term && !streq(term, "dumb") && isatty(STDOUT_FILENO) > 0 && isatty(STDERR_FILENO) > 0;
 }
 
+static bool is_program(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) >= 0 && S_ISREG(st.st_mode) && access(path, X_OK) >= 0;
+}
+
 static bool find_program(const char *name, char **ret) {
         _cleanup_strv_free_ char **dirs = NULL;
         const char *path = getenv("PATH");
 
         if (strchr(name, '/')) {
-                *ret = access(name, X_OK) >= 0 ? strdup(name) : NULL;
+                *ret = is_program(name) ? strdup(name) : NULL;
                 return *ret;
         }
         if (strv_split(str_or(path, DEFAULT_PATH), ":", &dirs) < 0)
@@ -82,7 +89,7 @@ static bool find_program(const char *name, char **ret) {
         STRV_FOREACH (d, dirs) {
                 _cleanup_free_ char *file = **d == '/' ? strf("%s/%s", *d, name) : NULL;
 
-                if (file && access(file, X_OK) >= 0) {
+                if (file && is_program(file)) {
                         *ret = TAKE_PTR(file);
                         return true;
                 }
@@ -175,7 +182,8 @@ static void start(const Plan *p) {
                                    .argv = p->argv,
                                    .envp = p->envp,
                                    .fds = child_fds,
-                                   .n_fds = ELEMENTSOF(child_fds) };
+                                   .n_fds = ELEMENTSOF(child_fds),
+                                   .must_execute = true };
 
         (void) fflush(stdout);
         if (process_spawn(&spec, &pager.process, NULL) >= 0) {
@@ -195,7 +203,7 @@ static void start(const Plan *p) {
  * pager_open() - from here on, what is printed goes through a pager
  *
  * Does nothing unless standard output and error are a terminal that can do more than print, or where the user wants no pager
- * (SYSTEMD_PAGER, PAGER: empty or "cat"), or there is none. SYSTEMD_LESS, SYSTEMD_LESSCHARSET and SYSTEMD_PAGERSECURE count as
+ * (SYSTEMD_PAGER, PAGER: empty or "cat"), or there is none that can be executed. SYSTEMD_LESS, SYSTEMD_LESSCHARSET and SYSTEMD_PAGERSECURE count as
  * they do for systemctl. Who calls it calls pager_close() last.
  */
 void pager_open(void) {

@@ -33,12 +33,22 @@ typedef struct Case {
         const char *verb; /* how the verb "fail" does; NULL: lines are printed without a verb */
 } Case;
 
-static void write_script(const char *dir, const char *name) {
+static const struct {
+        const char *name, *text;
+} programs[] = {
+        { "pager", script },
+        { "less", script },
+        { "mine", script },
+        { "broken", "echo what no kernel executes\n" },
+        { "astray", "#!/no/such/interpreter\n" },
+};
+
+static void write_script(const char *dir, const char *name, const char *text) {
         _cleanup_free_ char *path = strf("%s/%s", dir, name);
         _cleanup_close_ int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755) : -EBADF;
 
         assert_true(fd >= 0);
-        assert_int_equal(fd_write_all(fd, script, sizeof(script) - 1), 0);
+        assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 }
 
 /* The verb "fail": words without end; what it returns when nobody reads them is the exit code of a real failure, or none. */
@@ -126,26 +136,28 @@ static int look(const char *dir, const Case *c, size_t lines, char text[static T
 
 static int make_dir(void **state) {
         char *dir = strdup("/tmp/test-pager.XXXXXX");
-        static const char *const names[] = { "pager", "less", "mine" };
+        _cleanup_free_ char *folder = NULL;
 
         assert_non_null(dir);
         assert_non_null(mkdtemp(dir));
-        FOREACH_ARRAY (n, names, ELEMENTSOF(names))
-                write_script(dir, *n);
+        FOREACH_ARRAY (p, programs, ELEMENTSOF(programs))
+                write_script(dir, p->name, p->text);
+        folder = strf("%s/folder", dir);
+        assert_int_equal(mkdir(folder, 0755), 0);
         *state = dir;
         return 0;
 }
 
 static int remove_dir(void **state) {
-        _cleanup_free_ char *dir = *state;
-        static const char *const names[] = { "pager", "less", "mine" };
+        _cleanup_free_ char *dir = *state, *folder = strf("%s/folder", dir);
 
-        FOREACH_ARRAY (n, names, ELEMENTSOF(names)) {
-                _cleanup_free_ char *path = strf("%s/%s", dir, *n);
+        FOREACH_ARRAY (p, programs, ELEMENTSOF(programs)) {
+                _cleanup_free_ char *path = strf("%s/%s", dir, p->name);
 
                 assert_non_null(path);
                 assert_int_equal(unlink(path), 0);
         }
+        assert_int_equal(rmdir(folder), 0);
         return rmdir(dir);
 }
 
@@ -166,6 +178,10 @@ static void test_choice(void **state) {
                 { { "TERM=dumb" }, "text\nerror\n" },
                 { { "TERM" }, "text\nerror\n" },
                 { { "PATH=/nowhere" }, "text\nerror\n" },
+                { { "PAGER=folder" }, "pager  LESS=FRSXMK LESSSECURE=0\n> text\n> error\n" },
+                /* there, but cannot be executed */
+                { { "PAGER=broken" }, "text\nerror\n" },
+                { { "PAGER=astray -x" }, "text\nerror\n" },
                 /* rights that the user has not got */
                 { { "SYSTEMD_PAGERSECURE=1" }, "pager  LESS=FRSXMK LESSSECURE=1\n> text\n> error\n" },
                 { { "SYSTEMD_PAGERSECURE=1", "PAGER=mine" },
