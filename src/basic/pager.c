@@ -183,6 +183,8 @@ static void start(const Plan *p) {
                                    .envp = p->envp,
                                    .fds = child_fds,
                                    .n_fds = ELEMENTSOF(child_fds),
+                                   .die_with_parent = true,
+                                   .death_signal = SIGTERM, /* it has set up the terminal */
                                    .must_execute = true };
 
         (void) fflush(stdout);

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@
 #include "basic/verbs.h"
 
 #define TEXT_MAX 4096
+#define KILLED   SIZE_MAX /* in place of a number of lines */
 
 /* A pager that says who it is and what it was told. */
 static const char script[] = "#!/bin/sh\n"
@@ -94,6 +97,8 @@ static _Noreturn void run(const char *terminal, const char *dir, const Case *c, 
         if (c->verb)
                 run_verb(c->verb);
         pager_open();
+        if (lines == KILLED)
+                (void) raise(SIGKILL);
         for (size_t i = 0; i < lines; i++)
                 if (puts("text") < 0)
                         break;
@@ -102,7 +107,7 @@ static _Noreturn void run(const char *terminal, const char *dir, const Case *c, 
         _exit(pager_close() ? 3 : 4);
 }
 
-/* Returns the exit code. */
+/* Returns the exit code, or minus the signal. */
 static int look(const char *dir, const Case *c, size_t lines, char text[static TEXT_MAX]) {
         _cleanup_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
         size_t n = 0;
@@ -130,8 +135,7 @@ static int look(const char *dir, const Case *c, size_t lines, char text[static T
                         text[n++] = c1;
         }
         text[n] = '\0';
-        assert_true(WIFEXITED(status));
-        return WEXITSTATUS(status);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 static int make_dir(void **state) {
@@ -225,6 +229,20 @@ static void test_leave_and_fail(void **state) {
         assert_string_equal(text, "text\nfail: it failed\n");
 }
 
+/* Who kills rkt does not leave a pager behind, which would read the terminal together with the shell. */
+static void test_killed(void **state) {
+        const Case c = { { "PAGER=sleep 120" }, NULL, NULL };
+        char text[TEXT_MAX];
+        int status;
+
+        assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+        assert_int_equal(look(*state, &c, KILLED, text), -SIGKILL);
+        assert_true(waitpid(-1, &status, 0) > 0);
+        assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGTERM);
+}
+
 /* Not a terminal: nothing is started. */
 static void test_pipe(void **state) {
         int fds[2], out = dup(STDOUT_FILENO);
@@ -243,9 +261,8 @@ static void test_pipe(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_choice),
-                cmocka_unit_test(test_leave),
-                cmocka_unit_test(test_leave_and_fail),
+                cmocka_unit_test(test_choice),         cmocka_unit_test(test_leave),
+                cmocka_unit_test(test_leave_and_fail), cmocka_unit_test(test_killed),
                 cmocka_unit_test(test_pipe),
         };
 
