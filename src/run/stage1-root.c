@@ -3,7 +3,8 @@
  *
  *   default.target        wants every app; when its start is complete, PID 1 says READY=1
  *   systemd-journald      its sockets are first up (pulled in by -.slice) and last down (nothing stops it before PID 1 ends);
- *                         it starts beside the apps, and nobody waits for it: its sockets keep what comes before
+ *                         it starts beside the apps, which do not wait for it: its sockets keep what comes before; the pod is ready,
+ *                         and can end, when it is there
  *   dbus.socket           wakes a D-Bus daemon when machinectl or systemctl -M come
  *   rkt-running.target    wanted by the apps; stops when no app runs any more, and ends the pod
  *   rkt-connected.target  wanted by the proxies of sockets with IdleExit=; stops when all have left, and ends the pod
@@ -134,7 +135,7 @@ static const struct {
           "[Unit]\nDescription=Journal Service\nDefaultDependencies=no\n"
           "Requires=systemd-journald.socket\n"
           "After=systemd-journald.socket systemd-journald-dev-log.socket\nIgnoreOnIsolate=yes\n\n"
-          "[Service]\nType=simple\nNotifyAccess=main\nExecStart=/usr/lib/systemd/systemd-journald\n"
+          "[Service]\nType=notify\nExecStart=/usr/lib/systemd/systemd-journald\n"
           "FileDescriptorStoreMax=4224\nRestart=always\nRestartSec=0\n"
           "Sockets=systemd-journald.socket systemd-journald-dev-log.socket\nStandardOutput=null\n"
           "OOMScoreAdjust=-250\nLimitNOFILE=524288\nEnvironment=" NO_PRESSURE_WATCH "\n",
