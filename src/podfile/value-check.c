@@ -490,8 +490,7 @@ static const struct {
         [CHECK_SIZE] = { is_size, "not a size (64M)" },
         [CHECK_SYSCALLS] = { are_syscalls,
                              "not a list of system calls and groups, each with an error of its own or "
-                             "without "
-                             "(@system-service mount:EPERM)" },
+                             "without (@system-service mount:EPERM)" },
         [CHECK_TASKS] = { is_tasks, "not a number of tasks (512, 10% or infinity)" },
         [CHECK_UINT] = { is_uint, "not a number" },
         [CHECK_UNITS] = { are_units, "not a list of units (network.target, db.service, NAME.pod)" },

@@ -19,7 +19,6 @@
 
 #define MTU_LEAST    1280U /* an interface with less cannot have an address of IPv6 */
 #define MTU_FALLBACK 1500U
-#define LIST_TRIES   5U          /* for a list that changes while it is read */
 #define NOWHERE      "192.0.2.1" /* for documentation */
 
 static int parse_address(const char *s, NetAddress *ret, Error *e) {
