@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "basic/fd.h"
+#include "basic/options.h"
 #include "basic/pager.h"
 #include "basic/request.h"
 #include "basic/str.h"
@@ -68,13 +69,24 @@ static bool is_private(const char *word) {
         return false;
 }
 
+/* As verbs_main() takes it: the last one counts. What is wrong with it is said by the service. */
+static void take_no_pager(const char *word, bool *no_pager) {
+        const char *rest = startswith(word, "--no-pager");
+
+        if (rest && *rest == '=')
+                *no_pager = parse_go_boolean(rest + 1) > 0;
+        else if (rest && !*rest)
+                *no_pager = true;
+}
+
 static bool is_wanted(char **words, bool *ret_pager) {
         const char *first = NULL, *second = NULL;
-        const bool no_pager = strv_contains(words, "--no-pager");
+        bool no_pager = false;
 
         for (; *words; words++) {
                 if (is_private(*words))
                         return false;
+                take_no_pager(*words, &no_pager);
                 if (**words == '-')
                         continue;
                 if (!first)

@@ -45,7 +45,8 @@ def test_members_read(host, pods, images, people):  # pylint: disable=unused-arg
     assert "example.com/busybox" in as_user(host, cat, "image", "list").out
     listed = as_user(host, cat, "list", "--format=json")
     assert listed.err == "" and {p["name"] for p in pods.ours()} <= {p["name"] for p in json.loads(listed.out)}
-    for flags, marked in (([], True), (["--no-pager"], False)):  # the user's own pager, and with nobody else's rights
+    for flags, marked in (([], True), (["--no-pager"], False), (["--no-pager=true"], False),
+                          (["--no-pager", "--no-pager=false"], True)):  # the user's own pager, and with nobody else's rights
         rc, out, _ = Execution(["runuser", "-u", cat, "--", "rkt", "list", *flags], tty=True, env=PAGER).done()
         assert rc == 0 and out and all(li.startswith(">") == marked for li in out.splitlines()), out
     uuid = pods.ours()[-1]["name"]
