@@ -65,6 +65,26 @@ def test_first_failure_is_the_status(host, run):
     assert run.pods.apps(run.last()) == {"hello0": 0, "hello1": 5, "hello2": 0}
 
 
+def test_names_like_the_pods_own(host, run):
+    """Apps run and are entered whose names only look like units of the pod, as that of rkt's image rkt-inspect; its own names
+    are refused, with the way to another."""
+    names = ["rkt-inspect", "systemd-x", "enter-x", "hook-x", "basic", "init", "container-shell", "dbus-broker"]
+    words, file = [], run.tmp / "uuid"
+    for name in names:
+        words += [run.image, f"--name={name}", "--exec=/bin/sh", "--", "-c", "trap 'exit 0' TERM; sleep 1000 & wait $!", "---"]
+    process = host.spawn("rkt", *RUN, f"--uuid-file-save={file}", *words)
+    uuid = host.wait_for("the UUID file", lambda: file.exists() and file.read_text(), timeout=60)
+    host.rkt("status", "--wait-ready=60s", uuid)
+    for name in names:
+        assert host.rkt("enter", f"--app={name}", uuid, "/bin/echo", name).out.strip() == name
+    host.rkt("stop", uuid)
+    process.communicate(timeout=120)
+    assert run.pods.apps(uuid) == dict.fromkeys(names, 0)
+    for verb in ("run", "prepare"):
+        refused = host.rkt("--insecure-options=image", verb, run.image, "--name=rkt-ready", "--exec=/bin/true", check=254)
+        assert "app 'rkt-ready': a unit or a user of the pod itself has this name" in refused.err and "--name=" in refused.err
+
+
 def test_output_is_raw(run):
     """What the app prints arrives unchanged, standard output and standard error of the pod apart from rkt's own words."""
     done = run.shell("printf 'one\\ntwo words\\n'; printf 'bad\\n' >&2")
