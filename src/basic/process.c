@@ -174,7 +174,7 @@ int process_spawn(const ProcessSpec *spec, Process *ret, Error *e) {
                 return error_setf(e, -errno, "cannot fork: %m");
         if (pid == 0)
                 child(spec, pw, parent, child_report);
-        child_report = fd_close(child_report);
+        (void) fd_close(TAKE_FD(child_report));
         fd = (int) syscall(SYS_pidfd_open, pid, 0);
         r = fd < 0               ? error_setf(e, -errno, "pidfd_open: %m")
             : spec->must_execute ? wait_executed(report, spec->path, e)
