@@ -102,12 +102,16 @@ static int make_sys(void) {
         return r < 0 ? r : bind_tree("/sys/fs/cgroup", KERNEL_FILES_SYS "/fs/cgroup", 0);
 }
 
-static int hide_all(const char *const *paths, size_t n, const char **reterr_path) {
+static int make_read_only(const char *path) {
+        return bind_tree(path, path, MOUNT_ATTR_RDONLY);
+}
+
+static int each(const char *const *paths, size_t n, int (*func)(const char *path), const char **reterr_path) {
         int r = 0;
 
         for (size_t i = 0; i < n && r >= 0; i++) {
                 *reterr_path = paths[i];
-                r = hide(paths[i]);
+                r = func(paths[i]);
         }
         return r;
 }
@@ -131,13 +135,11 @@ int kernel_files_make(const char **reterr_path) {
                 *reterr_path = KERNEL_FILES_SYS;
                 r = make_sys();
         }
-        for (size_t i = 0; i < sizeof(read_only) / sizeof(*read_only) && r >= 0; i++) {
-                *reterr_path = read_only[i];
-                r = bind_tree(read_only[i], read_only[i], MOUNT_ATTR_RDONLY);
-        }
         if (r >= 0)
-                r = hide_all(hidden, sizeof(hidden) / sizeof(*hidden), reterr_path);
+                r = each(read_only, sizeof(read_only) / sizeof(*read_only), make_read_only, reterr_path);
+        if (r >= 0)
+                r = each(hidden, sizeof(hidden) / sizeof(*hidden), hide, reterr_path);
         if (r >= 0 && access(KERNEL_FILES_NO_DEVICES, F_OK) == 0)
-                r = hide_all(devices, sizeof(devices) / sizeof(*devices), reterr_path);
+                r = each(devices, sizeof(devices) / sizeof(*devices), hide, reterr_path);
         return r;
 }

@@ -150,8 +150,16 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *e _un
         return 0;
 }
 
-static int watch_progress(sd_bus *bus, Progress *p) {
+/* A failed app, or a stop, takes the target's job away, too. */
+static int apps_are_ready(sd_bus *bus) {
         _cleanup_free_ char *state = NULL;
+        int r = manager_bus_unit_property(bus, APPS_TARGET, "Unit", "ActiveState", &state);
+
+        return r < 0 ? log_error_errno(r, "cannot ask the pod's systemd about its apps: %m")
+                     : streq(state, "active");
+}
+
+static int watch_progress(sd_bus *bus, Progress *p) {
         int r = sd_bus_match_signal(bus, NULL, NULL, MANAGER_PATH, MANAGER, "StartupFinished", on_finished,
                                     p);
 
@@ -160,11 +168,11 @@ static int watch_progress(sd_bus *bus, Progress *p) {
                                         p);
         if (r >= 0)
                 r = sd_bus_call_method(bus, NULL, MANAGER_PATH, MANAGER, "Subscribe", NULL, NULL, "");
-        if (r >= 0)
-                r = manager_bus_unit_property(bus, APPS_TARGET, "Unit", "ActiveState", &state);
-        if (r >= 0 && streq(state, "active"))
-                p->apps = true;
-        return r < 0 ? log_error_errno(r, "cannot listen to the pod's systemd: %m") : 0;
+        if (r < 0)
+                return log_error_errno(r, "cannot listen to the pod's systemd: %m");
+        r = apps_are_ready(bus);
+        p->apps = p->apps || r > 0;
+        return r < 0 ? r : 0;
 }
 
 /* @usec: no longer; 0: for ever. */
@@ -178,15 +186,6 @@ static int wait_for_progress(sd_bus *bus, const bool *done, usec_t usec) {
                         r = sd_bus_wait(bus, usec > 0 ? usec : UINT64_MAX);
         }
         return r < 0 ? log_error_errno(r, "cannot wait for the pod's systemd: %m") : 0;
-}
-
-/* A failed app, or a stop, takes the target's job away, too. */
-static int apps_are_ready(sd_bus *bus) {
-        _cleanup_free_ char *state = NULL;
-        int r = manager_bus_unit_property(bus, APPS_TARGET, "Unit", "ActiveState", &state);
-
-        return r < 0 ? log_error_errno(r, "cannot ask the pod's systemd about its apps: %m")
-                     : streq(state, "active");
 }
 
 /* It starts beside the apps, so that nobody waits for a process to start when they are ready.
