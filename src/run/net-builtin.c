@@ -369,7 +369,7 @@ int net_builtin_add_bridge(const NetBuiltin *b, NetLink *host, const NetAttachme
 
 /**
  * net_builtin_add() - make the interfaces of a pod
- * @b:      network
+ * @b:      network, with its bridge
  * @host:   conversation about the host
  * @inside: conversation about the pod
  * @pod_ns: network namespace of the pod
@@ -384,13 +384,12 @@ int net_builtin_add(const NetBuiltin *b, NetLink *host, NetLink *inside, int pod
         unsigned char mac[6] = { 0x02 };
         char name[16];
         unsigned mtu;
-        int r = net_builtin_add_bridge(b, host, a, e);
+        int r;
 
         (void) find_mac(a->addresses, mac);
         veth_name(uuid, a->if_name, name);
         net_link_default_mtu(host, &mtu);
-        if (r >= 0)
-                r = net_link_make_veth(host, name, a->if_name, pod_ns, b->bridge, mtu, mac, e);
+        r = net_link_make_veth(host, name, a->if_name, pod_ns, b->bridge, mtu, mac, e);
         return r < 0 ? r : add_inside(b, inside, a, e);
 }
 

@@ -120,8 +120,6 @@ static int add_by_plugins(Up *u, const NetBuiltin *b, NetAttachment *a, Error *e
                 r = net_builtin_runtime(a, &a->runtime, e);
         if (r >= 0 && b) /* its conf is not known to the pod's directory yet */
                 r = save(u->state, u->pod_fd, false, e);
-        if (r >= 0 && b)
-                r = net_builtin_add_bridge(b, u->host, a, e);
         if (r >= 0)
                 r = cni_conf_parse(a->conf, strlen(a->conf), &c, e);
         if (r >= 0)
@@ -137,6 +135,8 @@ static int add_one(Up *u, NetAttachment *a, Error *e) {
 
         if (r >= 0 && b)
                 r = net_builtin_forward(e);
+        if (r >= 0 && b)
+                r = net_builtin_add_bridge(b, u->host, a, e);
         if (r >= 0)
                 r = streq(a->method, NET_METHOD_BUILTIN)
                             ? net_builtin_add(b, u->host, u->inside, u->ns, u->state->uuid, a, e)
